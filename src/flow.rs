@@ -1,0 +1,113 @@
+//! The trait a system under test implements, and its type-erased form that the rest of Seedbed works with.
+//!
+//! A flow declares itself once ([`FlowInfo`]: variants, sites, invariants, marks …), generates operations,
+//! and builds its nodes into a [`World`]. Everything else (seeds, faults, checks, shrinking) comes from outside.
+
+use std::fmt::Debug;
+
+use proptest::strategy::BoxedStrategy;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::check::InvariantInfo;
+use crate::choice::Site;
+use crate::world::World;
+
+/// Everything a flow declares: the names a scenario may use, each with one line of documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowInfo {
+    /// The flow's name in scenario files.
+    pub name: &'static str,
+    /// One line: the system it models.
+    pub doc: &'static str,
+    /// Where the behaviour comes from: ticket, commit, release.
+    pub source: &'static str,
+    /// Historical forms: `<release>`, `<release>+<patch>` or `correct`.
+    pub variants: &'static [Named],
+    /// The flow's own choice sites (those of the engine are known without being listed).
+    pub sites: &'static [&'static Site],
+    /// The flow's invariants (the built-in ones are known without being listed).
+    pub invariants: &'static [InvariantInfo],
+    /// Things that should happen at least once in a sweep.
+    pub sometimes: &'static [Named],
+    /// Points of the run's story that `[explore] from` may name.
+    pub marks: &'static [Named],
+    /// Labels of its queued events, for `[explore] events`.
+    pub events: &'static [Named],
+    /// The outcomes its operations are counted under.
+    pub outcomes: &'static [Named],
+    /// What its runs need of the process.
+    pub needs: Needs,
+}
+
+/// A public label with one line of documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The stable label.
+    pub label: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// What a flow's runs need of the process they run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Its code reads std's clock or randomness: refused without the madsim host.
+    pub host: bool,
+    /// Runs must not share a thread, because std seeds hash maps once per thread. True unless the flow
+    /// knows that it iterates over no hash map.
+    pub fresh_thread: bool,
+}
+
+/// What a flow is built from.
+#[derive(Clone, Debug)]
+pub struct Setup<F: Flow> {
+    /// One of [`FlowInfo::variants`].
+    pub variant: String,
+    /// The scenario's `[flow-config]`.
+    pub config: F::Config,
+    /// The operations of this run, each with the index it had when it was generated or listed (shrinking
+    /// removes some; indices stay).
+    pub operations: Vec<(usize, F::Op)>,
+}
+
+/// A system under test.
+pub trait Flow: Sized + 'static {
+    /// Typed `[flow-config]`; use `#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]`.
+    type Config: DeserializeOwned + Clone + Debug;
+    /// One operation of the workload: plain data.
+    type Op: Serialize + DeserializeOwned + Clone + Debug;
+
+    /// The flow's declaration.
+    const INFO: FlowInfo;
+
+    /// How an operation is drawn.
+    fn operation(config: &Self::Config) -> BoxedStrategy<Self::Op>;
+
+    /// Simpler forms of an operation, simplest first; empty when there are none.
+    fn simpler(operation: &Self::Op) -> Vec<Self::Op> {
+        let _ = operation;
+        Vec::new()
+    }
+
+    /// Whether a configuration makes sense, beyond what its type says. The message names the key.
+    ///
+    /// # Errors
+    /// One message per complaint.
+    fn validate(variant: &str, config: &Self::Config) -> Result<(), Vec<ConfigComplaint>> {
+        let _ = (variant, config);
+        Ok(())
+    }
+
+    /// Builds nodes, checks and workload into the world of one run.
+    fn build(world: &World, setup: Setup<Self>);
+}
+
+/// One thing wrong with a `[flow-config]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigComplaint {
+    /// The key inside `[flow-config]`, as in `placement.s3`.
+    pub key: String,
+    /// What is wrong with its value and what was expected.
+    pub message: String,
+}

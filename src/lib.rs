@@ -1,0 +1,1 @@
+//! Seedbed: a deterministic simulation testbed.

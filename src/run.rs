@@ -1,0 +1,93 @@
+//! One run: a scenario and a seed (or a script) in, a report out.
+
+use std::collections::BTreeMap;
+
+use crate::check::{Failure, Verdict};
+use crate::choice::{Anchoring, Offer, Script, Seed, SiteCount};
+use crate::kernel::Dispatch;
+use crate::scenario::Scenario;
+use crate::trace::{Digest, Trace};
+
+/// What to execute.
+#[derive(Clone, Debug)]
+pub struct RunRequest<'a> {
+    /// The validated scenario (its `variant` and `config` are what is run).
+    pub scenario: &'a Scenario,
+    /// The seed; `None` when a plan is replayed, which has none.
+    pub seed: Option<Seed>,
+    /// Where answers come from.
+    pub source: Source<'a>,
+    /// The operations; `None`: as the scenario says, drawn from the seed.
+    pub operations: Option<&'a [(usize, toml::Value)]>,
+    /// Keep the whole trace in the report (a digest is always computed).
+    pub keep_trace: bool,
+    /// Keep the list of all offers in the report.
+    pub keep_offers: bool,
+    /// Order of dispatch; by time unless exploring.
+    pub dispatch: Dispatch,
+    /// End the run after this step.
+    pub until_step: Option<u64>,
+}
+
+/// Where the answers of a run come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// Drawn from the seed.
+    Search,
+    /// Looked up in a script; what it does not mention is quiet.
+    Replay(&'a Script),
+    /// From the script up to a step, drawn from the seed afterwards.
+    Mixed(&'a Script, u64),
+}
+
+/// Everything a run has to say.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// Holds, violates, panics, hangs or budget.
+    pub verdict: Verdict,
+    /// The failure that ended it.
+    pub failure: Option<Failure>,
+    /// Other violations, in the order in which they were found (each fingerprint once).
+    pub also: Vec<Failure>,
+    /// Which budget ended it, when one did: `steps`, `virtual`, `trace`.
+    pub exhausted: Option<&'static str>,
+    /// Steps executed.
+    pub steps: u64,
+    /// Virtual time at the end, in nanoseconds.
+    pub virtual_ns: u64,
+    /// Equality of executions.
+    pub digest: Digest,
+    /// The digest after each step; only with `keep_trace`.
+    pub step_digests: Vec<Digest>,
+    /// Operations by outcome.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Sometimes-marks hit, with counts.
+    pub sometimes: BTreeMap<String, u64>,
+    /// Accounting per site.
+    pub faults: BTreeMap<String, SiteCount>,
+    /// Evaluations per invariant.
+    pub invariants: BTreeMap<String, Evaluations>,
+    /// "X inside Y" pairs that happened, with counts.
+    pub reentries: BTreeMap<(String, String), u64>,
+    /// The deviations this run took.
+    pub script: Script,
+    /// How much of the given script was found again.
+    pub anchoring: Anchoring,
+    /// The operations that were executed.
+    pub operations: Vec<(usize, toml::Value)>,
+    /// The trace; only with `keep_trace`.
+    pub trace: Option<Trace>,
+    /// All offers; only with `keep_offers`.
+    pub offers: Vec<Offer>,
+}
+
+/// How often an invariant was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evaluations {
+    /// Evaluations in all.
+    pub evaluated: u64,
+    /// Of these, how many had something to check.
+    pub antecedent: u64,
+    /// Violations seen after a fault outside the promise had fired; they do not count.
+    pub unpromised: u64,
+}
