@@ -6,10 +6,11 @@ use super::account::Offer;
 use super::domain::{Domain, Note};
 use super::expand::{Expander, mix};
 use super::rate::Rate;
-use super::script::{Anchoring, Deviation, Followed, Script, Scripted};
+use super::script::{Anchoring, Deviation, Followed, Script};
 use super::seed::{Seed, stable_hash};
-use super::settings::{Resolved, Settings};
+use super::settings::Settings;
 use super::site::{Site, SiteClass};
+use super::state::{Cold, Hot, Record, SiteState};
 use super::stream::{Reader, StreamId};
 
 /// Where answers come from.
@@ -51,74 +52,6 @@ pub struct Choices {
     rejected_pins: BTreeMap<&'static str, String>,
     pub(super) logging: bool,
     pub(super) offers: Vec<Offer>,
-}
-
-#[derive(Debug)]
-pub(super) struct Hot {
-    /// The number of offers so far: the n of the next one.
-    pub n: u64,
-    /// Threshold of the rate in force; 0 when nothing can be drawn at present.
-    live: u64,
-    /// The next n the script has something to say about.
-    scripted: u64,
-    pub armed: u64,
-}
-
-impl Hot {
-    /// Takes the next n.
-    #[inline]
-    pub(super) fn advance(&mut self) -> u64 {
-        let n = self.n;
-        self.n = n + 1;
-        n
-    }
-
-    /// Something may be drawn.
-    #[inline]
-    pub(super) fn is_live(&self) -> bool {
-        self.live != 0
-    }
-
-    /// The script has something to say about this offer, or about one that was passed.
-    #[inline]
-    pub(super) fn is_scripted(&self, n: u64) -> bool {
-        n >= self.scripted
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Cold {
-    pub site: usize,
-    pub actor: Box<str>,
-    /// Stable name of its words.
-    id: u64,
-    /// Whether the site's setting covers this actor.
-    covered: bool,
-    /// Made at the first draw: a stream that is off costs nothing.
-    reader: Option<Box<Reader>>,
-    /// What the script says, by n, the next one last.
-    scripted: Vec<Scripted>,
-    /// The candidates of picks, each with a stream of its own.
-    pub candidates: BTreeMap<Box<str>, Box<Reader>>,
-}
-
-#[derive(Debug)]
-pub(super) struct SiteState {
-    pub site: &'static Site,
-    resolved: Resolved,
-    pub fired: u64,
-    pub observed: u64,
-    pub ineligible: u64,
-    pub streams: Vec<StreamId>,
-    by_actor: BTreeMap<Box<str>, StreamId>,
-}
-
-#[derive(Debug)]
-struct Record {
-    stream: StreamId,
-    n: u64,
-    step: u64,
-    note: Note,
 }
 
 /// What decides an offer.
@@ -182,7 +115,6 @@ impl Choices {
             actor: actor.into(),
             id: stable_hash(&[site.first_label(), actor]),
             covered,
-            reader: None,
             scripted,
             candidates: BTreeMap::new(),
         });
@@ -191,6 +123,7 @@ impl Choices {
             live: 0,
             scripted: u64::MAX,
             armed: 0,
+            reader: None,
         });
         self.refresh(stream);
         stream
@@ -251,7 +184,9 @@ impl Choices {
             }
             _ => quiet,
         };
-        self.log(s, n, domain, &value);
+        if self.logging {
+            self.log(s, n, domain, &value);
+        }
         value
     }
 
@@ -266,19 +201,19 @@ impl Choices {
         }
         hot.armed += 1;
         let rate = Rate::from_threshold(hot.live);
-        let cold = &mut self.cold[s.index()];
-        let (seed, id) = (self.seed, cold.id);
-        let reader = cold
-            .reader
-            .get_or_insert_with(|| Box::new(Reader::new(seed, id)));
+        let reader = match &mut hot.reader {
+            Some(reader) => reader,
+            none => none.insert(Box::new(Reader::new(self.seed, self.cold[s.index()].id))),
+        };
         let mut expander = Expander::new(reader.at(n));
         // Drawn even at the certain rate, so that a value stays the same when its rate is changed.
         if !expander.chance(rate) {
-            Source::Quiet
-        } else if self.sites[cold.site].resolved.pin.is_some() {
-            Source::Pin
-        } else {
-            Source::Draw(expander)
+            return Source::Quiet;
+        }
+        let site = &self.sites[self.cold[s.index()].site];
+        match site.resolved.pin {
+            Some(_) => Source::Pin,
+            None => Source::Draw(expander),
         }
     }
 

@@ -13,6 +13,7 @@
 //! | `settings` | how often which site deviates: profiles, rates, doses, pins |
 //! | `script` | deviations, and how many of them found their place again |
 //! | `account` | counts per site, and the list of offers |
+//! | `state` | what is kept per stream and per site |
 //! | `seed`, `stream`, `expand`, `rate` | words and what is made of them, frozen for ever |
 //!
 //! ```
@@ -49,6 +50,7 @@ mod script;
 mod seed;
 mod settings;
 mod site;
+mod state;
 mod stream;
 
 pub use account::{Offer, SiteCount};
@@ -63,3 +65,5 @@ pub use settings::{ParseProfileError, Profile, Settings, SiteSetting};
 pub use site::{Site, SiteClass};
 pub use stream::StreamId;
 
+#[cfg(test)]
+mod tests;
