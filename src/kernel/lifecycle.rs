@@ -70,12 +70,18 @@ impl Sim {
     /// The name of a node.
     #[must_use]
     pub fn node_name(&self, node: NodeId) -> Rc<str> {
+        if node == NodeId::WORLD {
+            return "(world)".into();
+        }
         Rc::clone(&self.core.nodes.borrow()[node.0 as usize].name)
     }
 
     /// The name of a node in the trace.
     #[must_use]
     pub fn node_name_id(&self, node: NodeId) -> NameId {
+        if node == NodeId::WORLD {
+            return NameId::NONE;
+        }
         self.core.nodes.borrow()[node.0 as usize].name_id
     }
 
@@ -247,7 +253,9 @@ impl Sim {
         state.busy_until = state.busy_until.max(self.now()) + debt;
     }
 
-    pub(super) fn node_now(&self, node: NodeId) -> Time {
+    /// The clock of a node: the world's, plus the time its synchronous work has taken.
+    #[must_use]
+    pub fn node_now(&self, node: NodeId) -> Time {
         self.core.nodes.borrow()[node.0 as usize].busy_until.max(self.now())
     }
 

@@ -74,7 +74,7 @@ impl Sim {
             if schedule.node != node {
                 continue;
             }
-            if schedule.lane == Lane::TIMER {
+            if schedule.lane == Lane::TIMER || schedule.lane == Lane::SOON {
                 if at > self.now() {
                     continue;
                 }

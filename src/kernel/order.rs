@@ -99,6 +99,9 @@ impl Sim {
         let mut unlisted: Option<Candidate> = None;
         for (key, at, queued) in queue.iter_as_scheduled() {
             let lane = queued.schedule.lane;
+            if lane == Lane::SOON {
+                return vec![Candidate { key, at, name: String::new() }];
+            }
             if lane == Lane::TIMER {
                 if at > self.now() {
                     continue;

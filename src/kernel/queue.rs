@@ -41,6 +41,9 @@ pub struct Queue<T> {
 
 const ARITY: usize = 4;
 
+/// Set in the order of normal events, so that those without it come first.
+const NORMAL: u64 = 1 << 63;
+
 impl<T> Default for Queue<T> {
     fn default() -> Self {
         Queue { heap: Vec::new(), slots: Vec::new(), free: Vec::new(), next_order: 0 }
@@ -50,7 +53,16 @@ impl<T> Default for Queue<T> {
 impl<T> Queue<T> {
     /// Adds an event.
     pub fn push(&mut self, at: Time, value: T) -> QueueKey {
-        let order = self.next_order;
+        self.insert(at, NORMAL, value)
+    }
+
+    /// Adds an event that comes before all normal ones of the same instant.
+    pub fn push_first(&mut self, at: Time, value: T) -> QueueKey {
+        self.insert(at, 0, value)
+    }
+
+    fn insert(&mut self, at: Time, class: u64, value: T) -> QueueKey {
+        let order = class | self.next_order;
         self.next_order += 1;
         let slot = match self.free.pop() {
             Some(slot) => slot,

@@ -20,6 +20,11 @@ use crate::trace::{EventId, Header, Kind, NameId, Trace};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeId(pub(super) u32);
 
+impl NodeId {
+    /// No node: the world itself, for events that happen on none.
+    pub const WORLD: NodeId = NodeId(u32::MAX);
+}
+
 /// A FIFO queue of events: within one lane, a later event never overtakes an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lane(u32);
@@ -27,6 +32,9 @@ pub struct Lane(u32);
 impl Lane {
     /// No lane: a timer, enabled when it is due.
     pub const TIMER: Lane = Lane(0);
+
+    /// No lane either: comes before everything else that is due at its instant, and is not a point of exploration.
+    pub const SOON: Lane = Lane(1);
 }
 
 /// What a queued event does when its time has come.
@@ -157,7 +165,7 @@ impl Sim {
                 limits,
                 dispatch: RefCell::new(dispatch),
                 host: HostClock::current(),
-                next_lane: Cell::new(1),
+                next_lane: Cell::new(2),
             }),
         }
     }
@@ -296,7 +304,8 @@ impl Sim {
         let incarnation = self.core.nodes.borrow().get(schedule.node.0 as usize).map_or(0, |node| node.incarnation);
         let at = schedule.at;
         let queued = Queued { schedule, cause, incarnation };
-        self.core.queue.borrow_mut().push(at, queued)
+        let mut queue = self.core.queue.borrow_mut();
+        if queued.schedule.lane == Lane::SOON { queue.push_first(at, queued) } else { queue.push(at, queued) }
     }
 
     /// Takes a queued event back; answers whether it was still there.
