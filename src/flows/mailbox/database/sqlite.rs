@@ -19,8 +19,13 @@ impl ToSql for Value {
 impl Database for Connection {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Changed, DbError> {
         let mut statement = self.prepare_cached(sql).map_err(failed)?;
-        let rows = statement.execute(params_from_iter(parameters)).map_err(failed)?;
-        Ok(Changed { rows, last_id: self.last_insert_rowid() })
+        let rows = statement
+            .execute(params_from_iter(parameters))
+            .map_err(failed)?;
+        Ok(Changed {
+            rows,
+            last_id: self.last_insert_rowid(),
+        })
     }
 
     fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
@@ -42,7 +47,11 @@ fn all_rows(statement: &mut Statement<'_>, parameters: &[Value]) -> rusqlite::Re
     let mut rows = statement.query(params_from_iter(parameters))?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        all.push((0..columns).map(|n| row.get_ref(n).map(value)).collect::<rusqlite::Result<Row>>()?);
+        all.push(
+            (0..columns)
+                .map(|n| row.get_ref(n).map(value))
+                .collect::<rusqlite::Result<Row>>()?,
+        );
     }
     Ok(all)
 }
@@ -52,7 +61,9 @@ fn value(cell: ValueRef<'_>) -> Value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(n) => Value::Integer(n),
         ValueRef::Real(x) => Value::Real(x),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            Value::Text(String::from_utf8_lossy(bytes).into_owned())
+        }
     }
 }
 
@@ -64,7 +75,10 @@ fn failed(error: rusqlite::Error) -> DbError {
         Some(ErrorCode::DiskFull) => DbErrorKind::Full,
         _ => DbErrorKind::Other,
     };
-    DbError { kind, message: error.to_string() }
+    DbError {
+        kind,
+        message: error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -81,11 +95,15 @@ mod tests {
         db.execute("INSERT INTO a VALUES (1)", &[]).unwrap();
         db.execute("INSERT INTO b VALUES (1)", &[]).unwrap();
         db.execute("BEGIN", &[]).unwrap();
-        db.execute("INSERT INTO a VALUES (?)", &[Value::Integer(2)]).unwrap();
+        db.execute("INSERT INTO a VALUES (?)", &[Value::Integer(2)])
+            .unwrap();
         let error = db.execute("DELETE FROM a WHERE id = 1", &[]).unwrap_err();
         assert_eq!(error.kind, DbErrorKind::Constraint, "{error}");
         assert!(db.in_transaction());
-        assert_eq!(db.query("SELECT id FROM a ORDER BY id", &[]).unwrap(), [[Value::Integer(1)], [Value::Integer(2)]]);
+        assert_eq!(
+            db.query("SELECT id FROM a ORDER BY id", &[]).unwrap(),
+            [[Value::Integer(1)], [Value::Integer(2)]]
+        );
     }
 
     /// Claim: columns keep what SQLite's affinity made of a value: a whole number in a text column is text,
@@ -93,8 +111,13 @@ mod tests {
     #[test]
     fn values_pass_through_affinity() {
         let db: &dyn Database = &Connection::open_in_memory().unwrap();
-        db.script("CREATE TABLE t (a VARCHAR, b INTEGER, c VARCHAR)").unwrap();
-        db.execute("INSERT INTO t VALUES (?, ?, ?)", &[Value::Integer(3), Value::Real(1.5), Value::Null]).unwrap();
+        db.script("CREATE TABLE t (a VARCHAR, b INTEGER, c VARCHAR)")
+            .unwrap();
+        db.execute(
+            "INSERT INTO t VALUES (?, ?, ?)",
+            &[Value::Integer(3), Value::Real(1.5), Value::Null],
+        )
+        .unwrap();
         assert_eq!(
             db.query("SELECT a, b, c FROM t", &[]).unwrap(),
             [[Value::from("3"), Value::Real(1.5), Value::Null]]

@@ -11,7 +11,9 @@ use super::listeners::{Handle, Listener};
 use super::{AppNamespace, Mailbox, Raised, Refusal, Server};
 use crate::flows::mailbox::database::Value;
 use crate::flows::mailbox::model::ConnectionView;
-use crate::flows::mailbox::protocol::{Command, ServerFrame, StoredMessage, bindable, is_well_typed, parse, text};
+use crate::flows::mailbox::protocol::{
+    Command, ServerFrame, StoredMessage, bindable, is_well_typed, parse, text,
+};
 use crate::flows::mailbox::variants::{BadInput, FanOut};
 
 /// A connection. Bytes come in through [`on_message`](Connection::on_message); when that fails, the transport
@@ -38,7 +40,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(server: Rc<Server>, handle: Handle, wire: Rc<dyn Listener>) -> Rc<Connection> {
+    pub(super) fn new(
+        server: Rc<Server>,
+        handle: Handle,
+        wire: Rc<dyn Listener>,
+    ) -> Rc<Connection> {
         Rc::new(Connection {
             handle,
             server,
@@ -84,7 +90,9 @@ impl Connection {
         }
         let mut result = Ok(());
         while result.is_ok() && !self.lost.get() {
-            let Some(payload) = self.queue.borrow_mut().pop_front() else { break };
+            let Some(payload) = self.queue.borrow_mut().pop_front() else {
+                break;
+            };
             result = self.handle_frame(&payload);
         }
         self.busy.set(false);
@@ -116,7 +124,11 @@ impl Connection {
         ConnectionView {
             handle: self.handle,
             lost: self.lost.get(),
-            app: self.app.borrow().as_ref().map(|app| (app.id.clone(), app.object)),
+            app: self
+                .app
+                .borrow()
+                .as_ref()
+                .map(|app| (app.id.clone(), app.object)),
             side: self.side.borrow().as_str().map(str::to_owned),
             listening: mailbox.map(|mailbox| (mailbox.id.clone(), mailbox.object)),
         }
@@ -132,13 +144,20 @@ impl Connection {
         match self.dispatch(&command, when) {
             Ok(()) => Ok(()),
             Err(Refusal::Raised(raised)) => Err(raised),
-            Err(Refusal::Error(error)) => self.send(ServerFrame::Error { error, orig: command }),
+            Err(Refusal::Error(error)) => self.send(ServerFrame::Error {
+                error,
+                orig: command,
+            }),
         }
     }
 
     fn dispatch(&self, command: &Command, when: f64) -> Result<(), Refusal> {
-        let kind = command.get("type").ok_or(Refusal::Error(text::MISSING_TYPE))?;
-        self.send(ServerFrame::Ack { id: command.get("id").cloned().unwrap_or_default() })?;
+        let kind = command
+            .get("type")
+            .ok_or(Refusal::Error(text::MISSING_TYPE))?;
+        self.send(ServerFrame::Ack {
+            id: command.get("id").cloned().unwrap_or_default(),
+        })?;
         if self.server.rules.bad_input == BadInput::AnswersError && !is_well_typed(command) {
             return Err(Refusal::Error(text::WRONG_TYPE));
         }
@@ -147,7 +166,11 @@ impl Connection {
             Some("bind") => return self.bind(command, when),
             _ => {}
         }
-        let app = self.app.borrow().clone().ok_or(Refusal::Error(text::BIND_FIRST))?;
+        let app = self
+            .app
+            .borrow()
+            .clone()
+            .ok_or(Refusal::Error(text::BIND_FIRST))?;
         match kind.as_str() {
             Some("list") => self.list(&app),
             Some("allocate") => self.allocate(&app, when),
@@ -161,7 +184,10 @@ impl Connection {
     }
 
     fn ping(&self, command: &Command) -> Result<(), Refusal> {
-        let pong = command.get("ping").ok_or(Refusal::Error(text::PING))?.clone();
+        let pong = command
+            .get("ping")
+            .ok_or(Refusal::Error(text::PING))?
+            .clone();
         Ok(self.send(ServerFrame::Pong { pong })?)
     }
 
@@ -169,20 +195,28 @@ impl Connection {
         if self.app.borrow().is_some() {
             return Err(Refusal::Error(text::ALREADY_BOUND));
         }
-        let app = command.get("appid").ok_or(Refusal::Error(text::BIND_APPID))?;
+        let app = command
+            .get("appid")
+            .ok_or(Refusal::Error(text::BIND_APPID))?;
         let side = command.get("side").ok_or(Refusal::Error(text::BIND_SIDE))?;
-        let app = app.as_str().ok_or_else(|| Raised::assertion("appid is not a string"))?;
+        let app = app
+            .as_str()
+            .ok_or_else(|| Raised::assertion("appid is not a string"))?;
         let app = self.server.app(app);
         app.bound.set(app.bound.get() + 1);
         self.app.replace(Some(Rc::clone(&app)));
         self.side.replace(side.clone());
         let lenient = self.server.rules.bad_input == BadInput::AnswersError;
         let version = client_version(command.get("client_version"), lenient)?;
-        let Some(usage) = &self.server.usage else { return Ok(()) };
+        let Some(usage) = &self.server.usage else {
+            return Ok(());
+        };
         if lenient {
             let version = bound_version(&version)?;
             let side = bindable(side)?;
-            Ok(usage.store().atomically(|| usage.client_version(&app.id, side, when, version))?)
+            Ok(usage
+                .store()
+                .atomically(|| usage.client_version(&app.id, side, when, version))?)
         } else {
             usage.store().begin()?;
             usage.client_version(&app.id, bindable(side)?, when, bound_version(&version)?)?;
@@ -191,7 +225,11 @@ impl Connection {
     }
 
     fn list(&self, app: &AppNamespace) -> Result<(), Refusal> {
-        let names = if self.server.config.disallow_list { Vec::new() } else { self.server.nameplate_names(app)? };
+        let names = if self.server.config.disallow_list {
+            Vec::new()
+        } else {
+            self.server.nameplate_names(app)?
+        };
         Ok(self.send(ServerFrame::Nameplates(names))?)
     }
 
@@ -205,7 +243,9 @@ impl Connection {
     }
 
     fn claim(&self, app: &AppNamespace, command: &Command, when: f64) -> Result<(), Refusal> {
-        let name = command.get("nameplate").ok_or(Refusal::Error(text::CLAIM_NAMEPLATE))?;
+        let name = command
+            .get("nameplate")
+            .ok_or(Refusal::Error(text::CLAIM_NAMEPLATE))?;
         if self.did_claim.replace(true) {
             return Err(Refusal::Error(text::ONE_CLAIM));
         }
@@ -222,7 +262,9 @@ impl Connection {
         }
         let claimed = self.nameplate.borrow().clone();
         let name = match (command.get("nameplate"), claimed) {
-            (Some(name), Some(claimed)) if *name != *claimed => return Err(Refusal::Error(text::RELEASE_OTHER)),
+            (Some(name), Some(claimed)) if *name != *claimed => {
+                return Err(Refusal::Error(text::RELEASE_OTHER));
+            }
             (Some(name), _) => name.clone(),
             (None, Some(claimed)) => Json::String(claimed),
             (None, None) => return Err(Refusal::Error(text::RELEASE_WITHOUT)),
@@ -240,7 +282,9 @@ impl Connection {
         if self.mailbox.borrow().is_some() || once {
             return Err(Refusal::Error(text::ONE_OPEN));
         }
-        let id = command.get("mailbox").ok_or(Refusal::Error(text::OPEN_MAILBOX))?;
+        let id = command
+            .get("mailbox")
+            .ok_or(Refusal::Error(text::OPEN_MAILBOX))?;
         if !id.is_string() {
             return Err(Raised::assertion("mailbox is not a string").into());
         }
@@ -252,15 +296,26 @@ impl Connection {
         self.did_open.set(true);
         // Registered before the backlog is sent: whatever happens inside the sending meets a listener.
         self.listening.set(true);
-        Ok(commands.subscribe(&mailbox, self.handle, side.as_str().unwrap_or_default(), &self.wire)?)
+        Ok(commands.subscribe(
+            &mailbox,
+            self.handle,
+            side.as_str().unwrap_or_default(),
+            &self.wire,
+        )?)
     }
 
     fn add(&self, app: &AppNamespace, command: &Command, when: f64) -> Result<(), Refusal> {
         let mailbox = self.mailbox().ok_or(Refusal::Error(text::ADD_UNOPENED))?;
         let message = StoredMessage {
             side: self.side.borrow().clone(),
-            phase: command.get("phase").ok_or(Refusal::Error(text::MISSING_PHASE))?.clone(),
-            body: command.get("body").ok_or(Refusal::Error(text::MISSING_BODY))?.clone(),
+            phase: command
+                .get("phase")
+                .ok_or(Refusal::Error(text::MISSING_PHASE))?
+                .clone(),
+            body: command
+                .get("body")
+                .ok_or(Refusal::Error(text::MISSING_BODY))?
+                .clone(),
             id: command.get("id").cloned().unwrap_or_default(),
             server_rx: when,
         };
@@ -273,7 +328,9 @@ impl Connection {
         }
         let opened = self.mailbox_id.borrow().clone();
         let id = match command.get("mailbox") {
-            Some(id) if !opened.is_null() && *id != opened => return Err(Refusal::Error(text::CLOSE_OTHER)),
+            Some(id) if !opened.is_null() && *id != opened => {
+                return Err(Refusal::Error(text::CLOSE_OTHER));
+            }
             Some(id) => id.clone(),
             None if opened.is_null() => return Err(Refusal::Error(text::CLOSE_WITHOUT)),
             None => opened,
@@ -286,13 +343,22 @@ impl Connection {
         }
         let mailbox = self.mailbox();
         if self.listening.replace(false) {
-            if let Some(subscriber) = mailbox.as_ref().and_then(|mailbox| mailbox.remove_listener(self.handle)) {
+            if let Some(subscriber) = mailbox
+                .as_ref()
+                .and_then(|mailbox| mailbox.remove_listener(self.handle))
+            {
                 subscriber.end();
             }
         }
         self.did_close.set(true);
         let mood = command.get("mood").cloned().unwrap_or_default();
-        commands.close(Closing { mailbox: mailbox.as_deref(), id: &id, side: &side, mood: &mood, when })?;
+        commands.close(Closing {
+            mailbox: mailbox.as_deref(),
+            id: &id,
+            side: &side,
+            mood: &mood,
+            when,
+        })?;
         self.mailbox.replace(None);
         Ok(self.send(ServerFrame::Closed)?)
     }
@@ -308,7 +374,12 @@ fn client_version(json: Option<&Json>, lenient: bool) -> Result<[Json; 2], Raise
     match json {
         None => Ok([Json::Null, Json::Null]),
         Some(json) if lenient => {
-            let part = |n: usize| json.get(n).filter(|part| part.is_string()).cloned().unwrap_or_default();
+            let part = |n: usize| {
+                json.get(n)
+                    .filter(|part| part.is_string())
+                    .cloned()
+                    .unwrap_or_default()
+            };
             Ok([part(0), part(1)])
         }
         Some(Json::Array(parts)) => match parts.as_slice() {
@@ -317,10 +388,17 @@ fn client_version(json: Option<&Json>, lenient: bool) -> Result<[Json; 2], Raise
         },
         Some(Json::String(text)) => {
             let mut chars = text.chars().map(|c| Json::String(c.to_string()));
-            chars.next().zip(chars.next()).map(|(a, b)| [a, b]).ok_or_else(index_error)
+            chars
+                .next()
+                .zip(chars.next())
+                .map(|(a, b)| [a, b])
+                .ok_or_else(index_error)
         }
         Some(Json::Object(_)) => Err(Raised::new("KeyError", "0")),
-        Some(_) => Err(Raised::new("TypeError", "client_version is not subscriptable")),
+        Some(_) => Err(Raised::new(
+            "TypeError",
+            "client_version is not subscriptable",
+        )),
     }
 }
 

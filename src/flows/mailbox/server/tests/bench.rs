@@ -10,7 +10,9 @@ use crate::flows::mailbox::database::{Database, Value};
 use crate::flows::mailbox::model::{ChannelRows, UsageRows};
 use crate::flows::mailbox::protocol::ServerFrame;
 use crate::flows::mailbox::schema::{create_channel, create_usage};
-use crate::flows::mailbox::server::{Config, Connection, Listener, Raised, Server, Storage, Surroundings, TickReport};
+use crate::flows::mailbox::server::{
+    Config, Connection, Listener, Raised, Server, Storage, Surroundings, TickReport,
+};
 use crate::flows::mailbox::variants::{Discipline, Rules};
 
 pub const START: f64 = 1_000_000.5;
@@ -34,7 +36,11 @@ impl Surroundings for Clock {
         0
     }
     fn set_order(&self, n: usize) -> Vec<usize> {
-        if self.backwards.get() { (0..n).rev().collect() } else { (0..n).collect() }
+        if self.backwards.get() {
+            (0..n).rev().collect()
+        } else {
+            (0..n).collect()
+        }
     }
 }
 
@@ -108,15 +114,24 @@ impl Client {
 
     /// Bodies of the messages received since the last command, in order.
     pub fn bodies(&self) -> Vec<String> {
-        self.frames().iter().filter(|f| f["type"] == "message").map(|f| f["body"].as_str().unwrap().to_owned()).collect()
+        self.frames()
+            .iter()
+            .filter(|f| f["type"] == "message")
+            .map(|f| f["body"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     pub fn claim(&self, name: &str) -> String {
-        self.ask(json!({ "type": "claim", "nameplate": name })).unwrap()[0]["mailbox"].as_str().unwrap().to_owned()
+        self.ask(json!({ "type": "claim", "nameplate": name }))
+            .unwrap()[0]["mailbox"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub fn open(&self, mailbox: &str) -> Vec<String> {
-        self.ask(json!({ "type": "open", "mailbox": mailbox })).unwrap();
+        self.ask(json!({ "type": "open", "mailbox": mailbox }))
+            .unwrap();
         self.bodies()
     }
 
@@ -135,7 +150,7 @@ pub struct Bench {
     pub clock: Rc<Clock>,
     channel: Rc<Sqlite>,
     usage: Rc<Sqlite>,
-    pub config: Config,
+    config: Config,
 }
 
 impl Bench {
@@ -156,14 +171,28 @@ impl Bench {
             channel.script("ATTACH ':memory:' AS usage").unwrap();
         }
         create_usage(usage.as_ref(), schema).unwrap();
-        let clock = Rc::new(Clock { now: Cell::new(START), ids: Cell::new(0), backwards: Cell::new(false) });
+        let clock = Rc::new(Clock {
+            now: Cell::new(START),
+            ids: Cell::new(0),
+            backwards: Cell::new(false),
+        });
         let server = start(rules, &channel, &usage, &clock, &config);
-        Bench { rules, server: RefCell::new(server), clock, channel, usage, config }
+        Bench {
+            rules,
+            server: RefCell::new(server),
+            clock,
+            channel,
+            usage,
+            config,
+        }
     }
 
     /// Every variant.
     pub fn all() -> Vec<Bench> {
-        crate::flows::mailbox::variants::ALL.iter().map(Bench::new).collect()
+        crate::flows::mailbox::variants::ALL
+            .iter()
+            .map(Bench::new)
+            .collect()
     }
 
     /// The process dies: open transactions are lost, everything in memory too.
@@ -173,12 +202,22 @@ impl Bench {
                 db.script("ROLLBACK").unwrap();
             }
         }
-        *self.server.borrow_mut() = start(self.rules, &self.channel, &self.usage, &self.clock, &self.config);
+        *self.server.borrow_mut() = start(
+            self.rules,
+            &self.channel,
+            &self.usage,
+            &self.clock,
+            &self.config,
+        );
     }
 
     pub fn connect(&self) -> Client {
         let wire = Rc::new(Wire::default());
-        let connection = self.server.borrow().connect(Rc::clone(&wire) as Rc<dyn Listener>, None).unwrap();
+        let connection = self
+            .server
+            .borrow()
+            .connect(Rc::clone(&wire) as Rc<dyn Listener>, None)
+            .unwrap();
         Client { connection, wire }
     }
 
@@ -189,7 +228,10 @@ impl Bench {
 
     pub fn bound_to(&self, app: &str, side: &str) -> Client {
         let client = self.connect();
-        assert_eq!(client.say(json!({ "type": "bind", "appid": app, "side": side })), "");
+        assert_eq!(
+            client.say(json!({ "type": "bind", "appid": app, "side": side })),
+            ""
+        );
         client
     }
 
@@ -210,11 +252,10 @@ impl Bench {
         self.channel.script(sql).unwrap();
     }
 
-    pub fn number(&self, sql: &str) -> i64 {
-        match self.channel.query(sql, &[]).unwrap()[0][0] {
-            Value::Integer(n) => n,
-            ref other => panic!("{other:?}"),
-        }
+    pub fn usage_sql(&self, sql: &str) {
+        self.usage
+            .script(&sql.replace("TABLE ", &format!("TABLE {}.", usage_schema(self.rules))))
+            .unwrap();
     }
 
     /// Rows as the server's own connection sees them, what is not committed included.
@@ -234,22 +275,33 @@ impl Bench {
         );
         let text = |value: &Value| value.text().unwrap_or_default().to_owned();
         let rows = self.usage.query(&sql, &[]).unwrap();
-        rows.iter().map(|row| (text(&row[0]), text(&row[1]), row[2].number().unwrap())).collect()
+        rows.iter()
+            .map(|row| (text(&row[0]), text(&row[1]), row[2].number().unwrap()))
+            .collect()
     }
 
     /// Results of all usage rows: mailboxes, then nameplates.
     pub fn results(&self) -> (Vec<String>, Vec<String>) {
         let usage = self.usage();
-        let results = |rows: &[crate::flows::mailbox::model::UsageRow]| rows.iter().map(|r| r.result.clone()).collect();
+        let results = |rows: &[crate::flows::mailbox::model::UsageRow]| {
+            rows.iter().map(|r| r.result.clone()).collect()
+        };
         (results(&usage.mailboxes), results(&usage.nameplates))
     }
 }
 
-fn start(rules: &'static Rules, channel: &Rc<Sqlite>, usage: &Rc<Sqlite>, clock: &Rc<Clock>, config: &Config) -> Rc<Server> {
+fn start(
+    rules: &'static Rules,
+    channel: &Rc<Sqlite>,
+    usage: &Rc<Sqlite>,
+    clock: &Rc<Clock>,
+    config: &Config,
+) -> Rc<Server> {
     let storage = match rules.discipline {
-        Discipline::SharedImplicit => {
-            Storage::Apart { channel: Rc::clone(channel) as _, usage: Some(Rc::clone(usage) as _) }
-        }
+        Discipline::SharedImplicit => Storage::Apart {
+            channel: Rc::clone(channel) as _,
+            usage: Some(Rc::clone(usage) as _),
+        },
         Discipline::PerCommand => Storage::Attached(Rc::clone(channel) as _),
     };
     Server::start(rules, storage, config.clone(), Rc::clone(clock) as _).unwrap()
