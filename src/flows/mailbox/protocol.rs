@@ -200,6 +200,43 @@ pub fn bindable(json: &Json) -> Result<Value, Raised> {
     }
 }
 
+/// The two parts of a client's version. Whatever Python could index by 0 and 1 passed; `lenient` takes anything.
+///
+/// # Errors
+/// The exception Python raises for a value without two elements.
+pub fn client_version(json: Option<&Json>, lenient: bool) -> Result<[Json; 2], Raised> {
+    let index_error = || Raised::new("IndexError", "client_version has fewer than two elements");
+    match json {
+        None => Ok([Json::Null, Json::Null]),
+        Some(json) if lenient => {
+            let part = |n: usize| {
+                json.get(n)
+                    .filter(|part| part.is_string())
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            Ok([part(0), part(1)])
+        }
+        Some(Json::Array(parts)) => match parts.as_slice() {
+            [implementation, version, ..] => Ok([implementation.clone(), version.clone()]),
+            _ => Err(index_error()),
+        },
+        Some(Json::String(text)) => {
+            let mut chars = text.chars().map(|c| Json::String(c.to_string()));
+            chars
+                .next()
+                .zip(chars.next())
+                .map(|(a, b)| [a, b])
+                .ok_or_else(index_error)
+        }
+        Some(Json::Object(_)) => Err(Raised::new("KeyError", "0")),
+        Some(_) => Err(Raised::new(
+            "TypeError",
+            "client_version is not subscriptable",
+        )),
+    }
+}
+
 /// A column as it goes out in a frame.
 #[must_use]
 pub fn outgoing(value: &Value) -> Json {

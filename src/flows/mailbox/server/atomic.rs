@@ -335,15 +335,13 @@ impl Server {
         pruned: bool,
     ) -> Result<(), Raised> {
         let db = &self.channel;
+        let key = [nameplate.clone()];
         let mut sides = db.read(
             "SELECT added FROM nameplate_sides WHERE nameplates_id=?",
-            &[nameplate.clone()],
+            &key,
         )?;
-        db.write(
-            "DELETE FROM nameplate_sides WHERE nameplates_id=?",
-            &[nameplate.clone()],
-        )?;
-        db.write("DELETE FROM nameplates WHERE id=?", &[nameplate.clone()])?;
+        db.write("DELETE FROM nameplate_sides WHERE nameplates_id=?", &key)?;
+        db.write("DELETE FROM nameplates WHERE id=?", &key)?;
         db.note(Effect::NameplateRetired {
             app: app.to_owned(),
             nameplate: nameplate.integer(),

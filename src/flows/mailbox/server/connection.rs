@@ -12,7 +12,7 @@ use super::{AppNamespace, Mailbox, Raised, Refusal, Server};
 use crate::flows::mailbox::database::Value;
 use crate::flows::mailbox::model::ConnectionView;
 use crate::flows::mailbox::protocol::{
-    Command, ServerFrame, StoredMessage, bindable, is_well_typed, parse, text,
+    Command, ServerFrame, StoredMessage, bindable, client_version, is_well_typed, parse, text,
 };
 use crate::flows::mailbox::variants::{BadInput, FanOut};
 
@@ -107,13 +107,13 @@ impl Connection {
         if let Some(app) = self.app.borrow().as_ref() {
             app.bound.set(app.bound.get() - 1);
         }
-        if self.listening.get() {
-            if let Some(mailbox) = self.mailbox() {
-                if let Some(subscriber) = mailbox.remove_listener(self.handle) {
-                    subscriber.end();
-                }
-                self.server.forget_if_idle(&mailbox);
+        if self.listening.get()
+            && let Some(mailbox) = self.mailbox()
+        {
+            if let Some(subscriber) = mailbox.remove_listener(self.handle) {
+                subscriber.end();
             }
+            self.server.forget_if_idle(&mailbox);
         }
     }
 
@@ -342,13 +342,12 @@ impl Connection {
             self.mailbox.replace(mailbox);
         }
         let mailbox = self.mailbox();
-        if self.listening.replace(false) {
-            if let Some(subscriber) = mailbox
+        if self.listening.replace(false)
+            && let Some(subscriber) = mailbox
                 .as_ref()
                 .and_then(|mailbox| mailbox.remove_listener(self.handle))
-            {
-                subscriber.end();
-            }
+        {
+            subscriber.end();
         }
         self.did_close.set(true);
         let mood = command.get("mood").cloned().unwrap_or_default();
@@ -365,40 +364,6 @@ impl Connection {
 
     fn send(&self, frame: ServerFrame) -> Result<(), Raised> {
         self.wire.send(&frame, self.server.surroundings.now())
-    }
-}
-
-/// The two parts of a client's version. Whatever Python could index by 0 and 1 passed; `lenient` takes anything.
-fn client_version(json: Option<&Json>, lenient: bool) -> Result<[Json; 2], Raised> {
-    let index_error = || Raised::new("IndexError", "client_version has fewer than two elements");
-    match json {
-        None => Ok([Json::Null, Json::Null]),
-        Some(json) if lenient => {
-            let part = |n: usize| {
-                json.get(n)
-                    .filter(|part| part.is_string())
-                    .cloned()
-                    .unwrap_or_default()
-            };
-            Ok([part(0), part(1)])
-        }
-        Some(Json::Array(parts)) => match parts.as_slice() {
-            [implementation, version, ..] => Ok([implementation.clone(), version.clone()]),
-            _ => Err(index_error()),
-        },
-        Some(Json::String(text)) => {
-            let mut chars = text.chars().map(|c| Json::String(c.to_string()));
-            chars
-                .next()
-                .zip(chars.next())
-                .map(|(a, b)| [a, b])
-                .ok_or_else(index_error)
-        }
-        Some(Json::Object(_)) => Err(Raised::new("KeyError", "0")),
-        Some(_) => Err(Raised::new(
-            "TypeError",
-            "client_version is not subscriptable",
-        )),
     }
 }
 

@@ -193,6 +193,7 @@ impl Commands for Shared<'_> {
             return Ok(());
         };
         let nameplate = &row[0];
+        let key = [nameplate.clone()];
         let own = db.first(
             "SELECT claimed FROM nameplate_sides WHERE nameplates_id=? AND side=?",
             &[nameplate.clone(), side.into()],
@@ -207,16 +208,13 @@ impl Commands for Shared<'_> {
         db.commit()?;
         let sides = db.read(
             "SELECT added, claimed FROM nameplate_sides WHERE nameplates_id=?",
-            &[nameplate.clone()],
+            &key,
         )?;
         if sides.iter().any(|side| side[1].truth()) {
             return Ok(());
         }
-        db.write(
-            "DELETE FROM nameplate_sides WHERE nameplates_id=?",
-            &[nameplate.clone()],
-        )?;
-        db.write("DELETE FROM nameplates WHERE id=?", &[nameplate.clone()])?;
+        db.write("DELETE FROM nameplate_sides WHERE nameplates_id=?", &key)?;
+        db.write("DELETE FROM nameplates WHERE id=?", &key)?;
         db.note(Effect::NameplateRetired {
             app: app.to_owned(),
             nameplate: nameplate.integer(),

@@ -21,6 +21,7 @@ impl Shared<'_> {
         let db = &self.server.channel;
         let app = self.app.id.as_str();
         let id: Value = mailbox.id.as_str().into();
+        let key = [id.clone()];
         let row = db.first(
             "SELECT for_nameplate FROM mailboxes WHERE app_id=? AND id=?",
             &[app.into(), id.clone()],
@@ -44,18 +45,15 @@ impl Shared<'_> {
         db.commit()?;
         let sides = db.read(
             "SELECT added, mood, opened FROM mailbox_sides WHERE mailbox_id=?",
-            &[id.clone()],
+            &key,
         )?;
         if sides.iter().any(|side| side[2].truth()) {
             return Ok(());
         }
-        self.delete_nameplates(side, &id)?;
-        db.write("DELETE FROM messages WHERE mailbox_id=?", &[id.clone()])?;
-        db.write(
-            "DELETE FROM mailbox_sides WHERE mailbox_id=?",
-            &[id.clone()],
-        )?;
-        db.write("DELETE FROM mailboxes WHERE id=?", &[id])?;
+        self.delete_nameplates(side, &key)?;
+        db.write("DELETE FROM messages WHERE mailbox_id=?", &key)?;
+        db.write("DELETE FROM mailbox_sides WHERE mailbox_id=?", &key)?;
+        db.write("DELETE FROM mailboxes WHERE id=?", &key)?;
         db.note(Effect::MailboxRetired {
             app: app.to_owned(),
             mailbox: mailbox.id.clone(),
@@ -70,7 +68,7 @@ impl Shared<'_> {
         Ok(())
     }
 
-    fn delete_nameplates(&self, side: &str, mailbox: &Value) -> Result<(), Raised> {
+    fn delete_nameplates(&self, side: &str, mailbox: &[Value]) -> Result<(), Raised> {
         let db = &self.server.channel;
         match self.server.rules.early_close {
             EarlyClose::LeavesNameplate | EarlyClose::RetiresNameplate => Ok(()),
@@ -78,12 +76,9 @@ impl Shared<'_> {
                 db.write("DELETE FROM nameplate_sides WHERE side=?", &[side.into()])?;
                 let doomed = db.read(
                     "SELECT id, app_id FROM nameplates WHERE mailbox_id=?",
-                    &[mailbox.clone()],
+                    mailbox,
                 )?;
-                db.write(
-                    "DELETE FROM nameplates WHERE mailbox_id=?",
-                    &[mailbox.clone()],
-                )?;
+                db.write("DELETE FROM nameplates WHERE mailbox_id=?", mailbox)?;
                 for row in doomed {
                     let app = row[1].text().unwrap_or_default().to_owned();
                     db.note(Effect::NameplateRetired {

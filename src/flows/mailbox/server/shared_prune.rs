@@ -80,17 +80,15 @@ impl Shared<'_> {
     }
 
     fn prune_nameplate(&self, nameplate: &Value, now: f64) -> Result<(), Raised> {
+        let key = [nameplate.clone()];
         let db = &self.server.channel;
         let app = self.app.id.as_str();
         let sides = db.read(
             "SELECT added FROM nameplate_sides WHERE nameplates_id=?",
-            &[nameplate.clone()],
+            &key,
         )?;
-        db.write(
-            "DELETE FROM nameplate_sides WHERE nameplates_id=?",
-            &[nameplate.clone()],
-        )?;
-        db.write("DELETE FROM nameplates WHERE id=?", &[nameplate.clone()])?;
+        db.write("DELETE FROM nameplate_sides WHERE nameplates_id=?", &key)?;
+        db.write("DELETE FROM nameplates WHERE id=?", &key)?;
         db.note(Effect::NameplateRetired {
             app: app.to_owned(),
             nameplate: nameplate.integer(),
@@ -102,24 +100,19 @@ impl Shared<'_> {
     }
 
     fn prune_mailbox(&self, id: &Value, now: f64) -> Result<(), Raised> {
+        let key = [id.clone()];
         let db = &self.server.channel;
         let app = self.app.id.as_str();
-        let row = db.first(
-            "SELECT for_nameplate FROM mailboxes WHERE id=?",
-            &[id.clone()],
-        )?;
+        let row = db.first("SELECT for_nameplate FROM mailboxes WHERE id=?", &key)?;
         let row =
             row.ok_or_else(|| Raised::new("TypeError", "'NoneType' object is not subscriptable"))?;
         let sides = db.read(
             "SELECT added, mood FROM mailbox_sides WHERE mailbox_id=?",
-            &[id.clone()],
+            &key,
         )?;
-        db.write("DELETE FROM messages WHERE mailbox_id=?", &[id.clone()])?;
-        db.write(
-            "DELETE FROM mailbox_sides WHERE mailbox_id=?",
-            &[id.clone()],
-        )?;
-        db.write("DELETE FROM mailboxes WHERE id=?", &[id.clone()])?;
+        db.write("DELETE FROM messages WHERE mailbox_id=?", &key)?;
+        db.write("DELETE FROM mailbox_sides WHERE mailbox_id=?", &key)?;
+        db.write("DELETE FROM mailboxes WHERE id=?", &key)?;
         let mailbox = id.text().unwrap_or_default().to_owned();
         db.note(Effect::MailboxRetired {
             app: app.to_owned(),

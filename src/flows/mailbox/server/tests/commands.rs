@@ -284,7 +284,7 @@ fn messages_are_replayed_and_echoed() {
             .ask(json!({ "type": "add", "phase": "0", "body": "one", "id": "i" }))
             .unwrap();
         let message = json!({ "type": "message", "side": "a", "phase": "0", "body": "one", "id": "i", "server_rx": START });
-        assert_eq!(echo, [message.clone()]);
+        assert_eq!(echo, [message]);
         a.add("two").unwrap();
         assert_eq!(b.open("m"), ["one", "two"]);
         b.wire.frames.borrow_mut().clear();
