@@ -49,6 +49,6 @@ pub struct ConnectionView {
     pub app: Option<(String, u64)>,
     /// Its side, if that is text.
     pub side: Option<String>,
-    /// The mailbox it believes it listens to: id and object number.
+    /// The mailbox object it holds and is a listener of: id and object number.
     pub listening: Option<(String, u64)>,
 }

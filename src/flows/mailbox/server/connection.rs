@@ -120,7 +120,9 @@ impl Connection {
     /// What it looks like, for checks.
     #[must_use]
     pub fn view(&self) -> ConnectionView {
-        let mailbox = self.mailbox().filter(|_| self.listening.get());
+        let mailbox = self
+            .mailbox()
+            .filter(|mailbox| mailbox.handles().contains(&self.handle));
         ConnectionView {
             handle: self.handle,
             lost: self.lost.get(),

@@ -2,6 +2,7 @@
 
 mod after_fix;
 mod bench;
+mod checked;
 mod commands;
 mod idempotence;
 mod incident;
