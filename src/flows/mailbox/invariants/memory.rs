@@ -158,11 +158,12 @@ mod tests {
     }
 
     type Check = fn(&MemoryView, &ChannelRows) -> Outcome;
+    type Damage = fn(&mut MemoryView, &mut ChannelRows);
 
     /// Claim: every check holds on a sound view, is idle on an empty one, and fires on the damage it is about.
     #[test]
     fn each_check_fires() {
-        let cases: [(Check, fn(&mut MemoryView, &mut ChannelRows), &str); 6] = [
+        let cases: [(Check, Damage, &str); 6] = [
             (
                 |v, _| bound_app_is_registered(v),
                 |v, _| v.apps[0].1 = 9,

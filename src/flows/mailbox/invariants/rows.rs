@@ -244,11 +244,12 @@ mod tests {
     }
 
     type Check = fn(&ChannelRows) -> Outcome;
+    type Damage = fn(&mut ChannelRows);
 
     /// Claim: every check holds on sound rows, is idle on empty ones, and fires on the damage it is about.
     #[test]
     fn each_check_fires() {
-        let cases: [(Check, fn(&mut ChannelRows), &str); 12] = [
+        let cases: [(Check, Damage, &str); 12] = [
             (
                 references_hold,
                 |r| r.mailboxes.clear(),

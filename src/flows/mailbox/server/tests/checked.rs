@@ -189,10 +189,12 @@ fn historical_servers_are_flagged() {
         "dropped a client with IntegrityError",
         "channel transaction left open",
         "expired mailboxes left behind",
-        "refused command changes rows",
+        "nameplate without sides",
+        "nameplate without a usage row",
+        "orphan message",
+        "bound to a forgotten app object",
+        "tick deletes a mailbox with a listener",
         "status row miscounts listeners",
-        "mailbox object without a row",
-        "mailbox without a usage row",
     ] {
         has(&new, cause);
     }
