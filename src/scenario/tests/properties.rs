@@ -26,11 +26,12 @@ fn section() -> impl Strategy<Value = String> {
         (1..100_000u64).prop_map(|count| format!("[workload]\noperations = {count}")),
         (rate, any::<bool>()).prop_map(|(rate, swarm)| {
             let profile = if swarm { "swarm" } else { "quiet" };
-            format!("[faults]\nprofile = '{profile}'\n'net/reset' = {rate:?}\n'net/latency'.max = 3")
+            format!(
+                "[faults]\nprofile = '{profile}'\n'net/reset' = {rate:?}\n'net/latency'.max = 3"
+            )
         }),
-        (1..u64::MAX >> 1, 1..10_000u32).prop_map(|(steps, ms)| {
-            format!("[budget]\nsteps = {steps}\nvirtual = '{ms}ms'")
-        }),
+        (1..u64::MAX >> 1, 1..10_000u32)
+            .prop_map(|(steps, ms)| { format!("[budget]\nsteps = {steps}\nvirtual = '{ms}ms'") }),
         (1..9u64, 10..99u64, 100..999u64).prop_map(|(test, run, full)| {
             format!("[budget.seeds]\ntest = {test}\nrun = {run}\nfull = {full}")
         }),

@@ -10,7 +10,12 @@ use crate::scenario::{
 };
 
 fn read(text: &str) -> Scenario {
-    match read_scenario("scenarios/publish/ticket-877.toml", text.as_bytes(), &catalogue(), &[]) {
+    match read_scenario(
+        "scenarios/publish/ticket-877.toml",
+        text.as_bytes(),
+        &catalogue(),
+        &[],
+    ) {
         Ok(scenario) => scenario,
         Err(complaints) => panic!("{complaints}"),
     }
@@ -22,10 +27,16 @@ fn a_complete_file() {
     let scenario = read(COMPLETE);
     assert_eq!(scenario.name, "publish/ticket-877");
     assert!(scenario.goal.starts_with("A dead reference answers inline"));
-    assert_eq!((scenario.flow.as_str(), scenario.variant.as_str()), ("publish", "1.5.0"));
-    assert_eq!(scenario.config, toml::toml! { servers = 11
+    assert_eq!(
+        (scenario.flow.as_str(), scenario.variant.as_str()),
+        ("publish", "1.5.0")
+    );
+    assert_eq!(
+        scenario.config,
+        toml::toml! { servers = 11
         k = 3
-        n = 10 });
+        n = 10 }
+    );
     assert_eq!(scenario.workload, Workload::Generated(6));
     assert_eq!(scenario.faults.profile, Profile::Swarm);
     // A site named by a former label is filed under its present one.
@@ -36,8 +47,14 @@ fn a_complete_file() {
         pin: Some("12ms".to_owned()),
     };
     assert_eq!(scenario.faults.sites["net/latency"], latency);
-    assert_eq!(scenario.faults.sites["publish/dead-reference"].rate, Rate::from_f64(0.1).ok());
-    assert_eq!(scenario.contract, BTreeMap::from([("disk".to_owned(), "ordered".to_owned())]));
+    assert_eq!(
+        scenario.faults.sites["publish/dead-reference"].rate,
+        Rate::from_f64(0.1).ok()
+    );
+    assert_eq!(
+        scenario.contract,
+        BTreeMap::from([("disk".to_owned(), "ordered".to_owned())])
+    );
     let budget = Budget {
         steps: 30_000,
         polls_per_step: 256,
@@ -58,7 +75,10 @@ fn a_complete_file() {
         claim: Claim::Violates("no-self-rejection".to_owned()),
         within_seeds: Some(500),
         sometimes: vec!["dead-reference-inline".to_owned()],
-        minimal: Some(Minimal { deviations: 2, operations: 1 }),
+        minimal: Some(Minimal {
+            deviations: 2,
+            operations: 1,
+        }),
     };
     assert_eq!(scenario.expect, expect);
     let checks = BTreeMap::from([
@@ -68,7 +88,8 @@ fn a_complete_file() {
     assert_eq!(scenario.checks, checks);
 }
 
-const SHORT: &str = "seedbed = 1\ngoal = 'g'\nflow = 'publish'\nvariant = 'correct'\nexpect.holds = true\n";
+const SHORT: &str =
+    "seedbed = 1\ngoal = 'g'\nflow = 'publish'\nvariant = 'correct'\nexpect.holds = true\n";
 
 /// What a file leaves out has its documented default.
 #[test]
@@ -79,7 +100,9 @@ fn defaults() {
     assert_eq!(scenario.budget, Budget::default());
     assert_eq!(scenario.explore, Explore::default());
     assert_eq!(scenario.expect.claim, Claim::Holds);
-    assert!(scenario.config.is_empty() && scenario.contract.is_empty() && scenario.checks.is_empty());
+    assert!(
+        scenario.config.is_empty() && scenario.contract.is_empty() && scenario.checks.is_empty()
+    );
 }
 
 /// Operations can be listed, in both forms that TOML has for it, and with operations that carry no data.
@@ -91,7 +114,10 @@ fn listed_operations() {
         let Workload::Listed(ops) = read(&format!("{SHORT}{text}")).workload else {
             panic!("the operations were listed");
         };
-        assert_eq!(ops[0].get("overwrite").and_then(|op| op.get("bytes")), Some(&toml::Value::Integer(64)));
+        assert_eq!(
+            ops[0].get("overwrite").and_then(|op| op.get("bytes")),
+            Some(&toml::Value::Integer(64))
+        );
         assert_eq!(ops[1].to_string(), second);
     }
 }
