@@ -1,4 +1,7 @@
 //! Seedbed: a deterministic simulation testbed.
-
 pub mod choice;
+pub mod kernel;
+pub mod net;
+pub mod reentry;
 pub mod scenario;
+pub mod trace;
