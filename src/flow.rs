@@ -40,6 +40,29 @@ pub struct FlowInfo {
     pub needs: Needs,
 }
 
+impl FlowInfo {
+    /// A declaration in which only the name, what it models and the source are filled in; for struct update syntax.
+    #[must_use]
+    pub const fn new(name: &'static str, doc: &'static str, source: &'static str) -> FlowInfo {
+        FlowInfo {
+            name,
+            doc,
+            source,
+            variants: &[],
+            sites: &[],
+            invariants: &[],
+            sometimes: &[],
+            marks: &[],
+            events: &[],
+            outcomes: &[],
+            needs: Needs {
+                host: false,
+                fresh_thread: true,
+            },
+        }
+    }
+}
+
 /// A public label with one line of documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Named {
