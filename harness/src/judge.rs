@@ -1,0 +1,162 @@
+//! What a sweep amounts to: its verdict, and whether the scenario's author expected it.
+
+use seedbed::check::{BUILT_IN, InvariantKind, Verdict};
+use seedbed::choice::{Rate, Site, SiteClass};
+use seedbed::flow::FlowInfo;
+use seedbed::scenario::{Claim, Scenario};
+
+use crate::exit::Exit;
+use crate::report::thousands;
+use crate::sweep::{FailedRun, SweepEnd, Swept};
+
+/// The judgement of one sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// What was expected, in words.
+    pub expected: String,
+    /// Whether it is what was expected.
+    pub as_expected: bool,
+    /// What it contributes to the exit code.
+    pub exit: Exit,
+    /// Short remarks for the last column of the table.
+    pub notes: Vec<String>,
+    /// Declared things that never happened, as sentences.
+    pub vacuous: Vec<String>,
+}
+
+/// Judges a sweep. `whole`: it was meant to cover the scenario's own range of seeds, so that what never
+/// happened in it can be held against it.
+#[must_use]
+pub fn judge(scenario: &Scenario, flow: &FlowInfo, sites: &[&'static Site], swept: &Swept, whole: bool) -> Judged {
+    let vacuous = if whole && swept.ended == SweepEnd::Complete && swept.first.is_none() {
+        unexercised(scenario, sites, swept)
+    } else {
+        Vec::new()
+    };
+    let verdict = verdict(swept, !vacuous.is_empty());
+    let as_expected = match (&scenario.expect.claim, &swept.first) {
+        (_, Some(failed)) => is_expected(scenario, swept, failed),
+        (Claim::Violates(_), None) => false,
+        (Claim::Holds | Claim::HoldsOnly(_), None) => verdict == Verdict::Holds,
+    };
+    let exit = if as_expected { Exit::AsExpected } else { exit_of(verdict, swept.first.as_ref(), flow) };
+    let notes = notes(scenario, swept, &vacuous, as_expected);
+    Judged { verdict, expected: expected(&scenario.expect.claim), as_expected, exit, notes, vacuous }
+}
+
+/// What a claim expects, in words.
+#[must_use]
+pub fn expected(claim: &Claim) -> String {
+    match claim {
+        Claim::Violates(invariant) => format!("violates {invariant}"),
+        Claim::Holds => "holds".to_owned(),
+        Claim::HoldsOnly(invariants) => format!("holds {}", invariants.join(", ")),
+    }
+}
+
+/// What a verdict that nobody expected contributes to the exit code.
+#[must_use]
+pub fn exit_of(verdict: Verdict, failed: Option<&FailedRun>, flow: &FlowInfo) -> Exit {
+    let invariant = failed.and_then(|failed| failed.failure.as_ref()).map(|failure| failure.invariant.as_str());
+    match verdict {
+        Verdict::Nondeterministic => Exit::Nondeterminism,
+        Verdict::Hangs => Exit::Liveness,
+        Verdict::Violates if invariant.is_some_and(|id| is_liveness(id, flow)) => Exit::Liveness,
+        Verdict::Budget => Exit::Budget,
+        Verdict::Violates | Verdict::Panics | Verdict::Vacuous | Verdict::Holds => Exit::Unmet,
+    }
+}
+
+fn is_liveness(invariant: &str, flow: &FlowInfo) -> bool {
+    let mut known = flow.invariants.iter().chain(BUILT_IN);
+    known.any(|info| info.id == invariant && info.kind == InvariantKind::Eventually)
+}
+
+fn verdict(swept: &Swept, vacuous: bool) -> Verdict {
+    match &swept.first {
+        Some(failed) => failed.verdict,
+        None if vacuous => Verdict::Vacuous,
+        // Interrupted means: no answer yet, as with any other budget.
+        None if swept.ended == SweepEnd::Interrupted || !swept.tally.exhausted.is_empty() => Verdict::Budget,
+        None => Verdict::Holds,
+    }
+}
+
+fn is_expected(scenario: &Scenario, swept: &Swept, failed: &FailedRun) -> bool {
+    let Claim::Violates(expected) = &scenario.expect.claim else { return false };
+    let broke = failed.failure.as_ref().is_some_and(|failure| failure.invariant == *expected);
+    broke && failed.verdict != Verdict::Nondeterministic && is_in_time(scenario, swept, failed)
+}
+
+fn is_in_time(scenario: &Scenario, swept: &Swept, failed: &FailedRun) -> bool {
+    scenario.expect.within_seeds.is_none_or(|within| failed.seed - swept.seeds.first < within)
+}
+
+/// What the scenario declares and the sweep never exercised.
+fn unexercised(scenario: &Scenario, sites: &[&'static Site], swept: &Swept) -> Vec<String> {
+    let mut missing = Vec::new();
+    for mark in &scenario.expect.sometimes {
+        if swept.tally.sometimes.get(mark).is_none_or(|count| *count == 0) {
+            missing.push(format!("`{mark}` never happened"));
+        }
+    }
+    for (name, setting) in &scenario.faults.sites {
+        // A rate of zero declares that the fault is absent.
+        if setting.rate == Some(Rate::NEVER) || setting.max == Some(0) {
+            continue;
+        }
+        let site = sites.iter().find(|site| site.label == name || site.aliases.contains(&name.as_str()));
+        let label = site.map_or(name.as_str(), |site| site.label);
+        let count = swept.tally.faults.get(label).copied().unwrap_or_default();
+        // A pinned value, and a neutral choice, may well be the quiet one: then being asked is enough.
+        let neutral = setting.pin.is_some() || site.is_some_and(|site| site.class == SiteClass::Value);
+        if count.fired == 0 && !(neutral && count.offered > 0) {
+            missing.push(format!("`{label}` was offered {} times and never fired", thousands(count.offered)));
+        }
+    }
+    if let Claim::HoldsOnly(invariants) = &scenario.expect.claim {
+        for invariant in invariants {
+            if swept.tally.invariants.get(invariant).is_none_or(|count| count.antecedent == 0) {
+                missing.push(format!("`{invariant}` never had anything to check"));
+            }
+        }
+    }
+    missing
+}
+
+fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String], as_expected: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let total = thousands(swept.seeds.count);
+    match swept.ended {
+        SweepEnd::Interrupted => notes.push(format!("interrupted after {} of {total} seeds", thousands(swept.tally.seeds))),
+        SweepEnd::TimeUp => notes.push("time up".to_owned()),
+        SweepEnd::Complete | SweepEnd::AtFailure => {}
+    }
+    if let Some(failed) = &swept.first {
+        let expected = matches!(&scenario.expect.claim, Claim::Violates(id) if broke(failed) == Some(id));
+        if !expected && let Some(invariant) = broke(failed) {
+            notes.push(invariant.to_owned());
+        }
+        if expected && !as_expected && !is_in_time(scenario, swept, failed) {
+            let within = scenario.expect.within_seeds.unwrap_or_default();
+            notes.push(format!("expected within {} seeds", thousands(within)));
+        }
+        if swept.tally.failures > 1 {
+            notes.push(format!("{} seeds fail", thousands(swept.tally.failures)));
+        }
+    } else if let Claim::Violates(_) = scenario.expect.claim {
+        notes.push("no seed violates it".to_owned());
+    }
+    notes.extend(vacuous.iter().cloned());
+    for (budget, runs) in &swept.tally.exhausted {
+        let plural = if *runs == 1 { "run" } else { "runs" };
+        notes.push(format!("{} {plural} reached the budget of {budget}", thousands(*runs)));
+    }
+    notes
+}
+
+fn broke(failed: &FailedRun) -> Option<&String> {
+    failed.failure.as_ref().map(|failure| &failure.invariant)
+}
