@@ -1,1 +1,3 @@
 //! Seedbed: a deterministic simulation testbed.
+
+pub mod choice;
