@@ -1,3 +1,4 @@
 //! Seedbed: a deterministic simulation testbed.
 
 pub mod choice;
+pub mod scenario;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{Failure, Verdict};
 use crate::choice::{Anchoring, Offer, Script, Seed, SiteCount};
+use crate::flow::FlowSchema;
 use crate::kernel::Dispatch;
 use crate::scenario::Scenario;
 use crate::trace::{Digest, Trace};
@@ -90,4 +91,16 @@ pub struct Evaluations {
     pub antecedent: u64,
     /// Violations seen after a fault outside the promise had fired; they do not count.
     pub unpromised: u64,
+}
+
+/// A flow without its types: what the harness sweeps, replays and shrinks.
+pub trait AnyFlow: FlowSchema {
+    /// The operations a seed stands for, each with its index.
+    fn draw_operations(&self, config: &toml::Table, seed: Seed, count: usize) -> Vec<(usize, toml::Value)>;
+
+    /// Simpler forms of an operation, simplest first.
+    fn simpler(&self, operation: &toml::Value) -> Vec<toml::Value>;
+
+    /// Executes one run. Whatever the code under test does ends up in the report; this never panics for it.
+    fn run(&self, request: &RunRequest<'_>) -> RunReport;
 }
