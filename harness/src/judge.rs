@@ -3,8 +3,10 @@
 use seedbed::check::{BUILT_IN, InvariantKind, Verdict};
 use seedbed::choice::{Rate, Site, SiteClass};
 use seedbed::flow::FlowInfo;
-use seedbed::scenario::{Claim, Scenario};
+use seedbed::run::RunReport;
+use seedbed::scenario::{Claim, Plan, Scenario};
 
+use crate::execute::{Second, has_failed};
 use crate::exit::Exit;
 use crate::report::thousands;
 use crate::sweep::{FailedRun, SweepEnd, Swept};
@@ -54,6 +56,42 @@ pub fn expected(claim: &Claim) -> String {
         Claim::Holds => "holds".to_owned(),
         Claim::HoldsOnly(invariants) => format!("holds {}", invariants.join(", ")),
     }
+}
+
+/// The variants a plan is about, each with whether its failure must occur there.
+#[must_use]
+pub fn variants_of_plan(plan: &Plan) -> Vec<(String, bool)> {
+    if plan.fails_on.is_empty() && plan.holds_on.is_empty() {
+        return vec![(plan.variant.clone(), plan.failure.is_some())];
+    }
+    let fails = plan.fails_on.iter().map(|variant| (variant.clone(), true));
+    fails.chain(plan.holds_on.iter().map(|variant| (variant.clone(), false))).collect()
+}
+
+/// What a plan expects, in words.
+#[must_use]
+pub fn expected_of_plan(plan: &Plan, fails: bool) -> String {
+    match (&plan.failure, fails) {
+        (Some(failure), true) => format!("violates {}", failure.invariant),
+        (None, true) => "violates".to_owned(),
+        (_, false) => "holds".to_owned(),
+    }
+}
+
+/// The verdict of a followed plan, and whether it is what the plan expects: the same fingerprint, not just
+/// some failure.
+#[must_use]
+pub fn judge_plan(plan: &Plan, fails: bool, report: &RunReport, second: &Second) -> (Verdict, bool) {
+    if matches!(second, Second::Different(_)) {
+        return (Verdict::Nondeterministic, false);
+    }
+    let as_expected = if fails {
+        let shown = report.failure.as_ref().map(|failure| failure.fingerprint());
+        has_failed(report.verdict) && (plan.failure.is_none() || shown == plan.failure)
+    } else {
+        report.verdict == Verdict::Holds
+    };
+    (report.verdict, as_expected)
 }
 
 /// What a verdict that nobody expected contributes to the exit code.

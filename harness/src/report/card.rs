@@ -6,7 +6,8 @@ use std::fmt::Write;
 use seedbed::check::Verdict;
 
 use super::{Paint, deviations, thousands};
-use crate::sweep::{FailedRun, Second};
+use crate::execute::Second;
+use crate::sweep::FailedRun;
 
 /// Deviations shown before the rest is only counted.
 const DEVIATIONS_MOST: usize = 10;

@@ -139,10 +139,10 @@ pub struct ReplayLine<'a> {
     pub step: Option<u64>,
     /// Steps of the run.
     pub steps: u64,
-    /// Equality of executions.
-    pub digest: String,
+    /// Equality of executions; null if the run does not end.
+    pub digest: Option<String>,
     /// Operations by outcome.
-    pub outcomes: &'a BTreeMap<String, u64>,
+    pub outcomes: BTreeMap<&'a str, u64>,
     /// Deviations of the plan that found their place again, and all of them.
     pub anchored: [usize; 2],
 }
@@ -167,9 +167,28 @@ impl<'a> ReplayLine<'a> {
             also: invariants(&report.also),
             step: failure.map(|failure| failure.step),
             steps: report.steps,
-            digest: report.digest.to_string(),
-            outcomes: &report.outcomes,
+            digest: Some(report.digest.to_string()),
+            outcomes: report.outcomes.iter().map(|(outcome, count)| (outcome.as_str(), *count)).collect(),
             anchored: [report.anchoring.used, report.anchoring.total],
+        }
+    }
+
+    /// A run that does not end.
+    #[must_use]
+    pub fn hang(scenario: &'a str, seed: Option<u64>) -> ReplayLine<'a> {
+        ReplayLine {
+            v: VERSION,
+            scenario,
+            seed: seed.map(|seed| seed.to_string()),
+            verdict: Verdict::Hangs,
+            invariant: Some("no-hang"),
+            cause: Some("no end within the wall limit"),
+            also: Vec::new(),
+            step: None,
+            steps: 0,
+            digest: None,
+            outcomes: BTreeMap::new(),
+            anchored: [0, 0],
         }
     }
 }

@@ -16,8 +16,9 @@ use std::time::Duration;
 use seedbed::check::{Failure, Verdict};
 
 use super::parallel::Floor;
-use super::seed::{Difference, FailedRun, Second, run_seed};
-use super::{Chunk, Job, Seeds, ToolFailure};
+use super::seed::{FailedRun, run_seed};
+use super::{Chunk, Job, Seeds};
+use crate::execute::{Difference, Second, ToolFailure};
 use crate::watch::Watch;
 
 /// Bytes of a dead child's standard error that are kept.

@@ -13,7 +13,7 @@ mod tally;
 
 pub use isolate::{ChildCommand, serve};
 pub use parallel::{Stops, Workers, sweep};
-pub use seed::{Difference, FailedRun, Second, compare, on_large_stack};
+pub use seed::FailedRun;
 pub use tally::{FaultTally, InvariantTally, Tally};
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,16 +84,6 @@ pub enum SweepEnd {
     TimeUp,
     /// Ctrl-C.
     Interrupted,
-}
-
-/// The tool itself failed: no verdict about the code under test.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{message} (seed {seed})")]
-pub struct ToolFailure {
-    /// The seed that was being run.
-    pub seed: u64,
-    /// What went wrong.
-    pub message: String,
 }
 
 /// Numbers for a progress bar, updated as the sweep goes on; they play no part in the result.

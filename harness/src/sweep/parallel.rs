@@ -8,8 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::isolate::{ChildCommand, ChildWorker, Children};
-use super::seed::{STACK_BYTES, run_seed};
-use super::{Chunk, Job, Live, Seeds, SweepEnd, Swept, Tally, ToolFailure};
+use super::seed::run_seed;
+use super::{Chunk, Job, Live, Seeds, SweepEnd, Swept, Tally};
+use crate::execute::{STACK_BYTES, ToolFailure};
 use crate::watch::Watch;
 
 /// Largest number of seeds a worker takes at once.
