@@ -227,7 +227,10 @@ impl Overlay {
             arguments.extend(["--variant".to_owned(), variant.clone()]);
         }
         for setting in &self.settings {
-            arguments.extend(["--set".to_owned(), format!("{}={}", setting.key, setting.value)]);
+            arguments.extend([
+                "--set".to_owned(),
+                format!("{}={}", setting.key, setting.value),
+            ]);
         }
         arguments
     }

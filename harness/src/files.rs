@@ -5,7 +5,8 @@ use std::path::Path;
 
 use seedbed::run::AnyFlow;
 use seedbed::scenario::{
-    Catalogue, Complaint, Complaints, MAX_FILE_BYTES, Override, Plan, Scenario, read_plan, read_scenario,
+    Catalogue, Complaint, Complaints, MAX_FILE_BYTES, Override, Plan, Scenario, read_plan,
+    read_scenario,
 };
 
 use crate::Harness;
@@ -47,7 +48,11 @@ impl LoadedPlan<'_> {
     #[must_use]
     pub fn name(&self) -> String {
         let file = self.path.rsplit('/').next().unwrap_or(&self.path);
-        format!("{}/{}", self.plan.flow, file.strip_suffix(".toml").unwrap_or(file))
+        format!(
+            "{}/{}",
+            self.plan.flow,
+            file.strip_suffix(".toml").unwrap_or(file)
+        )
     }
 }
 
@@ -64,7 +69,11 @@ pub fn is_plan(path: &str) -> bool {
 /// What does not exist or cannot be listed.
 pub fn find(paths: &[String]) -> Result<Vec<String>, Vec<Complaint>> {
     let default = [DEFAULT_FOLDER.to_owned()];
-    let paths = if paths.is_empty() { &default[..] } else { paths };
+    let paths = if paths.is_empty() {
+        &default[..]
+    } else {
+        paths
+    };
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
     for path in paths {
         match fs::metadata(path) {
@@ -89,7 +98,11 @@ pub fn find(paths: &[String]) -> Result<Vec<String>, Vec<Complaint>> {
         seen.push(path.clone());
         new
     });
-    if wrong.is_empty() { Ok(found) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(found)
+    } else {
+        Err(wrong)
+    }
 }
 
 /// A path that is not there, with the nearest one that is.
@@ -101,7 +114,11 @@ fn missing(path: &str) -> Complaint {
     let mut there = Vec::new();
     // Only for a better message: what cannot be listed is not suggested.
     let _ = collect(DEFAULT_FOLDER, &mut there);
-    if let Some(parent) = Path::new(path).parent().and_then(Path::to_str).filter(|parent| !parent.is_empty()) {
+    if let Some(parent) = Path::new(path)
+        .parent()
+        .and_then(Path::to_str)
+        .filter(|parent| !parent.is_empty())
+    {
         let _ = collect(parent, &mut there);
     }
     let near: Vec<&str> = there.iter().map(String::as_str).collect();
@@ -113,7 +130,9 @@ fn collect(folder: &str, files: &mut Vec<String>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
         let path = format!("{folder}/{name}");
         if entry.path().is_dir() {
             collect(&path, files)?;
@@ -128,17 +147,28 @@ fn collect(folder: &str, files: &mut Vec<String>) -> std::io::Result<()> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load<'a>(harness: &'a Harness, path: &str, settings: &[Override]) -> Result<Loaded<'a>, Complaints> {
+pub fn load<'a>(
+    harness: &'a Harness,
+    path: &str,
+    settings: &[Override],
+) -> Result<Loaded<'a>, Complaints> {
     let bytes = read(path)?;
     let catalogue = harness.catalogue();
     if is_plan(path) {
         let plan = read_plan(path, &bytes, &catalogue)?;
         let flow = harness.flow_named(path, &plan.flow)?;
-        return Ok(Loaded::Plan(Box::new(LoadedPlan { flow, path: path.to_owned(), plan })));
+        return Ok(Loaded::Plan(Box::new(LoadedPlan {
+            flow,
+            path: path.to_owned(),
+            plan,
+        })));
     }
     let scenario = read_scenario(path, &bytes, &catalogue, settings)?;
     let flow = harness.flow_named(path, &scenario.flow)?;
-    Ok(Loaded::Scenario(Box::new(LoadedScenario { flow, scenario })))
+    Ok(Loaded::Scenario(Box::new(LoadedScenario {
+        flow,
+        scenario,
+    })))
 }
 
 fn read(path: &str) -> Result<Vec<u8>, Complaint> {
@@ -161,7 +191,10 @@ impl Harness {
     #[must_use]
     pub fn catalogue(&self) -> Catalogue<'_> {
         Catalogue {
-            flows: self.flows().map(|flow| flow as &dyn seedbed::flow::FlowSchema).collect(),
+            flows: self
+                .flows()
+                .map(|flow| flow as &dyn seedbed::flow::FlowSchema)
+                .collect(),
             engine_sites: seedbed::engine_sites(),
         }
     }
@@ -169,10 +202,14 @@ impl Harness {
     /// The flow of a validated file, if it can run here.
     fn flow_named(&self, path: &str, name: &str) -> Result<&dyn AnyFlow, Complaint> {
         let found = self.flows().find(|flow| flow.info().name == name);
-        let flow = found.ok_or_else(|| Complaint::whole_file(path, format!("unknown flow `{name}`")))?;
+        let flow =
+            found.ok_or_else(|| Complaint::whole_file(path, format!("unknown flow `{name}`")))?;
         if flow.info().needs.host && seedbed::host() == "none" {
-            let message = format!("flow `{name}` needs the madsim host, and this program was built without it");
-            return Err(Complaint::whole_file(path, message).with_help("build with RUSTFLAGS=\"--cfg madsim\""));
+            let message = format!(
+                "flow `{name}` needs the madsim host, and this program was built without it"
+            );
+            return Err(Complaint::whole_file(path, message)
+                .with_help("build with RUSTFLAGS=\"--cfg madsim\""));
         }
         Ok(flow)
     }

@@ -22,7 +22,7 @@ pub struct Judged {
     pub as_expected: bool,
     /// What it contributes to the exit code.
     pub exit: Exit,
-    /// Short remarks for the last column of the table.
+    /// Short remarks about the sweep as a whole.
     pub notes: Vec<String>,
     /// Declared things that never happened, as sentences.
     pub vacuous: Vec<String>,
@@ -31,7 +31,13 @@ pub struct Judged {
 /// Judges a sweep. `whole`: it was meant to cover the scenario's own range of seeds, so that what never
 /// happened in it can be held against it.
 #[must_use]
-pub fn judge(scenario: &Scenario, flow: &FlowInfo, sites: &[&'static Site], swept: &Swept, whole: bool) -> Judged {
+pub fn judge(
+    scenario: &Scenario,
+    flow: &FlowInfo,
+    sites: &[&'static Site],
+    swept: &Swept,
+    whole: bool,
+) -> Judged {
     let vacuous = if whole && swept.ended == SweepEnd::Complete && swept.first.is_none() {
         unexercised(scenario, sites, swept)
     } else {
@@ -43,9 +49,32 @@ pub fn judge(scenario: &Scenario, flow: &FlowInfo, sites: &[&'static Site], swep
         (Claim::Violates(_), None) => false,
         (Claim::Holds | Claim::HoldsOnly(_), None) => verdict == Verdict::Holds,
     };
-    let exit = if as_expected { Exit::AsExpected } else { exit_of(verdict, swept.first.as_ref(), flow) };
-    let notes = notes(scenario, swept, &vacuous, as_expected);
-    Judged { verdict, expected: expected(&scenario.expect.claim), as_expected, exit, notes, vacuous }
+    let exit = if as_expected {
+        Exit::AsExpected
+    } else {
+        exit_of(verdict, swept.first.as_ref(), flow)
+    };
+    let notes = notes(scenario, swept, &vacuous);
+    Judged {
+        verdict,
+        expected: expected(&scenario.expect.claim),
+        as_expected,
+        exit,
+        notes,
+        vacuous,
+    }
+}
+
+/// A budget of seeds, raised to what the scenario's promise to fail needs.
+#[must_use]
+pub fn seeds_needed(scenario: &Scenario, budget: u64) -> u64 {
+    match scenario.expect.claim {
+        Claim::Violates(_) => scenario
+            .expect
+            .within_seeds
+            .map_or(budget, |within| within.max(budget)),
+        Claim::Holds | Claim::HoldsOnly(_) => budget,
+    }
 }
 
 /// What a claim expects, in words.
@@ -65,7 +94,9 @@ pub fn variants_of_plan(plan: &Plan) -> Vec<(String, bool)> {
         return vec![(plan.variant.clone(), plan.failure.is_some())];
     }
     let fails = plan.fails_on.iter().map(|variant| (variant.clone(), true));
-    fails.chain(plan.holds_on.iter().map(|variant| (variant.clone(), false))).collect()
+    fails
+        .chain(plan.holds_on.iter().map(|variant| (variant.clone(), false)))
+        .collect()
 }
 
 /// What a plan expects, in words.
@@ -81,7 +112,12 @@ pub fn expected_of_plan(plan: &Plan, fails: bool) -> String {
 /// The verdict of a followed plan, and whether it is what the plan expects: the same fingerprint, not just
 /// some failure.
 #[must_use]
-pub fn judge_plan(plan: &Plan, fails: bool, report: &RunReport, second: &Second) -> (Verdict, bool) {
+pub fn judge_plan(
+    plan: &Plan,
+    fails: bool,
+    report: &RunReport,
+    second: &Second,
+) -> (Verdict, bool) {
     if matches!(second, Second::Different(_)) {
         return (Verdict::Nondeterministic, false);
     }
@@ -97,7 +133,9 @@ pub fn judge_plan(plan: &Plan, fails: bool, report: &RunReport, second: &Second)
 /// What a verdict that nobody expected contributes to the exit code.
 #[must_use]
 pub fn exit_of(verdict: Verdict, failed: Option<&FailedRun>, flow: &FlowInfo) -> Exit {
-    let invariant = failed.and_then(|failed| failed.failure.as_ref()).map(|failure| failure.invariant.as_str());
+    let invariant = failed
+        .and_then(|failed| failed.failure.as_ref())
+        .map(|failure| failure.invariant.as_str());
     match verdict {
         Verdict::Nondeterministic => Exit::Nondeterminism,
         Verdict::Hangs => Exit::Liveness,
@@ -117,26 +155,41 @@ fn verdict(swept: &Swept, vacuous: bool) -> Verdict {
         Some(failed) => failed.verdict,
         None if vacuous => Verdict::Vacuous,
         // Interrupted means: no answer yet, as with any other budget.
-        None if swept.ended == SweepEnd::Interrupted || !swept.tally.exhausted.is_empty() => Verdict::Budget,
+        None if swept.ended == SweepEnd::Interrupted || !swept.tally.exhausted.is_empty() => {
+            Verdict::Budget
+        }
         None => Verdict::Holds,
     }
 }
 
 fn is_expected(scenario: &Scenario, swept: &Swept, failed: &FailedRun) -> bool {
-    let Claim::Violates(expected) = &scenario.expect.claim else { return false };
-    let broke = failed.failure.as_ref().is_some_and(|failure| failure.invariant == *expected);
+    let Claim::Violates(expected) = &scenario.expect.claim else {
+        return false;
+    };
+    let broke = failed
+        .failure
+        .as_ref()
+        .is_some_and(|failure| failure.invariant == *expected);
     broke && failed.verdict != Verdict::Nondeterministic && is_in_time(scenario, swept, failed)
 }
 
 fn is_in_time(scenario: &Scenario, swept: &Swept, failed: &FailedRun) -> bool {
-    scenario.expect.within_seeds.is_none_or(|within| failed.seed - swept.seeds.first < within)
+    scenario
+        .expect
+        .within_seeds
+        .is_none_or(|within| failed.seed - swept.seeds.first < within)
 }
 
 /// What the scenario declares and the sweep never exercised.
 fn unexercised(scenario: &Scenario, sites: &[&'static Site], swept: &Swept) -> Vec<String> {
     let mut missing = Vec::new();
     for mark in &scenario.expect.sometimes {
-        if swept.tally.sometimes.get(mark).is_none_or(|count| *count == 0) {
+        if swept
+            .tally
+            .sometimes
+            .get(mark)
+            .is_none_or(|count| *count == 0)
+        {
             missing.push(format!("`{mark}` never happened"));
         }
     }
@@ -145,18 +198,29 @@ fn unexercised(scenario: &Scenario, sites: &[&'static Site], swept: &Swept) -> V
         if setting.rate == Some(Rate::NEVER) || setting.max == Some(0) {
             continue;
         }
-        let site = sites.iter().find(|site| site.label == name || site.aliases.contains(&name.as_str()));
+        let site = sites
+            .iter()
+            .find(|site| site.label == name || site.aliases.contains(&name.as_str()));
         let label = site.map_or(name.as_str(), |site| site.label);
         let count = swept.tally.faults.get(label).copied().unwrap_or_default();
         // A pinned value, and a neutral choice, may well be the quiet one: then being asked is enough.
-        let neutral = setting.pin.is_some() || site.is_some_and(|site| site.class == SiteClass::Value);
+        let neutral =
+            setting.pin.is_some() || site.is_some_and(|site| site.class == SiteClass::Value);
         if count.fired == 0 && !(neutral && count.offered > 0) {
-            missing.push(format!("`{label}` was offered {} times and never fired", thousands(count.offered)));
+            missing.push(format!(
+                "`{label}` was offered {} times and never fired",
+                thousands(count.offered)
+            ));
         }
     }
     if let Claim::HoldsOnly(invariants) = &scenario.expect.claim {
         for invariant in invariants {
-            if swept.tally.invariants.get(invariant).is_none_or(|count| count.antecedent == 0) {
+            if swept
+                .tally
+                .invariants
+                .get(invariant)
+                .is_none_or(|count| count.antecedent == 0)
+            {
                 missing.push(format!("`{invariant}` never had anything to check"));
             }
         }
@@ -164,21 +228,23 @@ fn unexercised(scenario: &Scenario, sites: &[&'static Site], swept: &Swept) -> V
     missing
 }
 
-fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String], as_expected: bool) -> Vec<String> {
+fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
     let total = thousands(swept.seeds.count);
     match swept.ended {
-        SweepEnd::Interrupted => notes.push(format!("interrupted after {} of {total} seeds", thousands(swept.tally.seeds))),
+        SweepEnd::Interrupted => notes.push(format!(
+            "interrupted after {} of {total} seeds",
+            thousands(swept.tally.seeds)
+        )),
         SweepEnd::TimeUp => notes.push("time up".to_owned()),
         SweepEnd::Complete | SweepEnd::AtFailure => {}
     }
     if let Some(failed) = &swept.first {
-        let expected = matches!(&scenario.expect.claim, Claim::Violates(id) if broke(failed) == Some(id));
-        if !expected && let Some(invariant) = broke(failed) {
-            notes.push(invariant.to_owned());
-        }
-        if expected && !as_expected && !is_in_time(scenario, swept, failed) {
-            let within = scenario.expect.within_seeds.unwrap_or_default();
+        if let Some(within) = scenario
+            .expect
+            .within_seeds
+            .filter(|_| !is_in_time(scenario, swept, failed))
+        {
             notes.push(format!("expected within {} seeds", thousands(within)));
         }
         if swept.tally.failures > 1 {
@@ -190,11 +256,10 @@ fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String], as_expected: bo
     notes.extend(vacuous.iter().cloned());
     for (budget, runs) in &swept.tally.exhausted {
         let plural = if *runs == 1 { "run" } else { "runs" };
-        notes.push(format!("{} {plural} reached the budget of {budget}", thousands(*runs)));
+        notes.push(format!(
+            "{} {plural} reached the budget of {budget}",
+            thousands(*runs)
+        ));
     }
     notes
-}
-
-fn broke(failed: &FailedRun) -> Option<&String> {
-    failed.failure.as_ref().map(|failure| &failure.invariant)
 }

@@ -49,7 +49,9 @@ impl Harness {
     #[cfg(feature = "flows")]
     #[must_use]
     pub fn shipped() -> Harness {
-        Harness { flows: seedbed::flows::all() }
+        Harness {
+            flows: seedbed::flows::all(),
+        }
     }
 
     /// Adds a flow.

@@ -26,6 +26,8 @@ const STDERR_BYTES_MAX: usize = 4_096;
 /// A child waits this much longer than its parent before it ends itself: only when the parent is gone.
 const ORPHAN_GRACE: Duration = Duration::from_secs(10);
 
+const STACK_OVERFLOW: &str = "the process died: stack overflow";
+
 /// How to start a child that serves one scenario.
 #[derive(Clone, Debug)]
 pub struct ChildCommand {
@@ -63,9 +65,15 @@ fn serve_ranges(job: &Job<'_>, watch: &Watch) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let line = line?;
         let Some(seeds) = parse_seeds(&line) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("not a range of seeds: `{line}`")));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("not a range of seeds: `{line}`"),
+            ));
         };
-        let mut chunk = Chunk { complete: true, ..Chunk::default() };
+        let mut chunk = Chunk {
+            complete: true,
+            ..Chunk::default()
+        };
         let mut failure = None;
         for seed in seeds.iter() {
             writeln!(out, "run {seed}")?;
@@ -89,7 +97,10 @@ fn serve_ranges(job: &Job<'_>, watch: &Watch) -> io::Result<()> {
 
 fn parse_seeds(line: &str) -> Option<Seeds> {
     let (first, count) = line.split_once(' ')?;
-    Some(Seeds { first: first.parse().ok()?, count: count.parse().ok()? })
+    Some(Seeds {
+        first: first.parse().ok()?,
+        count: count.parse().ok()?,
+    })
 }
 
 /// The children of a sweep, where both their worker and the monitor reach them.
@@ -106,7 +117,9 @@ struct Slot {
 
 impl Children {
     pub(super) fn new(workers: usize) -> Children {
-        Children { slots: (0..workers).map(|_| Mutex::default()).collect() }
+        Children {
+            slots: (0..workers).map(|_| Mutex::default()).collect(),
+        }
     }
 
     /// Kills a child whose run does not end; its worker sees the end of its output.
@@ -120,7 +133,9 @@ impl Children {
     }
 
     fn slot(&self, worker: usize) -> MutexGuard<'_, Slot> {
-        self.slots[worker].lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots[worker]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,7 +178,13 @@ impl<'a> ChildWorker<'a> {
         worker: usize,
         floor: &'a Floor<'a>,
     ) -> ChildWorker<'a> {
-        ChildWorker { command, children, worker, floor, pipes: None }
+        ChildWorker {
+            command,
+            children,
+            worker,
+            floor,
+            pipes: None,
+        }
     }
 
     /// Runs a chunk. A child that dies takes the counts of its earlier seeds with it, so these are run
@@ -175,7 +196,10 @@ impl<'a> ChildWorker<'a> {
         let mut safe = seeds.count;
         let mut death = None;
         loop {
-            match self.attempt(Seeds { first: rest.first, count: safe })? {
+            match self.attempt(Seeds {
+                first: rest.first,
+                count: safe,
+            })? {
                 Attempt::Stopped => return Ok(total),
                 Attempt::Died(seed, how) => {
                     safe = seed - rest.first;
@@ -184,14 +208,21 @@ impl<'a> ChildWorker<'a> {
                 Attempt::Done(chunk) => {
                     total.absorb(chunk);
                     let enough = total.first.is_some() && !self.floor.job.keep_going;
-                    let Some(death) = death.take().filter(|_| !enough) else { break };
-                    let Some(chunk) = self.confirm(rest.first + safe, death)? else { return Ok(total) };
+                    let Some(death) = death.take().filter(|_| !enough) else {
+                        break;
+                    };
+                    let Some(chunk) = self.confirm(rest.first + safe, death)? else {
+                        return Ok(total);
+                    };
                     total.absorb(chunk);
                     let done = safe + 1;
                     if !self.floor.job.keep_going || done == rest.count {
                         break;
                     }
-                    rest = Seeds { first: rest.first + done, count: rest.count - done };
+                    rest = Seeds {
+                        first: rest.first + done,
+                        count: rest.count - done,
+                    };
                     safe = rest.count;
                 }
             }
@@ -209,12 +240,21 @@ impl<'a> ChildWorker<'a> {
         } else {
             runs += 1;
             let (one, step) = (death.cause.clone(), None);
-            let differing = match self.attempt(Seeds { first: seed, count: 1 })? {
+            let differing = match self.attempt(Seeds {
+                first: seed,
+                count: 1,
+            })? {
                 Attempt::Stopped => return Ok(None),
                 Attempt::Died(_, again) if again.cause == death.cause => None,
-                Attempt::Died(_, again) => Some(Difference { step, one, other: again.cause }),
+                Attempt::Died(_, again) => Some(Difference {
+                    step,
+                    one,
+                    other: again.cause,
+                }),
                 Attempt::Done(chunk) => {
-                    let other = chunk.first.map_or("it holds".to_owned(), |run| run.verdict.word().to_owned());
+                    let other = chunk
+                        .first
+                        .map_or("it holds".to_owned(), |run| run.verdict.word().to_owned());
                     Some(Difference { step, one, other })
                 }
             };
@@ -223,10 +263,22 @@ impl<'a> ChildWorker<'a> {
         if matches!(second, Second::Different(_)) {
             verdict = Verdict::Nondeterministic;
         }
-        let invariant = if death.verdict == Verdict::Hangs { "no-hang" } else { "no-panic" };
-        let failure =
-            Failure { invariant: invariant.to_owned(), cause: death.cause, detail: death.detail, step: 0, at_ns: 0 };
-        let mut chunk = Chunk { complete: true, ..Chunk::default() };
+        let invariant = if death.verdict == Verdict::Hangs {
+            "no-hang"
+        } else {
+            "no-panic"
+        };
+        let failure = Failure {
+            invariant: invariant.to_owned(),
+            cause: death.cause,
+            detail: death.detail,
+            step: 0,
+            at_ns: 0,
+        };
+        let mut chunk = Chunk {
+            complete: true,
+            ..Chunk::default()
+        };
         chunk.tally.seeds = 1;
         chunk.tally.runs = runs;
         chunk.tally.failures = 1;
@@ -248,10 +300,15 @@ impl<'a> ChildWorker<'a> {
         if seeds.count == 0 {
             return Ok(Attempt::Done(Chunk::default()));
         }
-        let failure = |message| ToolFailure { seed: seeds.first, message };
+        let failure = |message| ToolFailure {
+            seed: seeds.first,
+            message,
+        };
         let mut pipes = match self.pipes.take() {
             Some(pipes) => pipes,
-            None => self.start().map_err(|error| failure(format!("no worker process could be started: {error}")))?,
+            None => self
+                .start()
+                .map_err(|error| failure(format!("no worker process could be started: {error}")))?,
         };
         // A child that died in between shows itself as the end of its answers, below.
         let _ = writeln!(pipes.requests, "{} {}", seeds.first, seeds.count);
@@ -266,7 +323,9 @@ impl<'a> ChildWorker<'a> {
             }
             match line.trim_end().split_once(' ') {
                 Some(("run", seed)) => {
-                    let seed = seed.parse().map_err(|_| failure(format!("unexpected answer: {line}")))?;
+                    let seed = seed
+                        .parse()
+                        .map_err(|_| failure(format!("unexpected answer: {line}")))?;
                     if !self.floor.wants(seed) {
                         self.kill();
                         // Its end was asked for, so it says nothing.
@@ -278,15 +337,18 @@ impl<'a> ChildWorker<'a> {
                     self.floor.watch.enter(self.worker, seed);
                 }
                 Some(("chunk", json)) => {
-                    let chunk: Chunk =
-                        serde_json::from_str(json).map_err(|error| failure(format!("unreadable answer: {error}")))?;
-                    self.floor.live.add(1, chunk.tally.steps, chunk.tally.failures);
+                    let chunk: Chunk = serde_json::from_str(json)
+                        .map_err(|error| failure(format!("unreadable answer: {error}")))?;
+                    self.floor
+                        .live
+                        .add(1, chunk.tally.steps, chunk.tally.failures);
                     self.pipes = Some(pipes);
                     return Ok(Attempt::Done(chunk));
                 }
                 Some(("tool", json)) => {
                     let error = serde_json::from_str(json);
-                    return Err(error.unwrap_or_else(|error| failure(format!("unreadable answer: {error}"))));
+                    return Err(error
+                        .unwrap_or_else(|error| failure(format!("unreadable answer: {error}"))));
                 }
                 // The code under test has printed something.
                 _ => {}
@@ -314,8 +376,15 @@ impl<'a> ChildWorker<'a> {
             }
             String::from_utf8_lossy(&tail).trim().to_owned()
         });
-        *self.children.slot(self.worker) = Slot { child: Some(child), killed_overdue: false };
-        Ok(Pipes { requests, answers, stderr })
+        *self.children.slot(self.worker) = Slot {
+            child: Some(child),
+            killed_overdue: false,
+        };
+        Ok(Pipes {
+            requests,
+            answers,
+            stderr,
+        })
     }
 
     fn kill(&self) {
@@ -325,32 +394,65 @@ impl<'a> ChildWorker<'a> {
     }
 
     /// Finds out how a child ended, whose answers have.
-    fn bury(&mut self, pipes: Pipes, running: Option<u64>, first: u64) -> Result<Attempt, ToolFailure> {
-        let Pipes { requests, answers, stderr } = pipes;
+    fn bury(
+        &mut self,
+        pipes: Pipes,
+        running: Option<u64>,
+        first: u64,
+    ) -> Result<Attempt, ToolFailure> {
+        let Pipes {
+            requests,
+            answers,
+            stderr,
+        } = pipes;
         drop((requests, answers));
         let slot = std::mem::take(&mut *self.children.slot(self.worker));
-        let failure = |message: String| ToolFailure { seed: running.unwrap_or(first), message };
+        let failure = |message: String| ToolFailure {
+            seed: running.unwrap_or(first),
+            message,
+        };
         let Some(mut child) = slot.child else {
             return Err(failure("a worker process was lost".to_owned()));
         };
-        let status = child.wait().map_err(|error| failure(format!("a worker process was lost: {error}")))?;
+        let status = child
+            .wait()
+            .map_err(|error| failure(format!("a worker process was lost: {error}")))?;
         let stderr = stderr.join().unwrap_or_default();
         if self.floor.is_interrupted() || is_interrupt(status) {
             return Ok(Attempt::Stopped);
         }
         if slot.killed_overdue {
             let limit = self.floor.watch.limit().as_secs_f64();
-            let detail = format!("the run had not ended after {limit} s of wall time and was killed");
+            let detail =
+                format!("the run had not ended after {limit} s of wall time and was killed");
             let (verdict, cause) = (Verdict::Hangs, "no end within the wall limit".to_owned());
-            return Ok(running.map_or(Attempt::Stopped, |seed| Attempt::Died(seed, Death { verdict, cause, detail })));
+            return Ok(running.map_or(Attempt::Stopped, |seed| {
+                Attempt::Died(
+                    seed,
+                    Death {
+                        verdict,
+                        cause,
+                        detail,
+                    },
+                )
+            }));
         }
         let cause = cause_of_death(status, &stderr);
         match running {
             Some(seed) => {
-                let detail = if stderr.is_empty() { "it said nothing".to_owned() } else { stderr };
-                Ok(Attempt::Died(seed, Death { verdict: Verdict::Panics, cause, detail }))
+                let detail = last_words(&cause, stderr);
+                Ok(Attempt::Died(
+                    seed,
+                    Death {
+                        verdict: Verdict::Panics,
+                        cause,
+                        detail,
+                    },
+                ))
             }
-            None => Err(failure(format!("a worker process ended before its first run: {cause}: {stderr}"))),
+            None => Err(failure(format!(
+                "a worker process ended before its first run: {cause}: {stderr}"
+            ))),
         }
     }
 }
@@ -376,10 +478,20 @@ impl Chunk {
     }
 }
 
+/// What a dead process said, without what differs from one death to the next.
+fn last_words(cause: &str, stderr: String) -> String {
+    // The runtime's message names the thread by a number.
+    if cause == STACK_OVERFLOW || stderr.is_empty() {
+        "it left no message".to_owned()
+    } else {
+        stderr
+    }
+}
+
 /// In words that are the same wherever the process died.
 fn cause_of_death(status: ExitStatus, stderr: &str) -> String {
     if stderr.contains("has overflowed its stack") {
-        return "the process died: stack overflow".to_owned();
+        return STACK_OVERFLOW.to_owned();
     }
     match (signal(status), status.code()) {
         (Some(6), _) => "the process died: abort".to_owned(),
