@@ -8,35 +8,40 @@ use seedbed::scenario::{Override, SeedRange, parse_duration};
 
 const EXAMPLES: &str = "\
 Examples:
-  seedbed                                        run every scenario under scenarios/
-  seedbed run scenarios/publish --full           one folder, its full budget of seeds
-  seedbed replay scenarios/publish/x.toml --seed 12 --trace full
-                                                 one run, with everything that happened in it
-  seedbed list                                   what there is: flows, variants, faults, invariants, scenarios
-  seedbed check                                  are all scenario files valid?
+  seedbed                                  run every scenario under scenarios/
+  seedbed run scenarios/publish --full     one folder, its full budget of seeds
+  seedbed replay x.toml --seed 12 --trace full
+                                           one run, with everything that happened in it
+  seedbed list                             flows, variants, faults, invariants, scenarios
+  seedbed check                            are all scenario files valid?
 
-Exit codes: 0 as expected · 1 an expectation is not met · 2 usage or scenario error · 3 liveness or hang ·
-4 two executions differ · 5 the tool itself failed · 6 a budget was reached before there was an answer.";
+Exit codes:
+  0  everything is as expected             4  two executions of one run differ
+  1  an expectation is not met             5  the tool itself failed
+  2  usage or scenario error               6  a budget was reached before there was an answer
+  3  liveness violated, or a run hangs";
 
 const RUN_EXAMPLES: &str = "\
-Each sweep stops at its lowest failing seed; --keep-going counts all of them. The result is the same for any
-number of jobs.
+A sweep stops at its lowest failing seed, whatever the number of jobs.
 
 Examples:
-  seedbed run                                    everything; regressions first
-  seedbed run scenarios/publish/x.toml           one scenario
-  seedbed run x.toml --seeds 0..100              these seeds only (vacuity is not judged then)
+  seedbed run                              everything; regressions first
+  seedbed run x.toml                       one scenario
+  seedbed run x.toml --seeds 0..100        these seeds only (vacuity is not judged then)
   seedbed run x.toml --variant correct --set flow-config.servers=5
-                                                 another variant, another configuration
-  seedbed run x.toml --keep-going --for 60s      how often does it fail? Count for a minute
-  seedbed run --format json | jq .verdict        one JSON object per scenario";
+                                           another variant, another configuration
+  seedbed run x.toml --keep-going --for 60s
+                                           how often does it fail? Count for a minute
+  seedbed run --format json | jq .verdict  one JSON object per scenario";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
-  seedbed replay x.toml --seed 12                what broke, and what was unusual about this run
-  seedbed replay x.toml --seed 12 --trace full   every event, one column per node
-  seedbed replay x.toml --seed 12 -o x.plan.toml write the run down, without its seed
-  seedbed replay x.plan.toml                     follow it; it may be edited by hand";
+  seedbed replay x.toml --seed 12          what broke, and what was unusual about this run
+  seedbed replay x.toml --seed 12 --trace full
+                                           every event, one column per node
+  seedbed replay x.toml --seed 12 -o x.plan.toml
+                                           write the run down, without its seed
+  seedbed replay x.plan.toml               follow it; it may be edited by hand";
 
 /// Deterministic simulation testing: run scenarios over many seeds, replay what failed.
 #[derive(Debug, Parser)]
@@ -193,9 +198,7 @@ pub struct WorkerArguments {
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
     Text,
-    /// One JSON object per line.
     Json,
 }
 

@@ -10,31 +10,25 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::thousands;
 use crate::sweep::Live;
 
+/// No bar before this, so that short sweeps do not flicker.
+const QUIET_PERIOD: Duration = Duration::from_millis(300);
 const REDRAW_PERIOD: Duration = Duration::from_millis(120);
 
-/// Does some work while a bar shows how far it is. `total` seeds, unless a time was asked for.
-pub fn with_progress<T>(
-    label: &str,
-    total: Option<u64>,
-    live: &Live,
-    work: impl FnOnce() -> T,
-) -> T {
+/// Does some work while a bar shows how far it is; work that is done at once shows none. `total` seeds, unless
+/// a time was asked for.
+pub fn with_progress<T>(label: &str, total: Option<u64>, live: &Live, work: impl FnOnce() -> T) -> T {
     if !stderr().is_terminal() {
         return work();
     }
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-    let template = match total {
-        Some(_) => "{prefix}  [{bar:24}] {pos}/{len}  {msg}  {eta} left",
-        None => "{prefix}  {spinner} {pos} seeds  {msg}  {elapsed}",
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar.set_prefix(label.to_owned());
     let started = Instant::now();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let painter = scope.spawn(|| {
+            thread::park_timeout(QUIET_PERIOD);
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+            let bar = bar(label, total);
             while !over.load(Ordering::Relaxed) {
                 bar.set_message(rates(live, started.elapsed()));
                 bar.set_position(live.seeds.load(Ordering::Relaxed));
@@ -47,6 +41,19 @@ pub fn with_progress<T>(
         painter.thread().unpark();
         done
     })
+}
+
+fn bar(label: &str, total: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+    let template = match total {
+        Some(_) => "{prefix}  [{bar:24}] {pos}/{len}  {msg}  {eta} left",
+        None => "{prefix}  {spinner} {pos} seeds  {msg}  {elapsed}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(label.to_owned());
+    bar
 }
 
 fn rates(live: &Live, elapsed: Duration) -> String {
