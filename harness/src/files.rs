@@ -195,7 +195,7 @@ impl Harness {
                 .flows()
                 .map(|flow| flow as &dyn seedbed::flow::FlowSchema)
                 .collect(),
-            engine_sites: seedbed::engine_sites(),
+            engine_sites: seedbed::run::engine_sites(),
         }
     }
 

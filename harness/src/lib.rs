@@ -49,9 +49,7 @@ impl Harness {
     #[cfg(feature = "flows")]
     #[must_use]
     pub fn shipped() -> Harness {
-        Harness {
-            flows: seedbed::flows::all(),
-        }
+        Harness::new()
     }
 
     /// Adds a flow.

@@ -81,7 +81,7 @@ fn holds_its_expectation(loaded: &LoadedScenario<'_>) -> Result<(), Failed> {
         .sites
         .iter()
         .copied()
-        .chain(seedbed::engine_sites())
+        .chain(seedbed::run::engine_sites())
         .collect();
     let judged = judge(scenario, flow.info(), &sites, &swept, false);
     if judged.as_expected {

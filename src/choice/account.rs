@@ -60,7 +60,7 @@ impl Choices {
     }
 
     pub(super) fn log<D: Domain>(&mut self, s: StreamId, n: u64, domain: &D, chosen: &D::Value) {
-        if !self.logging || !self.answerable(s) {
+        if !self.answerable(s) {
             return;
         }
         let stream = &self.cold[s.index()];

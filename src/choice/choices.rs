@@ -115,7 +115,6 @@ impl Choices {
             actor: actor.into(),
             id: stable_hash(&[site.first_label(), actor]),
             covered,
-            reader: None,
             scripted,
             candidates: BTreeMap::new(),
         });
@@ -124,6 +123,7 @@ impl Choices {
             live: 0,
             scripted: u64::MAX,
             armed: 0,
+            reader: None,
         });
         self.refresh(stream);
         stream
@@ -184,7 +184,9 @@ impl Choices {
             }
             _ => quiet,
         };
-        self.log(s, n, domain, &value);
+        if self.logging {
+            self.log(s, n, domain, &value);
+        }
         value
     }
 
@@ -199,19 +201,19 @@ impl Choices {
         }
         hot.armed += 1;
         let rate = Rate::from_threshold(hot.live);
-        let cold = &mut self.cold[s.index()];
-        let (seed, id) = (self.seed, cold.id);
-        let reader = cold
-            .reader
-            .get_or_insert_with(|| Box::new(Reader::new(seed, id)));
+        let reader = match &mut hot.reader {
+            Some(reader) => reader,
+            none => none.insert(Box::new(Reader::new(self.seed, self.cold[s.index()].id))),
+        };
         let mut expander = Expander::new(reader.at(n));
         // Drawn even at the certain rate, so that a value stays the same when its rate is changed.
         if !expander.chance(rate) {
-            Source::Quiet
-        } else if self.sites[cold.site].resolved.pin.is_some() {
-            Source::Pin
-        } else {
-            Source::Draw(expander)
+            return Source::Quiet;
+        }
+        let site = &self.sites[self.cold[s.index()].site];
+        match site.resolved.pin {
+            Some(_) => Source::Pin,
+            None => Source::Draw(expander),
         }
     }
 

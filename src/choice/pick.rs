@@ -68,6 +68,19 @@ impl Choices {
         })
     }
 
+    /// Whether the next offer of a stream can be anything but quiet. Lets a place whose candidates are costly to
+    /// list skip that; it then owes a [`Choices::pass`].
+    #[must_use]
+    pub fn is_live(&self, s: StreamId) -> bool {
+        let hot = &self.hot[s.index()];
+        hot.is_live() || hot.is_scripted(hot.n) || self.logging
+    }
+
+    /// An offer that is quiet without being asked, after [`Choices::is_live`] said no.
+    pub fn pass(&mut self, s: StreamId) {
+        self.hot[s.index()].advance();
+    }
+
     fn highest(&mut self, s: StreamId, n: u64, candidates: &[&str]) -> usize {
         let mut best = (0, self.priority(s, n, candidates[0]));
         for (index, name) in candidates.iter().enumerate().skip(1) {

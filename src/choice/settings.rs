@@ -121,16 +121,17 @@ struct Swarm {
 }
 
 impl Swarm {
-    /// Words 0 to 3 of the expansion: the coin, the rate, the dose.
+    /// The words of the expansion, in this order: the coin, the rate, the dose. All are always drawn.
     fn draw(site: &Site, seed: Seed) -> Swarm {
         let stream = stable_hash(&["swarm", site.first_label()]);
         let mut expander = Expander::new(Reader::new(seed, stream).at(0));
         let on = expander.chance(Rate::HALF);
         let rate = Rate::log_uniform(site.default_rate, site.cap_rate, &mut expander);
         let dose = expander.weighted(&[60, 25, 10, 5]) as u64;
-        let masked = matches!(site.class, SiteClass::Fault | SiteClass::Reentry) && !on;
+        // A dose of 0 is a dosed site's way of being absent; a coin on top would make it twice as rare.
+        let maskable = matches!(site.class, SiteClass::Fault | SiteClass::Reentry) && !site.dosed;
         Swarm {
-            rate: if masked { Rate::NEVER } else { rate },
+            rate: if maskable && !on { Rate::NEVER } else { rate },
             dose: site.dosed.then_some(dose),
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct Hot {
     pub scripted: u64,
     /// Offers that could have deviated.
     pub armed: u64,
+    /// Made at the first draw: a stream that is off costs nothing.
+    pub reader: Option<Box<Reader>>,
 }
 
 impl Hot {
@@ -52,8 +54,6 @@ pub(super) struct Cold {
     pub id: u64,
     /// Whether the site's setting covers this actor.
     pub covered: bool,
-    /// Made at the first draw: a stream that is off costs nothing.
-    pub reader: Option<Box<Reader>>,
     /// What the script says, by n, the next one last.
     pub scripted: Vec<Scripted>,
     /// The candidates of picks, each with a stream of its own.

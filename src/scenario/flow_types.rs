@@ -38,16 +38,17 @@ pub(super) fn read_config(
     if let Some(names) = names {
         check_config(table, &span, variant, names, findings);
     }
-    match plain(&Spanned::new(span, DeValue::Table(table.clone()))) {
-        Ok(toml::Value::Table(plain)) => plain,
-        // Outside what TOML's own types hold (an integer beyond 64 bits); a flow whose type took it has no
-        // way to get it back from the scenario.
-        Ok(_) => toml::Table::new(),
-        Err(error) => {
-            complain(&error, whole, None, findings);
-            toml::Table::new()
+    // Fails for what TOML's own types cannot hold, such as an integer beyond 64 bits, even if the flow's could.
+    let mut config = toml::Table::new();
+    for (key, value) in table.iter() {
+        match plain(value) {
+            Ok(plain) => {
+                config.insert(key.get_ref().as_ref().to_owned(), plain);
+            }
+            Err(error) => complain(&error, &value.span(), None, findings),
         }
     }
+    config
 }
 
 fn check_config(

@@ -22,7 +22,7 @@ pub fn list(harness: &Harness, format: Format) -> Done {
     let engine = EngineLine {
         v: 1,
         kind: "engine",
-        sites: seedbed::engine_sites()
+        sites: seedbed::run::engine_sites()
             .into_iter()
             .map(SiteLine::from)
             .collect(),

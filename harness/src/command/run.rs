@@ -138,7 +138,7 @@ fn run_scenario(
         .sites
         .iter()
         .copied()
-        .chain(seedbed::engine_sites())
+        .chain(seedbed::run::engine_sites())
         .collect();
     let judged = judge(scenario, flow.info(), &sites, &swept, whole);
     let repro = match &swept.first {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-use seedbed::check::Verdict;
+use seedbed::check::{Evaluations, Verdict};
 use seedbed::choice::SiteCount;
-use seedbed::run::{Evaluations, RunReport};
+use seedbed::run::RunReport;
 use serde::{Deserialize, Serialize};
 
 /// Sums over the seeds of a sweep.

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use seedbed::check::{Failure, InvariantInfo, InvariantKind, Promise, Verdict};
+use seedbed::check::{Evaluations, Failure, InvariantInfo, InvariantKind, Promise, Verdict};
 use seedbed::choice::{Anchoring, Deviation, Rate, Script, Seed, Site, SiteCount};
 use seedbed::flow::{ConfigComplaint, FlowInfo, FlowSchema, Named, Needs};
-use seedbed::run::{AnyFlow, Evaluations, RunReport, RunRequest, Source};
+use seedbed::run::{AnyFlow, RunReport, RunRequest, Source};
 use seedbed::trace::{EventId, Header, Kind, Trace};
 use serde::Deserialize;
 
