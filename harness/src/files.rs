@@ -180,7 +180,7 @@ fn read(path: &str) -> Result<Vec<u8>, Complaint> {
     if about.is_dir() {
         return Err(Complaint::unreadable(path, "it is a folder"));
     }
-    if about.len() > MAX_FILE_BYTES as u64 {
+    if about.len() > MAX_FILE_BYTES {
         return Err(Complaint::too_large(path, about.len()));
     }
     fs::read(path).map_err(unreadable)

@@ -7,7 +7,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::isolate::{ChildCommand, ChildWorker, Children};
+use super::children::{ChildCommand, Children};
+use super::isolate::ChildWorker;
 use super::seed::run_seed;
 use super::{Chunk, Job, Live, Seeds, SweepEnd, Swept, Tally};
 use crate::execute::{STACK_BYTES, ToolFailure};
@@ -302,7 +303,7 @@ impl Floor<'_> {
             if let Some(overdue) = self.watch.overdue() {
                 match workers {
                     Workers::Threads(on_hang) => on_hang(overdue.seed),
-                    Workers::Processes(_) => children.kill_overdue(overdue.worker),
+                    Workers::Processes(_) => children.kill_overdue(overdue),
                 }
             }
             thread::park_timeout(MONITOR_PERIOD);
