@@ -25,6 +25,7 @@ pub mod choice;
 pub mod flow;
 pub mod kernel;
 pub mod net;
+pub mod prelude;
 pub mod reentry;
 pub mod run;
 pub mod scenario;

@@ -67,8 +67,8 @@ pub fn is_plan(path: &str) -> bool {
 ///
 /// # Errors
 /// What does not exist or cannot be listed.
-pub fn find(paths: &[String]) -> Result<Vec<String>, Vec<Complaint>> {
-    let default = [DEFAULT_FOLDER.to_owned()];
+pub fn find(paths: &[String], default: &str) -> Result<Vec<String>, Vec<Complaint>> {
+    let default = [default.to_owned()];
     let paths = if paths.is_empty() {
         &default[..]
     } else {

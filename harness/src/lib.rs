@@ -33,9 +33,18 @@ use seedbed::flow::Flow;
 use seedbed::run::{AnyFlow, erased};
 
 /// The command line, over a set of flows.
-#[derive(Default)]
 pub struct Harness {
     flows: Vec<Box<dyn AnyFlow>>,
+    folder: String,
+}
+
+impl Default for Harness {
+    fn default() -> Harness {
+        Harness {
+            flows: Vec::new(),
+            folder: files::DEFAULT_FOLDER.to_owned(),
+        }
+    }
 }
 
 impl Harness {
@@ -63,6 +72,19 @@ impl Harness {
     pub fn erased_flow(mut self, flow: Box<dyn AnyFlow>) -> Harness {
         self.flows.push(flow);
         self
+    }
+
+    /// Where scenarios are looked for when the command line names none (default: `scenarios`).
+    #[must_use]
+    pub fn scenarios(mut self, folder: &str) -> Harness {
+        folder.clone_into(&mut self.folder);
+        self
+    }
+
+    /// Where scenarios are looked for when the command line names none.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        &self.folder
     }
 
     /// The flows, in the order in which they were added.

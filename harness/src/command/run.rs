@@ -53,7 +53,7 @@ pub fn run(harness: &Harness, arguments: RunArguments) -> Done {
 fn load_all<'a>(harness: &'a Harness, arguments: &RunArguments) -> Result<Vec<Loaded<'a>>, Stop> {
     let settings: Vec<Override> = arguments.options.overlay.overrides();
     let (mut loaded, mut wrong) = (Vec::new(), Vec::new());
-    for file in find(&arguments.paths)? {
+    for file in find(&arguments.paths, harness.folder())? {
         if is_plan(&file) && !settings.is_empty() {
             if arguments.paths.contains(&file) {
                 wrong.push(format!(
