@@ -99,6 +99,11 @@ impl Children {
         }
     }
 
+    /// Ends all of them.
+    pub(super) fn kill_all(&self) {
+        (0..self.slots.len()).for_each(|worker| self.kill(worker));
+    }
+
     /// Forgets a child whose answers have ended; the caller waits for it.
     pub(super) fn take(&self, worker: usize) -> Slot {
         std::mem::take(&mut *self.slot(worker))
