@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p seedbed-harness` measures three things, each contender in turn, over and over, and prints medians:
 //! messages delivered over the simulated network with random latency; whole runs of a small world (5 nodes, about 200
-//! deliveries, one crash); and seeds per second of the flows that come with Seedbed. `-- --rounds N` sets how often.
+//! deliveries, one crash); and seeds per second of the flows that come with Seedbed. `-- --rounds N` sets how often;
+//! `-- --only NAME` leaves the contenders of other names out, for a profiler.
 
 mod bare;
 #[cfg(madsim)]
@@ -41,6 +42,9 @@ fn medians(contenders: &mut [Contender], rounds: usize) -> Vec<f64> {
 }
 
 fn report(title: &str, unit: &str, mut contenders: Vec<Contender>, subject: &str, rounds: usize) {
+    if let Some(only) = argument("--only") {
+        contenders.retain(|contender| contender.name == only);
+    }
     let medians = medians(&mut contenders, rounds);
     let own = contenders.iter().position(|contender| contender.name == subject);
     let own = own.map_or(f64::NAN, |index| medians[index]);
@@ -51,10 +55,13 @@ fn report(title: &str, unit: &str, mut contenders: Vec<Contender>, subject: &str
     }
 }
 
+/// The word after an option.
+fn argument(option: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != option).nth(1)
+}
+
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let rounds = arguments.iter().position(|argument| argument == "--rounds");
-    let rounds = rounds.and_then(|index| arguments.get(index + 1)?.parse().ok()).unwrap_or(7);
+    let rounds = argument("--rounds").and_then(|rounds| rounds.parse().ok()).unwrap_or(7);
     seedbed::kernel::quiet_panics();
     let messages = 300_000;
     let mut contenders = vec![
