@@ -1,1 +1,4 @@
 //! Seedbed: a deterministic simulation testbed.
+
+#[cfg(feature = "flows")]
+pub mod flows;

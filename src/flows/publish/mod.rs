@@ -1,0 +1,12 @@
+//! Publishing a new version of a mutable file to several storage servers, after Tahoe-LAFS 1.5.0, ticket 877
+//! ("publish rejects its own write") and the fix in 1.6.0.
+
+pub mod fec;
+pub mod keys;
+pub mod layout;
+pub mod merkle;
+pub mod permuted;
+pub mod servermap;
+pub mod share;
+pub mod storage;
+pub mod version;
