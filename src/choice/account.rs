@@ -1,0 +1,121 @@
+//! What happened at the sites: counts, and on request the list of all offers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::choices::Choices;
+use super::domain::Domain;
+use super::stream::StreamId;
+
+/// What happened at one site in one run, all actors together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteCount {
+    /// Choices made, deviating or not.
+    pub offered: u64,
+    /// Of these, how many could have deviated: the site was on (in a replay: the script named the place).
+    pub armed: u64,
+    /// Of these, how many did.
+    pub fired: u64,
+    /// How often the code under test noticed.
+    pub observed: u64,
+    /// Times the operation came by and the choice made no sense (nothing to tear, nobody to cut off).
+    pub ineligible: u64,
+}
+
+/// A choice that a script could have answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The site's label.
+    pub site: String,
+    /// Who chose.
+    pub actor: String,
+    /// The actor's n-th choice at this site.
+    pub n: u64,
+    /// The step it happened in.
+    pub step: u64,
+    /// All possible values in words, the quiet one first; `None` when there are too many.
+    pub values: Option<Vec<String>>,
+    /// The value taken.
+    pub chosen: String,
+}
+
+impl Choices {
+    /// Starts or stops keeping a list of all offers, for those who enumerate them. Offers that no script
+    /// could have answered (ineligible ones, and those in a quiet phase) are not listed.
+    pub fn log_offers(&mut self, on: bool) {
+        self.logging = on;
+    }
+
+    /// The offers, in order of occurrence.
+    #[must_use]
+    pub fn offers(&self) -> &[Offer] {
+        &self.offers
+    }
+
+    /// Takes the offers out.
+    #[must_use]
+    pub fn take_offers(&mut self) -> Vec<Offer> {
+        std::mem::take(&mut self.offers)
+    }
+
+    pub(super) fn log<D: Domain>(&mut self, s: StreamId, n: u64, domain: &D, chosen: &D::Value) {
+        if !self.answerable(s) {
+            return;
+        }
+        let stream = &self.cold[s.index()];
+        let values = domain.values();
+        self.offers.push(Offer {
+            site: self.sites[stream.site].site.label.to_owned(),
+            actor: stream.actor.to_string(),
+            n,
+            step: self.step,
+            values: values.map(|values| values.iter().map(|value| domain.words(value)).collect()),
+            chosen: domain.words(chosen),
+        });
+    }
+
+    /// The offer came by but cannot apply: n advances, and it is counted apart.
+    #[inline]
+    pub fn ineligible(&mut self, s: StreamId) {
+        self.hot[s.index()].advance();
+        let site = self.cold[s.index()].site;
+        self.sites[site].ineligible += 1;
+    }
+
+    /// The code under test has noticed a fault of this site.
+    #[inline]
+    pub fn observed(&mut self, s: StreamId) {
+        let site = self.cold[s.index()].site;
+        self.sites[site].observed += 1;
+    }
+
+    /// How often a site has deviated so far; by its label. Zero for a site nobody asked for.
+    #[must_use]
+    pub fn fired(&self, label: &str) -> u64 {
+        self.sites
+            .iter()
+            .filter(|site| site.site.label == label)
+            .map(|site| site.fired)
+            .sum()
+    }
+
+    /// What happened at every site that was used, by label.
+    #[must_use]
+    pub fn accounting(&self) -> BTreeMap<&'static str, SiteCount> {
+        let mut counts: BTreeMap<&'static str, SiteCount> = BTreeMap::new();
+        for site in &self.sites {
+            let count = counts.entry(site.site.label).or_default();
+            count.fired += site.fired;
+            count.observed += site.observed;
+            count.ineligible += site.ineligible;
+            for stream in &site.streams {
+                let hot = &self.hot[stream.index()];
+                count.armed += hot.armed;
+                count.offered += hot.n;
+            }
+            count.offered -= site.ineligible;
+        }
+        counts
+    }
+}

@@ -1,0 +1,58 @@
+//! What can be chosen at a site.
+
+use super::expand::Expander;
+
+/// The values a choice can take. A domain is built at the call and says what is possible there and then
+/// ("1 to 511 bytes"), so a scripted value that is no longer possible is noticed.
+///
+/// Laws, which the tests of the ready-made domains check: `parse(words(v)) == Some(v)` for the quiet value
+/// and for every drawn one, and `values`, where there are any, lists the quiet value first and every value
+/// that `draw` returns.
+pub trait Domain {
+    /// A value.
+    type Value: Clone + PartialEq;
+
+    /// What happens when nothing interesting happens.
+    fn quiet(&self) -> Self::Value;
+
+    /// A value that deviates; where it happens to be the quiet one, nothing is recorded.
+    fn draw(&self, expander: &mut Expander) -> Self::Value;
+
+    /// The value in stable, readable words: `inline`, `{1,3}`, `12ms`.
+    fn words(&self, value: &Self::Value) -> String;
+
+    /// The value these words mean; `None` when it is not in the domain.
+    fn parse(&self, words: &str) -> Option<Self::Value>;
+
+    /// All values, the quiet one first; `None` when there are too many to enumerate.
+    fn values(&self) -> Option<Vec<Self::Value>>;
+
+    /// How a recorded value is kept until somebody asks for its words. Worth overriding where choices are
+    /// made often; it must stand for the same text as `words`.
+    fn note(&self, value: &Self::Value) -> Note {
+        Note::Text(self.words(value))
+    }
+}
+
+/// Words, possibly not yet written out: a run that nobody reads about never formats its deviations.
+#[derive(Clone, Debug)]
+pub enum Note {
+    /// The words.
+    Text(String),
+    /// The words, known in advance.
+    Fixed(&'static str),
+    /// A number, and how it is put in words.
+    Number(u64, fn(u64) -> String),
+}
+
+impl Note {
+    /// The words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Note::Text(words) => words.clone(),
+            Note::Fixed(words) => (*words).to_owned(),
+            Note::Number(number, words) => words(*number),
+        }
+    }
+}
