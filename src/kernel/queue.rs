@@ -41,28 +41,53 @@ pub struct Queue<T> {
 
 const ARITY: usize = 4;
 
+/// Set in the order of normal events, so that those without it come first.
+const NORMAL: u64 = 1 << 63;
+
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Queue { heap: Vec::new(), slots: Vec::new(), free: Vec::new(), next_order: 0 }
+        Queue {
+            heap: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            next_order: 0,
+        }
     }
 }
 
 impl<T> Queue<T> {
     /// Adds an event.
     pub fn push(&mut self, at: Time, value: T) -> QueueKey {
-        let order = self.next_order;
+        self.insert(at, NORMAL, value)
+    }
+
+    /// Adds an event that comes before all normal ones of the same instant.
+    pub fn push_first(&mut self, at: Time, value: T) -> QueueKey {
+        self.insert(at, 0, value)
+    }
+
+    fn insert(&mut self, at: Time, class: u64, value: T) -> QueueKey {
+        let order = class | self.next_order;
         self.next_order += 1;
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 events are queued");
-                self.slots.push(Slot { generation: 0, heap_index: 0, value: None });
+                let slot =
+                    u32::try_from(self.slots.len()).expect("fewer than 2^32 events are queued");
+                self.slots.push(Slot {
+                    generation: 0,
+                    heap_index: 0,
+                    value: None,
+                });
                 slot
             }
         };
         let entry = &mut self.slots[slot as usize];
         entry.value = Some(value);
-        let key = QueueKey { slot, generation: entry.generation };
+        let key = QueueKey {
+            slot,
+            generation: entry.generation,
+        };
         self.heap.push(Position { at, order, slot });
         self.sift_up(self.heap.len() - 1);
         key
@@ -107,7 +132,10 @@ impl<T> Queue<T> {
             .into_iter()
             .filter_map(|position| {
                 let slot = &self.slots[position.slot as usize];
-                let key = QueueKey { slot: position.slot, generation: slot.generation };
+                let key = QueueKey {
+                    slot: position.slot,
+                    generation: slot.generation,
+                };
                 slot.value.as_ref().map(|value| (key, position.at, value))
             })
             .collect()

@@ -6,6 +6,11 @@ use super::{Eligible, NodeId, Sim};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResourceId(pub(super) u32);
 
+impl ResourceId {
+    /// Stands for a resource that has not been registered yet.
+    pub const UNREGISTERED: ResourceId = ResourceId(u32::MAX);
+}
+
 /// How a node went down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Down {

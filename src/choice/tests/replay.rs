@@ -20,7 +20,7 @@ fn replaying(script: &Script) -> Choices {
 
 proptest! {
     /// What a search recorded replays to the same answers everywhere, without seed and settings, with
-    /// every deviation in its place; the replay records the same script.
+    /// every deviation in its place and in whatever order they are listed; the replay records the same script.
     #[test]
     fn replay_is_identical(seed: u64, ops in program(), quiet_from: prop::sample::Index) {
         let at = quiet_from.index(ops.len() + 1);
@@ -28,7 +28,9 @@ proptest! {
         search.choices.arm(false);
         let search = search.run(&ops[at..]);
         let script = search.choices.script();
-        let mut replay = Runner::replay(&script, &ops[..at]);
+        let mut rearranged = script.clone();
+        rearranged.deviations.reverse();
+        let mut replay = Runner::replay(&rearranged, &ops[..at]);
         replay.choices.arm(false);
         let replay = replay.run(&ops[at..]);
         prop_assert_eq!(&replay.answers, &search.answers);
@@ -38,6 +40,7 @@ proptest! {
             let replayed = replay.choices.accounting()[label];
             prop_assert_eq!(replayed.offered, count.offered);
             prop_assert_eq!(replayed.fired, count.fired);
+            prop_assert_eq!(replayed.armed, count.fired, "armed are the places that the script names");
             prop_assert_eq!(replayed.ineligible, count.ineligible);
         }
     }

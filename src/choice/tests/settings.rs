@@ -283,6 +283,20 @@ fn accounting() {
     );
 }
 
+/// A pick is listed with its candidates even while its site is off, since a script could answer it.
+#[test]
+fn picks_are_listed_while_off() {
+    let mut choices = search(1, &with(NEXT.label, SiteSetting::rate(Rate::NEVER)));
+    choices.log_offers(true);
+    let s = choices.stream(&NEXT, "loop");
+    choices.pick(s, &CANDIDATES);
+    choices.pick(s, &["only"]);
+    let candidates: Vec<String> = CANDIDATES.map(str::to_owned).into();
+    assert_eq!(choices.offers().len(), 1);
+    assert_eq!(choices.offers()[0].values.as_ref(), Some(&candidates));
+    assert_eq!(choices.accounting()[NEXT.label].armed, 0);
+}
+
 /// Offers that no script could have answered are not listed.
 #[test]
 fn quiet_phases_are_not_listed() {

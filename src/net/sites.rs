@@ -1,0 +1,375 @@
+//! Choice sites of the network and the values they take.
+
+use std::time::Duration;
+
+use crate::choice::{Domain, Expander, Latency, OneOf, Rate, Site};
+
+const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
+    Site::fault(
+        label,
+        doc,
+        Rate::per_million(default),
+        Rate::per_million(cap),
+    )
+}
+
+pub(super) static LATENCY: Site = Site::latency("net/latency", "how long a segment is under way");
+pub(super) static STALL: Site = fault(
+    "net/stall",
+    "a direction stands still for up to 10 s",
+    1_000,
+    50_000,
+);
+pub(super) static PARTIAL_WRITE: Site = fault(
+    "net/partial-write",
+    "a write takes only a part",
+    10_000,
+    300_000,
+);
+pub(super) static SHORT_READ: Site = fault(
+    "net/short-read",
+    "a read returns less than is there",
+    10_000,
+    300_000,
+);
+pub(super) static CUT: Site = fault(
+    "net/cut",
+    "the connection ends around a write",
+    2_000,
+    100_000,
+);
+pub(super) static CONNECT: Site = fault(
+    "net/connect",
+    "a connection is refused or times out",
+    5_000,
+    200_000,
+);
+pub(super) static PARTITION: Site = fault(
+    "net/partition",
+    "the link is blocked, one way or both",
+    1_000,
+    50_000,
+);
+pub(super) static DUPLICATE: Site = fault(
+    "net/duplicate",
+    "the transport delivers a message twice",
+    1_000,
+    50_000,
+);
+pub(super) static REORDER: Site = fault(
+    "net/reorder",
+    "a message overtakes the one before it",
+    1_000,
+    50_000,
+);
+pub(super) static HALF_OPEN: Site = fault(
+    "net/half-open",
+    "one side is never told that the connection ended",
+    10_000,
+    300_000,
+);
+pub(super) static NOTICE: Site = Site::reentry(
+    "net/notice",
+    "when the owner of an ended connection is told: on this stack, next turn or later",
+);
+
+/// Every choice site of the network.
+pub static SITES: &[&Site] = &[
+    &LATENCY,
+    &STALL,
+    &PARTIAL_WRITE,
+    &SHORT_READ,
+    &CUT,
+    &CONNECT,
+    &PARTITION,
+    &DUPLICATE,
+    &REORDER,
+    &HALF_OPEN,
+    &NOTICE,
+];
+
+/// How long a stalled direction stands still, at most.
+pub(super) const STALL_MAX: Latency = Latency {
+    quiet: Duration::ZERO,
+    max: Duration::from_secs(10),
+};
+
+/// Where around a write the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It does not.
+    None,
+    /// The data never arrives.
+    BeforeDelivery,
+    /// The first bytes arrive, the rest does not.
+    Inside(u64),
+    /// The data arrives; nothing gets back.
+    BeforeReply,
+    /// The data arrives, and the next write in the other direction too.
+    AfterReply,
+}
+
+/// The cuts possible around a write of this many bytes.
+pub(super) struct Cuts {
+    pub(super) bytes: u64,
+}
+
+impl Domain for Cuts {
+    type Value = Cut;
+
+    fn quiet(&self) -> Cut {
+        Cut::None
+    }
+
+    fn draw(&self, e: &mut Expander) -> Cut {
+        match e.below(4) {
+            0 => Cut::BeforeDelivery,
+            1 if self.bytes > 1 => Cut::Inside(1 + e.below(self.bytes - 1)),
+            1 => Cut::BeforeDelivery,
+            2 => Cut::BeforeReply,
+            _ => Cut::AfterReply,
+        }
+    }
+
+    fn words(&self, value: &Cut) -> String {
+        match value {
+            Cut::None => "no".to_owned(),
+            Cut::BeforeDelivery => "before delivery".to_owned(),
+            Cut::Inside(bytes) => format!("inside, after {bytes} bytes"),
+            Cut::BeforeReply => "before the reply".to_owned(),
+            Cut::AfterReply => "after the reply".to_owned(),
+        }
+    }
+
+    fn parse(&self, words: &str) -> Option<Cut> {
+        match words {
+            "no" => Some(Cut::None),
+            "before delivery" => Some(Cut::BeforeDelivery),
+            "before the reply" => Some(Cut::BeforeReply),
+            "after the reply" => Some(Cut::AfterReply),
+            _ => {
+                let bytes = words
+                    .strip_prefix("inside, after ")?
+                    .strip_suffix(" bytes")?
+                    .parse()
+                    .ok()?;
+                (bytes >= 1 && bytes < self.bytes).then_some(Cut::Inside(bytes))
+            }
+        }
+    }
+
+    fn values(&self) -> Option<Vec<Cut>> {
+        let mut values = vec![
+            Cut::None,
+            Cut::BeforeDelivery,
+            Cut::BeforeReply,
+            Cut::AfterReply,
+        ];
+        if self.bytes > 1 && self.bytes <= 64 {
+            values.extend((1..self.bytes).map(Cut::Inside));
+            Some(values)
+        } else if self.bytes <= 1 {
+            Some(values)
+        } else {
+            None
+        }
+    }
+}
+
+/// How many of `bytes` a write takes, or a read returns; quiet is all of them.
+pub(super) struct Part {
+    pub(super) bytes: u64,
+}
+
+impl Domain for Part {
+    type Value = u64;
+
+    fn quiet(&self) -> u64 {
+        self.bytes
+    }
+
+    /// One byte and all but one are favoured.
+    fn draw(&self, e: &mut Expander) -> u64 {
+        if self.bytes <= 1 {
+            return self.bytes;
+        }
+        match e.below(4) {
+            0 => 1,
+            1 => self.bytes - 1,
+            _ => 1 + e.below(self.bytes - 1),
+        }
+    }
+
+    fn words(&self, value: &u64) -> String {
+        format!("{value} bytes")
+    }
+
+    fn parse(&self, words: &str) -> Option<u64> {
+        let bytes = words.strip_suffix(" bytes")?.parse().ok()?;
+        (bytes >= 1 && bytes <= self.bytes).then_some(bytes)
+    }
+
+    fn values(&self) -> Option<Vec<u64>> {
+        (self.bytes <= 64).then(|| (1..=self.bytes.max(1)).rev().collect())
+    }
+}
+
+/// How a link is blocked, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    None,
+    OneWay(Duration),
+    BothWays(Duration),
+}
+
+/// The ways in which a link can be blocked: for 1 µs to 60 s.
+pub(super) struct Blocks;
+
+const BLOCK_MAX: Latency = Latency {
+    quiet: Duration::ZERO,
+    max: Duration::from_secs(60),
+};
+
+impl Domain for Blocks {
+    type Value = Block;
+
+    fn quiet(&self) -> Block {
+        Block::None
+    }
+
+    fn draw(&self, e: &mut Expander) -> Block {
+        let both = e.below(2) == 1;
+        let length = BLOCK_MAX.draw(e);
+        if both {
+            Block::BothWays(length)
+        } else {
+            Block::OneWay(length)
+        }
+    }
+
+    fn words(&self, value: &Block) -> String {
+        match value {
+            Block::None => "no".to_owned(),
+            Block::OneWay(length) => format!("one way for {}", BLOCK_MAX.words(length)),
+            Block::BothWays(length) => format!("both ways for {}", BLOCK_MAX.words(length)),
+        }
+    }
+
+    fn parse(&self, words: &str) -> Option<Block> {
+        if words == "no" {
+            return Some(Block::None);
+        }
+        if let Some(length) = words.strip_prefix("one way for ") {
+            return BLOCK_MAX.parse(length).map(Block::OneWay);
+        }
+        BLOCK_MAX
+            .parse(words.strip_prefix("both ways for ")?)
+            .map(Block::BothWays)
+    }
+
+    fn values(&self) -> Option<Vec<Block>> {
+        None
+    }
+}
+
+/// What an attempt to connect meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Welcome {
+    Normal,
+    Refused,
+    Lost,
+}
+
+pub(super) static WELCOMES: OneOf<Welcome> = OneOf(&[
+    ("normal", Welcome::Normal, 0),
+    ("refused", Welcome::Refused, 2),
+    ("lost", Welcome::Lost, 1),
+]);
+
+/// When the owner of an ended connection is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    NextTurn,
+    Inline,
+    Later(Duration),
+}
+
+/// The instants at which an owner can be told; quiet is the node's next turn.
+pub(super) struct Notices;
+
+const NOTICE_MAX: Latency = Latency {
+    quiet: Duration::ZERO,
+    max: Duration::from_secs(30),
+};
+
+impl Domain for Notices {
+    type Value = Notice;
+
+    fn quiet(&self) -> Notice {
+        Notice::NextTurn
+    }
+
+    fn draw(&self, e: &mut Expander) -> Notice {
+        if e.below(2) == 0 {
+            Notice::Inline
+        } else {
+            Notice::Later(NOTICE_MAX.draw(e))
+        }
+    }
+
+    fn words(&self, value: &Notice) -> String {
+        match value {
+            Notice::NextTurn => "next turn".to_owned(),
+            Notice::Inline => "inline".to_owned(),
+            Notice::Later(delay) => format!("after {}", NOTICE_MAX.words(delay)),
+        }
+    }
+
+    fn parse(&self, words: &str) -> Option<Notice> {
+        match words {
+            "next turn" => Some(Notice::NextTurn),
+            "inline" => Some(Notice::Inline),
+            _ => NOTICE_MAX
+                .parse(words.strip_prefix("after ")?)
+                .map(Notice::Later),
+        }
+    }
+
+    fn values(&self) -> Option<Vec<Notice>> {
+        Some(vec![Notice::NextTurn, Notice::Inline])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn round_trip<D: Domain>(domain: &D, word: u64) -> Result<(), TestCaseError>
+    where
+        D::Value: std::fmt::Debug,
+    {
+        let drawn = domain.draw(&mut Expander::new(word));
+        prop_assert_eq!(domain.parse(&domain.words(&drawn)), Some(drawn));
+        let quiet = domain.quiet();
+        prop_assert_eq!(domain.parse(&domain.words(&quiet)), Some(quiet));
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_survives_its_words(word: u64, bytes in 1_u64..5_000) {
+            round_trip(&Cuts { bytes }, word)?;
+            round_trip(&Part { bytes }, word)?;
+            round_trip(&Blocks, word)?;
+            round_trip(&Notices, word)?;
+        }
+
+        #[test]
+        fn a_cut_beyond_the_data_is_not_in_the_domain(bytes in 1_u64..100) {
+            let words = format!("inside, after {bytes} bytes");
+            prop_assert_eq!(Cuts { bytes }.parse(&words), None);
+        }
+    }
+}
