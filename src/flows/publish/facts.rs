@@ -8,15 +8,15 @@ use super::servermap::ServerId;
 use super::storage::ShareNumber;
 
 /// One attempt to publish one text. A `modify` makes several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublishId(pub u32);
 
 /// One write message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MessageId(pub u32);
 
 /// One call of a node's public interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperationId(pub u32);
 
 /// A place in the total order of everything recorded.

@@ -59,8 +59,8 @@ pub struct Publish {
     pub applied: BTreeMap<Place, Tick>,
     /// A write was refused for a share this publish had written itself.
     pub refused_itself: bool,
-    /// Places, on servers it reached, that held a share which its map did not list; with the writer.
-    pub unlisted: BTreeMap<Place, PublishId>,
+    /// Places, on servers it reached, that held a share which its map did not list, and that share's version.
+    pub unlisted: BTreeMap<Place, Checkstring>,
     /// Servers it reached that still showed the version its map listed, at a place it wanted to replace.
     pub own_update_pending: bool,
     /// When and how it ended.
@@ -405,6 +405,25 @@ impl Model {
         self.facts.push(Fact::Ended { publish, outcome });
     }
 
+    /// A client's process is gone, and with it what it was doing: its publishes end without an outcome, which says
+    /// as little about what is in place as any failure; nobody waits for its operations.
+    pub fn crashed(&mut self, client: &str) {
+        let at = self.now();
+        for publish in self.publishes.iter_mut().filter(|publish| publish.start.client == client) {
+            if publish.end.is_none() {
+                publish.end = Some((at, Outcome::Other("crashed".into())));
+            }
+        }
+        let publishes = &self.publishes;
+        for message in &mut self.messages {
+            message.resolved |= publishes[message.publish.0 as usize].start.client == client;
+        }
+        for (_, told) in self.operations.iter_mut().filter(|(name, _)| name == client) {
+            *told = (*told).max(1);
+        }
+        self.last_activity = at;
+    }
+
     /// A client's public operation was called.
     pub fn operation(&mut self, client: &str) -> OperationId {
         self.operations.push((client.to_owned(), 0));
@@ -469,7 +488,7 @@ impl Model {
                 continue;
             }
             match entry.start.known.get(&place) {
-                None => unlisted.push((place, last.by)),
+                None => unlisted.push((place, last.version)),
                 Some(version) => pending |= *version == last.version && !shares.contains(&share),
             }
         }

@@ -5,14 +5,14 @@
 
 pub mod broker;
 mod cache;
-mod modify;
+pub mod modify;
 mod operations;
 pub mod publish;
 pub mod remote;
 pub mod retrieve;
 pub mod update;
 
-use std::cell::RefCell;
+use std::cell::{Cell as Count, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -23,6 +23,7 @@ use self::remote::Remote;
 use super::config::Setting;
 use super::keys::{FileKeys, server_key};
 use super::layout::VersionInfo;
+use super::merkle::tagged_pair_hash;
 use super::model::Model;
 use super::servermap::{ServerId, ServerMap};
 use super::sites;
@@ -46,6 +47,18 @@ pub struct Client {
     queue: Queue,
     /// The map of the last update that an operation was told to keep.
     kept: Cell<Option<operations::Kept>>,
+    publishes: Count<u32>,
+    /// Frames of this client's code on the stack.
+    frames: Count<u32>,
+}
+
+/// A frame of client code on the stack.
+struct FrameGuard<'a>(&'a Count<u32>);
+
+impl Drop for FrameGuard<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl Client {
@@ -59,6 +72,8 @@ impl Client {
             cache: node.cell("response cache", ResponseCache::default()),
             queue: Queue::new(node),
             kept: node.cell("kept map", None),
+            publishes: Count::new(0),
+            frames: Count::new(0),
         })
     }
 
@@ -105,6 +120,12 @@ impl Client {
         self.setting.config.dead_answers.delivery()
     }
 
+    /// Marks a frame of client code; what is told to callers meanwhile is told from inside.
+    fn frame(&self) -> FrameGuard<'_> {
+        self.frames.set(self.frames.get() + 1);
+        FrameGuard(&self.frames)
+    }
+
     /// Writes the ghost history; a node that is gone writes none.
     fn ghost<R: Default>(&self, write: impl FnOnce(&mut Model) -> R) -> R {
         if self.node.is_alive() { write(&mut self.model.borrow_mut()) } else { R::default() }
@@ -124,14 +145,14 @@ impl Client {
         order.into_iter().map(|index| items[usize::from(index)].clone()).collect()
     }
 
-    /// Fresh for every publish; without it two publishes of one text would be one version.
+    /// Different for every publish; without it two publishes of one text would be one version. It decides which of
+    /// two contending versions is the greater one, so it must not come from a choice that a plan would not name.
     fn salt(&self) -> [u8; 16] {
-        let mut salt = [0; 16];
-        for half in salt.chunks_exact_mut(8) {
-            let stream = self.node.sim().stream(&sites::SALT, &self.node.name());
-            half.copy_from_slice(&self.node.sim().with_choices(|choices| choices.word(stream)).to_be_bytes());
-        }
-        salt
+        let number = self.publishes.get() + 1;
+        self.publishes.set(number);
+        let publish = format!("{}/{}/{number}", self.node.name(), self.node.incarnation());
+        let salt = tagged_pair_hash("seedbed-publish-salt-v1", &self.keys().storage_index(), publish.as_bytes());
+        salt[..16].try_into().expect("16 of 32 bytes")
     }
 
     fn secrets(&self, server: ServerId) -> Secrets {

@@ -295,6 +295,7 @@ impl Publish {
         };
         let publish = Rc::clone(self);
         completion.then(self.client.delivery(), move |answer| {
+            let _frame = publish.client.frame();
             let booked = publish.book(server, &shares, ghost, write_answer(answer));
             match booked {
                 Ok(true) => publish.go_on(),

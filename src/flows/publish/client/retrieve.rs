@@ -128,6 +128,7 @@ impl Retrieve {
         self.state.borrow_mut().forget(share, server);
         let retrieve = Rc::clone(self);
         completion.then(delivery, move |answer| {
+            let _frame = retrieve.client.frame();
             let used = match read_answer(answer) {
                 Ok(data) => retrieve.got_answer(number, server, &data),
                 Err(_) => false,

@@ -74,7 +74,6 @@ struct Updater {
     done: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
-#[derive(Debug)]
 struct State {
     mode: UpdateMode,
     running: bool,
@@ -188,6 +187,7 @@ impl Updater {
         let completion = remote.call(&Request::Read { shares: vec![], spans: vec![Span { offset: 0, length }] });
         let updater = Rc::clone(self);
         completion.then(self.client.delivery(), move |answer| {
+            let _frame = updater.client.frame();
             let digested = match read_answer(answer) {
                 Ok(data) => updater.got_answer(server, &data),
                 Err(_) => Err(Undigested),

@@ -13,7 +13,19 @@ mod tests;
 
 use super::facts::Fact;
 use super::model::Model;
+use super::sites;
 use crate::check::{InvariantInfo, Outcome};
+
+/// The transport delivers a request twice.
+const COPIES: &[&str] = &["net/duplicate"];
+/// A server lost or damaged what it had acknowledged.
+const DAMAGE: &[&str] = &[sites::SHARE_DAMAGE.label];
+/// A server gave up between two shares of one message.
+const HALF_DONE: &[&str] = &[sites::SERVER_RAISES.label];
+/// A map missed what is on a server, or the server lost it.
+const MISSED: &[&str] = &[sites::SERVER_OFFLINE.label, sites::SHARE_DAMAGE.label];
+/// A server never answers.
+const SILENCE: &[&str] = &[sites::SERVER_SILENT.label];
 
 /// All rules, in the order of the documentation.
 pub const RULES: &[&Rule] = &[

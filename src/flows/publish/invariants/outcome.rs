@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::facts::{Fact, Outcome as Ended, PublishId, Tick};
 use super::super::model::{Model, Publish};
-use super::super::sites::{SERVER_SILENT, SHARE_DAMAGE};
 use super::server::overlap;
-use super::{Judge, Rule, both, require};
+use super::{DAMAGE, SILENCE, Judge, Rule, both, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
 /// "Somebody else wrote" must be true. The cause says what the client took for somebody else.
@@ -14,8 +13,8 @@ pub static UCWE_IS_EARNED: Rule = Rule {
     info: InvariantInfo {
         id: "ucwe-is-earned",
         kind: InvariantKind::Always,
-        doc: "an uncoordinated write error means that another publish wrote to a server of this one, at that time",
-        promise: Promise::Unless(&[SHARE_DAMAGE]),
+        doc: "an uncoordinated write error means that another publish wrote to a server of this one at that time, or left a share there that is as new",
+        promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
         let Fact::Ended {
@@ -35,7 +34,8 @@ pub static UCWE_IS_EARNED: Rule = Rule {
         } else {
             "other"
         };
-        require(rival(model, *id).is_some(), cause, || {
+        let newer = publish.unlisted.values().any(|found| Some(found.seqnum) >= publish.version.map(|own| own.seqnum));
+        require(newer || rival(model, *id).is_some(), cause, || {
             let placed = publish.applied.len();
             format!(
                 "publish {} of {} met nobody; {placed} of its shares are in place",
@@ -91,7 +91,7 @@ pub static SUCCESS_IS_DURABLE: Rule = Rule {
         id: "success-is-durable",
         kind: InvariantKind::Always,
         doc: "success means: each share was acknowledged by a server that wrote it, and k of them are there or overwritten by a later version",
-        promise: Promise::Unless(&[SHARE_DAMAGE]),
+        promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
         let Fact::Ended {
@@ -144,7 +144,7 @@ pub static CONTENTION_HAS_ONE_WINNER: Rule = Rule {
         id: "contention-has-one-winner",
         kind: InvariantKind::Always,
         doc: "of two overlapping publishes with the same map and a server that answered both about one share, at most one succeeds",
-        promise: Promise::Unless(&[SHARE_DAMAGE]),
+        promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
         let Fact::Ended {
@@ -230,7 +230,7 @@ pub static PUBLISH_ENDS: Rule = Rule {
         id: "publish-ends",
         kind: InvariantKind::Eventually,
         doc: "every publish ends once its messages are resolved, in at most one loop per message and one more, and queued operations proceed",
-        promise: Promise::Unless(&[SERVER_SILENT]),
+        promise: Promise::Unless(SILENCE),
     },
     judge: Judge::History(|model| {
         let mut outcome = Outcome::Idle;

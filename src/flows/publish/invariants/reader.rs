@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::facts::{Fact, Outcome as Ended, PublishId, Tick};
 use super::super::model::{Model, Publish};
-use super::super::sites::SHARE_DAMAGE;
-use super::{Judge, Rule, require};
+use super::{DAMAGE, Judge, Rule, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
 /// No mixtures, ever.
@@ -39,7 +38,7 @@ pub static READ_BACK: Rule = Rule {
         id: "read-back",
         kind: InvariantKind::Always,
         doc: "after success and in quiet, a reader that heard from every server gets that text",
-        promise: Promise::Unless(&[SHARE_DAMAGE]),
+        promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
         let Some((reader, result)) = decisive(fact) else {
@@ -69,7 +68,7 @@ pub static FAILURES_ARE_INDETERMINATE: Rule = Rule {
         id: "failures-are-indeterminate",
         kind: InvariantKind::Always,
         doc: "after failures and in quiet, a reader that heard from every server gets the last success or one of the failed texts; nothing only if too many versions compete for too few shares",
-        promise: Promise::Unless(&[SHARE_DAMAGE]),
+        promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
         let Some((reader, result)) = decisive(fact) else {

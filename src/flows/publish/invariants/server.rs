@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::facts::{Fact, Tick};
 use super::super::model::Publish;
-use super::super::sites::{DUPLICATE, SERVER_OFFLINE, SERVER_RAISES, SHARE_DAMAGE};
-use super::{Judge, Rule, both, require};
+use super::{COPIES, DAMAGE, HALF_DONE, MISSED, Judge, Rule, both, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
 /// The crispest predicate for ticket 877: black-box, and no honest client can violate it.
@@ -14,7 +13,7 @@ pub static NO_SELF_REJECTION: Rule = Rule {
         id: "no-self-rejection",
         kind: InvariantKind::Always,
         doc: "a publish's write is never refused because of what the same publish wrote",
-        promise: Promise::Unless(&[DUPLICATE]),
+        promise: Promise::Unless(COPIES),
     },
     judge: Judge::Fact(|_, fact| match fact {
         Fact::Handled {
@@ -38,7 +37,7 @@ pub static ALL_OR_NOTHING_WRITES: Rule = Rule {
         id: "all-or-nothing-writes",
         kind: InvariantKind::Always,
         doc: "of the shares of one message all are written, or none",
-        promise: Promise::Unless(&[SERVER_RAISES]),
+        promise: Promise::Unless(HALF_DONE),
     },
     judge: Judge::Fact(|_, fact| match fact {
         Fact::Handled {
@@ -111,7 +110,7 @@ pub static SEQNUM_DISCIPLINE: Rule = Rule {
         id: "seqnum-discipline",
         kind: InvariantKind::Always,
         doc: "a publish's sequence number is one above its map; one client's numbers only go up at each place",
-        promise: Promise::Unless(&[SHARE_DAMAGE]),
+        promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| match fact {
         Fact::Encoded { publish, version } => {
@@ -160,7 +159,7 @@ pub static NO_FORK_WITHOUT_CONTENTION: Rule = Rule {
         id: "no-fork-without-contention",
         kind: InvariantKind::Always,
         doc: "shares of one number and two roots were written by publishes that overlapped in time",
-        promise: Promise::Unless(&[SERVER_OFFLINE, SHARE_DAMAGE]),
+        promise: Promise::Unless(MISSED),
     },
     judge: Judge::Fact(|model, fact| {
         let Fact::Handled {
