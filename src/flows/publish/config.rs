@@ -31,6 +31,8 @@ pub struct Config {
     /// Which shares of the first version are where; default: share i on the i-th server in permuted order. An
     /// empty table: there is no file yet.
     pub placement: Option<BTreeMap<String, Vec<ShareNumber>>>,
+    /// Servers whose shares of the first version are damaged, and where (default none).
+    pub damaged: BTreeMap<String, Damage>,
     /// Servers whose references are dead from the beginning of the first publish on.
     pub dead: Vec<String>,
     /// Where an answer that is there at once is handled (default: by choice).
@@ -56,6 +58,7 @@ impl Default for Config {
             k: 2,
             n: 4,
             placement: None,
+            damaged: BTreeMap::new(),
             dead: Vec::new(),
             dead_answers: DeadAnswers::Choice,
             walk: Walk::Choice,
@@ -66,6 +69,16 @@ impl Default for Config {
             may_crash: Vec::new(),
         }
     }
+}
+
+/// Where a share is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Damage {
+    /// In its block: only who fetches it notices.
+    Data,
+    /// In its signature: a map update notices.
+    Signature,
 }
 
 /// Where the continuation of a call runs whose answer is there already.
@@ -169,6 +182,11 @@ impl Config {
             1 => format!("no server `{name}`: there is only `s1`"),
             last => format!("no server `{name}`: there are `s1` to `s{last}`"),
         };
+        for name in self.damaged.keys() {
+            if self.server(name).is_none() {
+                complain(&format!("damaged.{name}"), unknown(name));
+            }
+        }
         for name in &self.dead {
             if self.server(name).is_none() {
                 complain("dead", unknown(name));

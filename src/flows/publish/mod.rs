@@ -39,6 +39,9 @@ pub mod variants;
 pub mod version;
 pub mod workload;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -47,7 +50,7 @@ use std::time::Duration;
 use proptest::strategy::BoxedStrategy;
 
 use self::client::Client;
-use self::config::{Config, Setting};
+use self::config::{Config, Damage, Setting};
 use self::invariants::{Checker, RULES};
 use self::keys::server_key;
 use self::model::Model;
@@ -99,7 +102,7 @@ impl Flow for Publish {
         invariants: invariants::INFOS,
         sometimes: &[
             named("dead-reference-called", "a client called through a reference it could have known to be dead"),
-            named("dead-reference-inline", "such a call's failure was handled on the caller's stack"),
+            named("answered-inside-the-walk", "a write's answer was handled while its wave was still being sent"),
             named("share-re-homed", "a share moved to another server because its own had failed"),
             named("surprised", "a publish took a share or a refusal for somebody else's write"),
             named("old-share-replaced", "a share that the map had missed was replaced"),
@@ -179,6 +182,17 @@ fn build_servers(world: &World, setting: &Rc<Setting>, model: &Rc<RefCell<Model>
         let slot = slots.entry(server).or_default();
         let written = slot.create(share, enabler).and_then(|()| slot.write(share, 0, &first.shares[usize::from(share)]));
         written.unwrap_or_else(|refusal| panic!("memory holds a share: {refusal}"));
+        let offsets = &first.info.offsets;
+        let damaged = setting.config.damaged.get(&server.to_string()).is_some_and(|damage| {
+            let byte = match damage {
+                Damage::Data => offsets.end as usize - 1,
+                Damage::Signature => offsets.signature as usize,
+            };
+            slot.flip(share, byte, 1)
+        });
+        if damaged {
+            model.borrow_mut().share_lost((server, share));
+        }
     }
     let stores = Stores::new(slots.into_iter(), model);
     for server in (0..setting.config.servers).map(ServerId) {

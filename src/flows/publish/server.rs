@@ -86,7 +86,11 @@ impl Store {
     fn on_frame(self: &Rc<Self>, node: &Node, answers: &Messages, frame: &[u8]) {
         let (call, request) = match decode_request(frame) {
             Ok(decoded) => decoded,
-            Err(error) => return node.unowned("request", format_args!("{error}")),
+            // What is no frame of ours ends the connection, as in any protocol.
+            Err(error) => {
+                node.note(&trace::RAISED, "", format_args!("{error}"));
+                return answers.abort();
+            }
         };
         let silence = node.choose(&sites::SERVER_SILENT, &SILENCES);
         if silence == Silence::Ignored {
@@ -131,7 +135,6 @@ impl Store {
 
     fn execute(&self, node: &Node, request: &Request, no_lease: bool) -> Result<Reply, Refusal> {
         match request {
-            Request::Read { .. } if no_lease => Err(Refusal::Failed("cannot serve")),
             Request::Read { shares, spans } => read(&*self.shares.borrow(), shares, spans).map(Reply::Read),
             Request::Write { ghost, request } => {
                 let before = self.shares.borrow().clone();

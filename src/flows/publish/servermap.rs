@@ -55,6 +55,8 @@ pub struct ServerMap<C> {
     pub reachable: BTreeSet<ServerId>,
     /// Servers that did not; a server whose answer could not be digested is in both sets.
     pub unreachable: BTreeSet<ServerId>,
+    /// Servers that answered the last update in time, with an answer that could be digested.
+    pub heard: BTreeSet<ServerId>,
     /// The mode of the last finished update.
     pub last_update: Option<UpdateMode>,
 }
@@ -67,6 +69,7 @@ impl<C> Default for ServerMap<C> {
             bad_shares: BTreeMap::new(),
             reachable: BTreeSet::new(),
             unreachable: BTreeSet::new(),
+            heard: BTreeSet::new(),
             last_update: None,
         }
     }

@@ -14,8 +14,8 @@ pub static RAISED: Kind = Kind::new("raised", 'R', "a server raises", &[]);
 pub static HARM: Kind = Kind::new("harm", '*', "a share is lost or damaged on its server", &[]);
 /// A reference has died.
 pub static DEAD: Kind = Kind::new("dead", 'D', "a client's reference to a server is dead", &[]);
-/// A publish begins.
-pub static PUBLISH: Kind = Kind::new("publish", 'P', "a client publishes a version", &[]);
+/// A map update has ended.
+pub static MAP: Kind = Kind::new("map", 'M', "a client has updated its map", &["shares", "recoverable", "unrecoverable"]);
 /// An operation begins.
 pub static OPERATION: Kind = Kind::new("operation", 'O', "an operation is called", &[]);
 /// An operation has ended.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::client::Client;
 use super::client::modify::{Change, Modifier};
 use super::config::{Config, Setting, reader_name, writer_name};
+use super::servermap::UpdateMode;
 use super::sites;
 use crate::choice::Latency;
 use crate::reentry::{Completer, Completion};
@@ -38,9 +39,11 @@ pub enum Op {
     /// Map, read, append, publish; again after an uncoordinated write.
     Modify(Modify),
     /// Update a map and keep it.
-    KeepMap(By),
+    KeepMap(KeepMap),
     /// Publish over the kept map.
     Upload(Write),
+    /// Read the best version of the kept map.
+    Fetch(By),
     /// Read the best version.
     Read(Read),
 }
@@ -90,6 +93,44 @@ pub enum How {
     UcweAlways,
 }
 
+/// A map to keep.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct KeepMap {
+    /// Which writer, from 0.
+    pub by: u8,
+    /// How hard the update looks.
+    pub mode: Mode,
+    /// The next operation begins without waiting for this one.
+    pub with_next: bool,
+}
+
+/// How hard a map update looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Any recoverable version will do.
+    Anything,
+    /// The newest version, with reasonable effort.
+    Read,
+    /// All shares, up to a boundary of servers without any.
+    #[default]
+    Write,
+    /// Every server is asked.
+    Check,
+}
+
+impl Mode {
+    fn update(self) -> UpdateMode {
+        match self {
+            Mode::Anything => UpdateMode::Anything,
+            Mode::Read => UpdateMode::Read,
+            Mode::Write => UpdateMode::Write,
+            Mode::Check => UpdateMode::Check,
+        }
+    }
+}
+
 /// Which writer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -119,7 +160,8 @@ impl Op {
         match self {
             Op::Create(write) | Op::Overwrite(write) | Op::Upload(write) => writer_name(write.by),
             Op::Modify(modify) => writer_name(modify.by),
-            Op::KeepMap(by) => writer_name(by.by),
+            Op::KeepMap(keep) => writer_name(keep.by),
+            Op::Fetch(by) => writer_name(by.by),
             Op::Read(read) => reader_name(read.by),
         }
     }
@@ -128,7 +170,8 @@ impl Op {
         match self {
             Op::Create(write) | Op::Overwrite(write) | Op::Upload(write) => write.with_next,
             Op::Modify(modify) => modify.with_next,
-            Op::KeepMap(by) => by.with_next,
+            Op::KeepMap(keep) => keep.with_next,
+            Op::Fetch(by) => by.with_next,
             Op::Read(read) => read.with_next,
         }
     }
@@ -142,12 +185,15 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
         .prop_map(|(by, bytes, with_next)| Write { by, bytes, with_next });
     let modify = (writer.clone(), 1_u32..30, proptest::bool::weighted(0.3))
         .prop_map(|(by, bytes, with_next)| Op::Modify(Modify { by, bytes, with_next, how: How::Append }));
-    let keep = (writer, any::<bool>()).prop_map(|(by, with_next)| Op::KeepMap(By { by, with_next }));
+    let keep = (writer.clone(), any::<bool>())
+        .prop_map(|(by, with_next)| Op::KeepMap(KeepMap { by, mode: Mode::Write, with_next }));
+    let fetch = (writer, any::<bool>()).prop_map(|(by, with_next)| Op::Fetch(By { by, with_next }));
     let writes = prop_oneof![
         6 => write.clone().prop_map(Op::Overwrite),
         3 => modify,
         1 => keep,
         1 => write.prop_map(Op::Upload),
+        1 => fetch,
     ];
     if config.readers == 0 {
         return writes.boxed();
@@ -170,12 +216,12 @@ pub fn simpler(op: &Op) -> Vec<Op> {
         Op::Overwrite(write) => Some(Op::Overwrite(Write { bytes, ..write })),
         Op::Upload(write) => Some(Op::Upload(Write { bytes, ..write })),
         Op::Modify(modify) => Some(Op::Modify(Modify { bytes, ..modify })),
-        Op::KeepMap(_) | Op::Read(_) => None,
+        Op::KeepMap(_) | Op::Fetch(_) | Op::Read(_) => None,
     };
     let bytes = match op {
         Op::Create(write) | Op::Overwrite(write) | Op::Upload(write) => write.bytes,
         Op::Modify(modify) => modify.bytes,
-        Op::KeepMap(_) | Op::Read(_) => 0,
+        Op::KeepMap(_) | Op::Fetch(_) | Op::Read(_) => 0,
     };
     simpler.extend(smaller(bytes).filter_map(with_bytes));
     if op.with_next() {
@@ -183,7 +229,8 @@ pub fn simpler(op: &Op) -> Vec<Op> {
         match &mut alone {
             Op::Create(write) | Op::Overwrite(write) | Op::Upload(write) => write.with_next = false,
             Op::Modify(modify) => modify.with_next = false,
-            Op::KeepMap(by) => by.with_next = false,
+            Op::KeepMap(keep) => keep.with_next = false,
+            Op::Fetch(by) => by.with_next = false,
             Op::Read(read) => read.with_next = false,
         }
         simpler.push(alone);
@@ -311,13 +358,13 @@ impl Workload {
             Op::Create(write) => client.create(text(index, write.bytes), told),
             Op::Overwrite(write) => client.overwrite(text(index, write.bytes), told),
             Op::Modify(modify) => client.modify(modifier(index, modify), told),
-            Op::KeepMap(_) => client.keep_map(told),
-            Op::Upload(write) => {
-                if !client.upload(text(index, write.bytes), told) {
-                    node.sometimes("operation-skipped");
-                    self.ended(key);
-                }
+            Op::KeepMap(keep) => client.keep_map(keep.mode.update(), told),
+            Op::Upload(_) | Op::Fetch(_) if !client.has_kept_map() => {
+                node.sometimes("operation-skipped");
+                self.ended(key);
             }
+            Op::Upload(write) => client.upload(text(index, write.bytes), told),
+            Op::Fetch(_) => client.fetch(told),
             Op::Read(read) => client.read(read.check, told),
         }
         Some(completion)

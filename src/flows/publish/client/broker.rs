@@ -134,10 +134,14 @@ impl Broker {
             state.servers.insert(server, remote.clone());
             state.keepers.insert(server, keeper);
         });
-        let (node, answered) = (self.node.clone(), remote.clone());
+        let (broker, answered) = (self.clone(), remote.clone());
         messages.on_message(move |frame| match decode_reply(frame) {
             Ok((call, reply)) => answered.answered(call, reply),
-            Err(error) => node.unowned("answer", format_args!("{error}")),
+            // What is no frame of ours ends the connection, as in any protocol.
+            Err(_) => {
+                answered.abort();
+                broker.connection_ended(&answered);
+            }
         });
         let broker = self.clone();
         messages.on_end(move |_| broker.connection_ended(&remote));
@@ -183,7 +187,11 @@ impl Wire for NetWire {
 
     fn at_once(&self, request: &Request) -> Option<Reply> {
         let store = self.stores.get(self.server)?;
-        let actor = format!("{}->{}", self.node.name(), self.server);
+        let method = match request {
+            Request::Read { .. } => "read",
+            Request::Write { .. } => "write",
+        };
+        let actor = format!("{}->{}:{method}", self.node.name(), self.server);
         if !self.node.choose_as(&sites::ANSWERED_AT_ONCE, &actor, &Coin) {
             return None;
         }

@@ -173,6 +173,12 @@ impl Client {
         self.cache.borrow().read(version, share, spans)
     }
 
+    fn note_map(&self, map: &Map) {
+        let map = map.borrow();
+        let (shares, good, bad) = (map.shares.len(), map.recoverable().len(), map.unrecoverable().len());
+        self.node.event(&trace::MAP, "", [shares as u64, good as u64, bad as u64]);
+    }
+
     fn note_write(&self, server: ServerId, shares: &BTreeSet<ShareNumber>, seqnum: u64) {
         self.node.note(&trace::WRITE, &server.to_string(), format_args!("shares {shares:?} of #{seqnum}"));
     }

@@ -58,6 +58,7 @@ impl Modify {
         self.client.broker.hide_by_choice();
         update(&self.client, &self.map, UpdateMode::Write, move || {
             let client = Rc::clone(&modify.client);
+            client.note_map(&modify.map);
             client.broker.unhide();
             client.broker.lose_by_choice();
             let map = modify.map.clone();

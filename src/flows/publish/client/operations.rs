@@ -64,25 +64,39 @@ impl Client {
     }
 
     /// Updates a map and keeps it for a later [`Client::upload`].
-    pub fn keep_map(self: &Rc<Self>, told: impl FnOnce(Outcome) + 'static) {
+    pub fn keep_map(self: &Rc<Self>, mode: UpdateMode, told: impl FnOnce(Outcome) + 'static) {
         self.serialized("keep-map", told, move |client, finish| {
             let map = client.new_map();
-            client.map_then(&map, UpdateMode::Write, move |client, map, since| {
+            client.map_then(&map, mode, move |client, map, since| {
                 *client.kept.borrow_mut() = Some(Kept { map: map.clone(), since });
                 finish(Outcome::Ok);
             });
         });
     }
 
-    /// Replaces the text on the strength of the kept map, which may be stale. Answers whether there is one.
-    pub fn upload(self: &Rc<Self>, text: Vec<u8>, told: impl FnOnce(Outcome) + 'static) -> bool {
-        let kept = self.kept.borrow().clone();
-        let Some(kept) = kept else { return false };
+    /// Whether there is a kept map.
+    #[must_use]
+    pub fn has_kept_map(&self) -> bool {
+        self.kept.borrow().is_some()
+    }
+
+    /// Replaces the text on the strength of the kept map, which may be stale.
+    pub fn upload(self: &Rc<Self>, text: Vec<u8>, told: impl FnOnce(Outcome) + 'static) {
         self.serialized("upload", told, move |client, finish| {
+            let kept = client.kept.borrow().clone();
+            let Some(kept) = kept else { return finish(Outcome::NotEnoughShares) };
             client.broker.lose_at_publish();
             publish(client, &kept.map, kept.since, &text, finish);
         });
-        true
+    }
+
+    /// Reads the best version of the kept map, which may be stale.
+    pub fn fetch(self: &Rc<Self>, told: impl FnOnce(Outcome) + 'static) {
+        self.serialized("fetch", told, move |client, finish| {
+            let kept = client.kept.borrow().clone();
+            let Some(kept) = kept else { return finish(Outcome::NotEnoughShares) };
+            read_best(client, &kept.map, kept.since, move |text| finish(outcome(text)));
+        });
     }
 
     /// Changes the text.
@@ -117,6 +131,7 @@ impl Client {
         }
         let (client, same_map) = (Rc::clone(self), map.clone());
         update(self, map, mode, move || {
+            client.note_map(&same_map);
             client.broker.unhide();
             client.broker.lose_by_choice();
             then(&client, &same_map, since);
@@ -180,28 +195,28 @@ pub fn read_best(
 ) {
     let asked_all = {
         let map = map.borrow();
-        let heard = |server| map.reachable.contains(server) && !map.unreachable.contains(server);
-        map.last_update == Some(UpdateMode::Check) && client.setting.order.iter().all(heard)
+        let heard = client.setting.order.iter().all(|server| map.heard.contains(server));
+        map.last_update == Some(UpdateMode::Check) && heard
     };
     let reader = Rc::clone(client);
-    let report = move |text: Result<Vec<u8>, Outcome>| {
-        reader.ghost(|model| model.read(&reader.node.name(), since, asked_all, text.clone()));
+    let report = move |text: Result<Vec<u8>, Outcome>, undisturbed: bool| {
+        reader.ghost(|model| model.read(&reader.node.name(), since, asked_all && undisturbed, text.clone()));
         done(text);
     };
     let best = map.borrow().best();
-    let Some(version) = best else { return report(Err(Outcome::NotEnoughShares)) };
+    let Some(version) = best else { return report(Err(Outcome::NotEnoughShares), true) };
     let report = Rc::new(std::cell::RefCell::new(Some(report)));
     let later = Rc::clone(&report);
-    let started = retrieve(client, map, version, move |text| {
+    let started = retrieve(client, map, version, move |text, undisturbed| {
         let report = later.borrow_mut().take();
         if let Some(report) = report {
-            report(text);
+            report(text, undisturbed);
         }
     });
     if let Err(outcome) = started {
         let report = report.borrow_mut().take();
         if let Some(report) = report {
-            report(Err(outcome));
+            report(Err(outcome), false);
         }
     }
 }

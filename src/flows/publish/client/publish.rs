@@ -16,7 +16,7 @@ use crate::flows::publish::goal;
 use crate::flows::publish::layout::{Checkstring, PREFIX_LENGTH};
 use crate::flows::publish::model::{Resolution, Start};
 use crate::flows::publish::protocol::Request;
-use crate::flows::publish::servermap::{Place, ServerId};
+use crate::flows::publish::servermap::{Place, ServerId, UpdateMode};
 use crate::flows::publish::storage::{ShareNumber, ShareWrite, Span, TestAndWrite, TestVector, WriteAnswer};
 use crate::flows::publish::variants::{BeforeSend, Booking, GiveUp, GoOn, LateAnswer, Reentry};
 use crate::flows::publish::version::{NewVersion, make_version};
@@ -46,11 +46,18 @@ pub fn publish(client: &Rc<Client>, map: &Map, map_start: Tick, text: &[u8], don
                 .map(|(place, (version, _))| (*place, version.checkstring()))
                 .chain(known.bad_shares.iter().map(|(place, bytes)| (*place, lenient(bytes))))
                 .collect(),
-            answered: known.reachable.clone(),
+            answered: known.heard.clone(),
             servers: state.servers.iter().map(Remote::server).collect(),
         })
     });
     client.node().mark("publish-started");
+    // Only an update that looked for all shares entitles to a new sequence number; without one the file is new.
+    if let Some(UpdateMode::Anything | UpdateMode::Read) = map.borrow().last_update {
+        let outcome = Outcome::Other("a reader's map cannot be published over".into());
+        client.ghost(|model| model.ended(id, outcome.clone()));
+        client.node().eventually("publish done", move || done(outcome));
+        return;
+    }
     let version = match make_version(client.keys(), seqnum, client.salt(), client.encoding(), text) {
         Ok(version) => version,
         Err(error) => {
@@ -222,7 +229,12 @@ impl Publish {
             Ok(if state.outstanding.is_empty() { Next::Done } else { Next::Wait })
         })?;
         match next {
-            Next::Send(needed) => self.send(&needed),
+            Next::Send(needed) => {
+                if !self.state.borrow().bad_servers.is_empty() {
+                    self.client.node().sometimes("share-re-homed");
+                }
+                self.send(&needed);
+            }
             Next::Wait => {}
             Next::Done => self.end(Outcome::Ok),
         }
@@ -294,8 +306,13 @@ impl Publish {
             None => Completion::ready(self.client.node(), "write", Err(CallError::Dead)),
         };
         let publish = Rc::clone(self);
+        let walking = Rc::new(std::cell::Cell::new(true));
+        let on_the_spot = Rc::clone(&walking);
         completion.then(self.client.delivery(), move |answer| {
             let _frame = publish.client.frame();
+            if on_the_spot.get() {
+                publish.client.node().sometimes("answered-inside-the-walk");
+            }
             let booked = publish.book(server, &shares, ghost, write_answer(answer));
             match booked {
                 Ok(true) => publish.go_on(),
@@ -303,6 +320,7 @@ impl Publish {
                 Err(outcome) => publish.end(outcome),
             }
         });
+        walking.set(false);
     }
 
     fn go_on(self: &Rc<Self>) {
@@ -352,6 +370,13 @@ impl Publish {
             state.take_in(server, &meaning);
             Ok(meaning)
         })?;
+        let node = self.client.node();
+        if meaning.surprised {
+            node.sometimes("surprised");
+        }
+        if !meaning.replace.is_empty() {
+            node.sometimes("old-share-replaced");
+        }
         self.place(server, &meaning.placed);
         Ok(true)
     }

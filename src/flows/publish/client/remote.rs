@@ -94,7 +94,9 @@ impl Remote {
             self.0.node.sometimes("dead-reference-called");
             return Completion::ready(&self.0.node, label, Err(CallError::Dead));
         }
-        if let Some(reply) = self.0.wire.at_once(request) {
+        // With something in flight, an answer at once would overtake it.
+        let idle = self.0.waiting.borrow().is_empty();
+        if let Some(reply) = idle.then(|| self.0.wire.at_once(request)).flatten() {
             return Completion::ready(&self.0.node, label, raised(reply));
         }
         let call = self.0.next_call.get();

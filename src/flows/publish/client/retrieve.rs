@@ -18,10 +18,10 @@ use crate::flows::publish::variants::GoOn;
 use crate::flows::publish::version::{read_text, verify_body};
 use crate::reentry::{Cell, Completion, Delivery};
 
-/// Gets a text, or why there is none.
-type Done = Box<dyn FnOnce(Result<Vec<u8>, Outcome>)>;
+/// Gets a text, or why there is none; and whether every query was answered.
+type Done = Box<dyn FnOnce(Result<Vec<u8>, Outcome>, bool)>;
 
-/// Fetches `version`; `done` is called from the eventual queue.
+/// Fetches `version`; `done` is called from the eventual queue, and told too whether every query was answered.
 ///
 /// # Errors
 /// When the first round of queries breaks off: a query that failed at once has taken, on the way back to its
@@ -30,7 +30,7 @@ pub fn retrieve(
     client: &Rc<Client>,
     map: &Map,
     version: VersionInfo,
-    done: impl FnOnce(Result<Vec<u8>, Outcome>) + 'static,
+    done: impl FnOnce(Result<Vec<u8>, Outcome>, bool) + 'static,
 ) -> Result<(), Outcome> {
     let places = map.borrow().versions().remove(&version).unwrap_or_default();
     let mut remaining: BTreeMap<ShareNumber, BTreeSet<ServerId>> = BTreeMap::new();
@@ -41,6 +41,7 @@ pub fn retrieve(
     let state = State {
         running: true,
         decoding: false,
+        undisturbed: true,
         remaining,
         outstanding: BTreeMap::new(),
         next_query: 0,
@@ -70,6 +71,8 @@ struct Retrieve {
 struct State {
     running: bool,
     decoding: bool,
+    /// No query has failed for a reason other than what the server holds.
+    undisturbed: bool,
     /// Where shares could still be asked for.
     remaining: BTreeMap<ShareNumber, BTreeSet<ServerId>>,
     /// Query → share.
@@ -131,7 +134,10 @@ impl Retrieve {
             let _frame = retrieve.client.frame();
             let used = match read_answer(answer) {
                 Ok(data) => retrieve.got_answer(number, server, &data),
-                Err(_) => false,
+                Err(_) => {
+                    retrieve.state.borrow_mut().undisturbed = false;
+                    false
+                }
             };
             if !used {
                 retrieve.query_failed(number, server);
@@ -231,12 +237,12 @@ impl Retrieve {
     }
 
     fn finish(&self, result: Result<Vec<u8>, Outcome>) {
-        let done = self.state.with(|state| {
+        let (done, undisturbed) = self.state.with(|state| {
             state.running = false;
-            state.done.take()
+            (state.done.take(), state.undisturbed)
         });
         if let Some(done) = done {
-            self.client.node().eventually("retrieve done", move || done(result));
+            self.client.node().eventually("retrieve done", move || done(result, undisturbed));
         }
     }
 }

@@ -25,6 +25,7 @@ const CHECK_READ_LENGTH: u64 = 1_000;
 
 /// Updates `map`, then calls `done` from the eventual queue.
 pub fn update(client: &Rc<Client>, map: &Map, mode: UpdateMode, done: impl FnOnce() + 'static) {
+    map.borrow_mut().heard.clear();
     let servers = client.servers();
     let (k, n) = client.encoding();
     let mut state = State::new(mode, servers.iter().map(Remote::server).collect(), k.into(), n.into());
@@ -225,6 +226,7 @@ impl Updater {
             let bytes = parts.first().map_or(&[][..], |bytes| &bytes[..]);
             self.got_share(server, share, bytes)?;
         }
+        self.map.borrow_mut().heard.insert(server);
         Ok(())
     }
 

@@ -1,8 +1,6 @@
 //! What readers may see.
 
-use std::collections::BTreeSet;
-
-use super::super::facts::{Fact, Outcome as Ended, PublishId, Tick};
+use super::super::facts::{Fact, Outcome as Ended, PublishId};
 use super::super::model::{Model, Publish};
 use super::{DAMAGE, Judge, Rule, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
@@ -37,28 +35,13 @@ pub static READ_BACK: Rule = Rule {
     info: InvariantInfo {
         id: "read-back",
         kind: InvariantKind::Always,
-        doc: "after success and in quiet, a reader that heard from every server gets that text",
+        doc: "after success and in quiet, a reader that heard from every server gets that text (of several successes with one number, any)",
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Some((reader, result)) = decisive(fact) else {
-            return Outcome::Idle;
-        };
-        let Some((winner, failed)) = last_success(model) else {
-            return Outcome::Idle;
-        };
-        if !failed.is_empty() {
-            return Outcome::Idle;
-        }
-        let expected = &model.publish(winner).start.text;
-        match result {
-            Ok(text) if text == expected => Outcome::Held,
-            Ok(_) => Outcome::violated(
-                "another text",
-                format!("{reader} did not get what publish {} wrote", winner.0),
-            ),
-            Err(error) => Outcome::violated("unreadable", format!("{reader}: {}", error.label())),
-        }
+        let Some((reader, result)) = decisive(fact) else { return Outcome::Idle };
+        let Some(contest) = contest(model) else { return Outcome::Idle };
+        if contest.failures > 0 { Outcome::Idle } else { judge(model, reader, result, &contest) }
     }),
 };
 
@@ -71,40 +54,9 @@ pub static FAILURES_ARE_INDETERMINATE: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Some((reader, result)) = decisive(fact) else {
-            return Outcome::Idle;
-        };
-        let Some((winner, failed)) = last_success(model) else {
-            return Outcome::Idle;
-        };
-        let Some(&newest) = failed.last() else {
-            return Outcome::Idle;
-        };
-        let mut candidates = failed.iter().copied().chain([winner]);
-        match result {
-            Ok(text) => require(
-                candidates.any(|id| model.publish(id).start.text == *text),
-                "an older text",
-                || {
-                    format!(
-                        "{reader} got neither the text of publish {} nor one of {failed:?}",
-                        winner.0
-                    )
-                },
-            ),
-            Err(error) => {
-                // N slots, each ending at one of S versions: if N > S · (k − 1), one version has k of them.
-                let (k, n) = model.publish(newest).start.encoding;
-                let versions = failed.len() + 1;
-                let possible = usize::from(n) <= versions * usize::from(k.saturating_sub(1));
-                require(possible, "lost", || {
-                    format!(
-                        "{reader}: {}, though {versions} versions cannot spoil {k}-of-{n}",
-                        error.label()
-                    )
-                })
-            }
-        }
+        let Some((reader, result)) = decisive(fact) else { return Outcome::Idle };
+        let Some(contest) = contest(model) else { return Outcome::Idle };
+        if contest.failures == 0 { Outcome::Idle } else { judge(model, reader, result, &contest) }
     }),
 };
 
@@ -113,33 +65,48 @@ type Text<'a> = &'a Result<Vec<u8>, Ended>;
 /// A read that says something about what is in place: in quiet, with an answer from every server.
 fn decisive(fact: &Fact) -> Option<(&str, Text<'_>)> {
     match fact {
-        Fact::Read {
-            reader,
-            asked_all: true,
-            quiet: true,
-            result,
-        } => Some((reader, result)),
+        Fact::Read { reader, asked_all: true, quiet: true, result } => Some((reader, result)),
         _ => None,
     }
 }
 
-/// The success that ended last, and the failures whose shares may still compete with it: all but those that
-/// were over, with nothing on its way any more, when a map that covered every server led to that success.
-fn last_success(model: &Model) -> Option<(PublishId, BTreeSet<PublishId>)> {
+/// The versions among which the servers' shares can be divided.
+struct Contest {
+    /// The success with the greatest number, and everything as new or newer. What is older lost all its places
+    /// for at least one share of each number, and is never the best.
+    versions: Vec<PublishId>,
+    /// How many of them failed.
+    failures: usize,
+    encoding: (u8, u8),
+}
+
+fn contest(model: &Model) -> Option<Contest> {
     let succeeded = |publish: &Publish| matches!(publish.end, Some((_, Ended::Ok)));
-    let (id, winner) = model
-        .publishes()
-        .filter(|(_, publish)| succeeded(publish))
-        .max_by_key(|(_, publish)| publish.end.as_ref().map(|(at, _)| *at))?;
-    let complete = winner.start.answered.is_superset(&winner.start.servers);
-    let settled = |failed: &Publish| {
-        let before = |at: Tick| at < winner.start.map_start;
-        complete
-            && failed.end.as_ref().is_some_and(|(at, _)| before(*at))
-            && failed.applied.values().all(|at| before(*at))
-    };
-    let failed = model
-        .publishes()
-        .filter(|(_, publish)| !succeeded(publish) && !settled(publish));
-    Some((id, failed.map(|(id, _)| id).collect()))
+    let number = |publish: &Publish| publish.version.map(|version| version.seqnum);
+    let (_, winner) =
+        model.publishes().filter(|(_, publish)| succeeded(publish)).max_by_key(|(_, publish)| number(publish))?;
+    let as_new: Vec<_> = model.publishes().filter(|(_, publish)| number(publish) >= number(winner)).collect();
+    Some(Contest {
+        failures: as_new.iter().filter(|(_, publish)| !succeeded(publish)).count(),
+        versions: as_new.into_iter().map(|(id, _)| id).collect(),
+        encoding: model.publishes().last()?.1.start.encoding,
+    })
+}
+
+fn judge(model: &Model, reader: &str, result: Text<'_>, contest: &Contest) -> Outcome {
+    let ids: Vec<u32> = contest.versions.iter().map(|id| id.0).collect();
+    match result {
+        Ok(text) => {
+            let known = contest.versions.iter().any(|id| model.publish(*id).start.text == *text);
+            require(known, "an older text", || format!("{reader} got the text of none of the publishes {ids:?}"))
+        }
+        Err(error) => {
+            // N share numbers, each ending at one of S versions: if N > S · (k − 1), one version has k of them.
+            let (k, n) = contest.encoding;
+            let possible = usize::from(n) <= ids.len() * usize::from(k.saturating_sub(1));
+            require(possible, "lost", || {
+                format!("{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}", error.label())
+            })
+        }
+    }
 }

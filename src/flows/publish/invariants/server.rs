@@ -1,10 +1,10 @@
 //! What servers accept, and what follows for the versions on them.
 
-use std::collections::BTreeSet;
-
 use super::super::facts::{Fact, Tick};
 use super::super::model::Publish;
-use super::{COPIES, DAMAGE, HALF_DONE, MISSED, Judge, Rule, both, require};
+use super::super::servermap::ServerId;
+use super::super::storage::ShareNumber;
+use super::{COPIES, DAMAGE, HALF_DONE, Judge, Rule, both, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
 /// The crispest predicate for ticket 877: black-box, and no honest client can violate it.
@@ -153,38 +153,32 @@ pub static SEQNUM_DISCIPLINE: Rule = Rule {
     }),
 };
 
-/// Two versions under one number need two writers at one time.
+/// Two versions under one number need two writers at one time. One writer alone makes a number twice only if its map
+/// could not see the first: the server that holds it had not answered, or had not written it yet.
 pub static NO_FORK_WITHOUT_CONTENTION: Rule = Rule {
     info: InvariantInfo {
         id: "no-fork-without-contention",
         kind: InvariantKind::Always,
-        doc: "shares of one number and two roots were written by publishes that overlapped in time",
-        promise: Promise::Unless(MISSED),
+        doc: "shares of one number and two roots were written by publishes that overlapped, or out of sight of the later one's map",
+        promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Fact::Handled {
-            publish,
-            server,
-            handling,
-            forks,
-            ..
-        } = fact
-        else {
-            return Outcome::Idle;
-        };
+        let Fact::Handled { publish, server, handling, forks, .. } = fact else { return Outcome::Idle };
         if handling.changed.is_empty() {
             return Outcome::Idle;
         }
         let mine = model.publish(*publish);
-        let lonely: BTreeSet<_> = forks
+        let seen = |server: ServerId, share: ShareNumber| {
+            let written = model.written().get(&(server, share));
+            mine.start.answered.contains(&server) && written.is_some_and(|last| last.at < mine.start.map_start)
+        };
+        let lonely: Vec<_> = forks
             .iter()
             .filter(|(_, _, other)| other == publish || !overlap(mine, model.publish(*other)))
+            .filter(|(server, share, other)| other == publish || seen(*server, *share))
             .collect();
         require(lonely.is_empty(), "same number, two roots", || {
-            format!(
-                "publish {} wrote {:?} on {server}; forks: {lonely:?}",
-                publish.0, mine.version
-            )
+            format!("publish {} wrote {:?} on {server}; forks: {lonely:?}", publish.0, mine.version)
         })
     }),
 };
