@@ -27,6 +27,7 @@ pub mod flow;
 pub mod flows;
 pub mod kernel;
 pub mod net;
+pub mod prelude;
 pub mod reentry;
 pub mod run;
 pub mod scenario;

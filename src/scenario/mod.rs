@@ -28,7 +28,9 @@ mod plan;
 mod read;
 mod read_plan;
 mod seeds;
+mod serde_words;
 mod source;
+mod values;
 mod workload;
 mod write_plan;
 

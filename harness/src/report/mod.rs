@@ -1,0 +1,15 @@
+//! What people and scripts read: the table, failure cards, JSON lines, the progress bar.
+
+mod card;
+mod json;
+mod paint;
+mod progress;
+mod table;
+mod words;
+
+pub use card::{Card, card};
+pub use json::{FirstFailure, ReplayLine, RunLine};
+pub use paint::Paint;
+pub use progress::with_progress;
+pub use table::{Row, Table};
+pub use words::{command_line, deviations, shell_word, thousands};
