@@ -23,6 +23,8 @@ compile_error!(
 pub mod check;
 pub mod choice;
 pub mod flow;
+#[cfg(feature = "flows")]
+pub mod flows;
 pub mod kernel;
 pub mod net;
 pub mod prelude;
