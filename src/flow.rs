@@ -1,4 +1,4 @@
-//! The trait a system under test implements, and its type-erased form that the rest of Seedbed works with.
+//! The trait a system under test implements, and the erased part of it that validation of files needs.
 //!
 //! A flow declares itself once ([`FlowInfo`]: variants, sites, invariants, marks …), generates operations,
 //! and builds its nodes into a [`World`]. Everything else (seeds, faults, checks, shrinking) comes from outside.
@@ -110,4 +110,32 @@ pub struct ConfigComplaint {
     pub key: String,
     /// What is wrong with its value and what was expected.
     pub message: String,
+}
+
+/// What reading scenario and plan files needs to know of a flow, without its types.
+///
+/// Running one, erased likewise, is `run::AnyFlow`, which extends this trait.
+pub trait FlowSchema: Send + Sync {
+    /// The flow's declaration.
+    fn info(&self) -> &'static FlowInfo;
+
+    /// Reads a `[flow-config]` as the flow's own type, then asks [`Flow::validate`].
+    ///
+    /// # Errors
+    /// What the type says; the error carries the place in the file. Complaints of the flow itself are the
+    /// value, because their places have to be looked up by key.
+    fn check_config(
+        &self,
+        variant: &str,
+        config: toml::de::ValueDeserializer<'_>,
+    ) -> Result<Vec<ConfigComplaint>, toml::de::Error>;
+
+    /// Reads one operation as the flow's own type.
+    ///
+    /// # Errors
+    /// What the type says; the error carries the place in the file.
+    fn check_operation(
+        &self,
+        operation: toml::de::ValueDeserializer<'_>,
+    ) -> Result<(), toml::de::Error>;
 }

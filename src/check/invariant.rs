@@ -57,7 +57,10 @@ pub struct Violation {
 impl Outcome {
     /// A violation with its cause and its detail.
     pub fn violated(cause: impl Into<String>, detail: impl Into<String>) -> Outcome {
-        Outcome::Violated(Violation { cause: cause.into(), detail: detail.into() })
+        Outcome::Violated(Violation {
+            cause: cause.into(),
+            detail: detail.into(),
+        })
     }
 }
 

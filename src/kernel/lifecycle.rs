@@ -49,7 +49,10 @@ impl Sim {
     pub fn add_node(&self, name: &str, starter: impl Fn(NodeHandle) + 'static) -> NodeId {
         let name_id = self.name(name);
         let mut nodes = self.core.nodes.borrow_mut();
-        assert!(nodes.iter().all(|node| &*node.name != name), "two nodes are called `{name}`");
+        assert!(
+            nodes.iter().all(|node| &*node.name != name),
+            "two nodes are called `{name}`"
+        );
         nodes.push(Node {
             name: name.into(),
             name_id,
@@ -89,13 +92,18 @@ impl Sim {
     #[must_use]
     pub fn node_named(&self, name: &str) -> Option<NodeId> {
         let nodes = self.core.nodes.borrow();
-        nodes.iter().position(|node| &*node.name == name).map(|index| NodeId(index as u32))
+        nodes
+            .iter()
+            .position(|node| &*node.name == name)
+            .map(|index| NodeId(index as u32))
     }
 
     /// All nodes, in the order in which they were added.
     #[must_use]
     pub fn node_ids(&self) -> Vec<NodeId> {
-        (0..self.core.nodes.borrow().len() as u32).map(NodeId).collect()
+        (0..self.core.nodes.borrow().len() as u32)
+            .map(NodeId)
+            .collect()
     }
 
     /// Whether a node runs or is paused.
@@ -120,7 +128,14 @@ impl Sim {
     pub fn start(&self, node: NodeId, after: Duration) {
         let subject = self.node_name_id(node);
         let at = self.now() + after;
-        self.schedule(Schedule { at, lane: Lane::TIMER, node, label: "start", subject, action: Action::Start });
+        self.schedule(Schedule {
+            at,
+            lane: Lane::TIMER,
+            node,
+            label: "start",
+            subject,
+            action: Action::Start,
+        });
     }
 
     pub(super) fn boot(&self, node: NodeId, cause: EventId) {
@@ -143,7 +158,14 @@ impl Sim {
         if let Some(starter) = starter {
             let handle = NodeHandle::new(self.clone(), node, incarnation);
             let name = self.node_name_id(node);
-            self.on_stack(Frame { node, task: None, name }, || starter(handle));
+            self.on_stack(
+                Frame {
+                    node,
+                    task: None,
+                    name,
+                },
+                || starter(handle),
+            );
         }
     }
 
@@ -169,12 +191,23 @@ impl Sim {
                 std::mem::take(&mut state.deferred),
             )
         };
-        self.emit(node, &kinds::NODE_DOWN, NameId::NONE, [u64::from(dropped.0), 0, 0]);
-        let keys = self.core.tasks.borrow().keys_where(|task| task.node == node);
+        self.emit(
+            node,
+            &kinds::NODE_DOWN,
+            NameId::NONE,
+            [u64::from(dropped.0), 0, 0],
+        );
+        let keys = self
+            .core
+            .tasks
+            .borrow()
+            .keys_where(|task| task.node == node);
         let mut removed = Vec::new();
         for key in keys {
             let mut tasks = self.core.tasks.borrow_mut();
-            let Some(task) = tasks.get_mut(key) else { continue };
+            let Some(task) = tasks.get_mut(key) else {
+                continue;
+            };
             if task.future.is_some() {
                 removed.extend(tasks.remove(key));
             } else {
@@ -183,7 +216,14 @@ impl Sim {
         }
         let timers = self.take_timers_of(node);
         let name = self.node_name_id(node);
-        self.on_stack(Frame { node, task: None, name }, || drop((removed, timers, dropped)));
+        self.on_stack(
+            Frame {
+                node,
+                task: None,
+                name,
+            },
+            || drop((removed, timers, dropped)),
+        );
         for resource in self.all_resources() {
             resource.node_down(self, node, how);
         }
@@ -195,11 +235,14 @@ impl Sim {
             .iter_in_order()
             .into_iter()
             .filter(|(_, _, queued)| {
-                queued.schedule.node == node && matches!(queued.schedule.action, Action::Wake(_) | Action::Call(_))
+                queued.schedule.node == node
+                    && matches!(queued.schedule.action, Action::Wake(_) | Action::Call(_))
             })
             .map(|(key, _, _)| key)
             .collect();
-        keys.into_iter().filter_map(|key| queue.cancel(key)).collect()
+        keys.into_iter()
+            .filter_map(|key| queue.cancel(key))
+            .collect()
     }
 
     /// Pauses a node: nothing of it runs until it is resumed; what comes due meanwhile waits, in order.
@@ -222,7 +265,14 @@ impl Sim {
     pub fn resume_after(&self, node: NodeId, after: Duration) {
         let subject = self.node_name_id(node);
         let at = self.now() + after;
-        self.schedule(Schedule { at, lane: Lane::TIMER, node, label: "resume", subject, action: Action::Resume });
+        self.schedule(Schedule {
+            at,
+            lane: Lane::TIMER,
+            node,
+            label: "resume",
+            subject,
+            action: Action::Resume,
+        });
     }
 
     /// Resumes a paused node: what came due meanwhile happens now, in order.
@@ -256,13 +306,17 @@ impl Sim {
     /// The clock of a node: the world's, plus the time its synchronous work has taken.
     #[must_use]
     pub fn node_now(&self, node: NodeId) -> Time {
-        self.core.nodes.borrow()[node.0 as usize].busy_until.max(self.now())
+        self.core.nodes.borrow()[node.0 as usize]
+            .busy_until
+            .max(self.now())
     }
 
     /// Whether a due event may be dispatched; otherwise it is dropped (its node is gone) or kept for later.
     pub(super) fn admit(&self, at: Time, queued: Queued) -> Option<Queued> {
         let mut nodes = self.core.nodes.borrow_mut();
-        let Some(state) = nodes.get_mut(queued.schedule.node.0 as usize) else { return Some(queued) };
+        let Some(state) = nodes.get_mut(queued.schedule.node.0 as usize) else {
+            return Some(queued);
+        };
         let own_code = matches!(queued.schedule.action, Action::Wake(_) | Action::Call(_));
         if own_code && queued.incarnation != state.incarnation {
             drop(nodes);
@@ -288,7 +342,9 @@ impl Sim {
     // --- the eventual queue ----------------------------------------------------------------------------------------
 
     pub(super) fn queue_continuation(&self, node: NodeId, continuation: Continuation) {
-        self.core.nodes.borrow_mut()[node.0 as usize].eventual.push_back(continuation);
+        self.core.nodes.borrow_mut()[node.0 as usize]
+            .eventual
+            .push_back(continuation);
         self.queue_turn_if_needed(node);
     }
 
@@ -315,25 +371,41 @@ impl Sim {
     }
 
     pub(super) fn next_in_turn(&self, node: NodeId) -> Option<Continuation> {
-        self.core.nodes.borrow_mut()[node.0 as usize].draining.pop_front()
+        self.core.nodes.borrow_mut()[node.0 as usize]
+            .draining
+            .pop_front()
     }
 
     pub(super) fn has_continuation(&self, node: NodeId) -> Option<NameId> {
         let nodes = self.core.nodes.borrow();
         let state = &nodes[node.0 as usize];
-        state.draining.front().or(state.eventual.front()).map(|continuation| continuation.name)
+        state
+            .draining
+            .front()
+            .or(state.eventual.front())
+            .map(|continuation| continuation.name)
     }
 
     pub(super) fn take_continuation(&self, node: NodeId) -> Option<Continuation> {
         let mut nodes = self.core.nodes.borrow_mut();
         let state = &mut nodes[node.0 as usize];
-        state.draining.pop_front().or_else(|| state.eventual.pop_front())
+        state
+            .draining
+            .pop_front()
+            .or_else(|| state.eventual.pop_front())
     }
 
     pub(super) fn run_continuation(&self, node: NodeId, continuation: Continuation, turn: EventId) {
         let Continuation { name, cause, code } = continuation;
         self.set_cause(if cause == EventId::ROOT { turn } else { cause });
-        self.on_stack(Frame { node, task: None, name }, code);
+        self.on_stack(
+            Frame {
+                node,
+                task: None,
+                name,
+            },
+            code,
+        );
     }
 
     // --- for handles -----------------------------------------------------------------------------------------------
@@ -342,9 +414,16 @@ impl Sim {
     pub(super) fn task_name(&self, node: NodeId, name: &str) -> NameId {
         let full = {
             let mut nodes = self.core.nodes.borrow_mut();
-            let count = nodes[node.0 as usize].task_names.entry(name.to_owned()).or_insert(0);
+            let count = nodes[node.0 as usize]
+                .task_names
+                .entry(name.to_owned())
+                .or_insert(0);
             *count += 1;
-            if *count == 1 { name.to_owned() } else { format!("{name}#{count}") }
+            if *count == 1 {
+                name.to_owned()
+            } else {
+                format!("{name}#{count}")
+            }
         };
         self.name(&full)
     }

@@ -38,7 +38,10 @@ impl Sim {
     /// A boundary of a node: the choice at `stream` says which eligible event, if any, is dispatched here.
     /// `outer` names the callback. Answers whether something was dispatched.
     pub fn boundary(&self, node: NodeId, stream: StreamId, outer: &str) -> bool {
-        if self.core.failed.get() || !self.is_up(node) || self.core.nested_depth.get() >= MAX_NESTED_DEPTH {
+        if self.core.failed.get()
+            || !self.is_up(node)
+            || self.core.nested_depth.get() >= MAX_NESTED_DEPTH
+        {
             self.ineligible(stream);
             return false;
         }
@@ -65,7 +68,10 @@ impl Sim {
     fn nested_candidates(&self, node: NodeId) -> Vec<(String, Source)> {
         let mut candidates = Vec::new();
         if let Some(name) = self.has_continuation(node) {
-            candidates.push((format!("continuation {}", self.name_text(name)), Source::Continuation));
+            candidates.push((
+                format!("continuation {}", self.name_text(name)),
+                Source::Continuation,
+            ));
         }
         let queue = self.core.queue.borrow();
         let mut lanes: Vec<Lane> = Vec::new();
@@ -108,7 +114,10 @@ impl Sim {
     fn is_on_poll_stack(&self, waker: &Waker) -> bool {
         let tasks = self.core.tasks.borrow();
         let stack = self.core.stack.borrow();
-        stack.iter().filter_map(|frame| tasks.get(frame.task?)).any(|task| task.waker.will_wake(waker))
+        stack
+            .iter()
+            .filter_map(|frame| tasks.get(frame.task?))
+            .any(|task| task.waker.will_wake(waker))
     }
 
     fn dispatch_nested(&self, node: NodeId, name: &str, source: Source, outer: &str) {
@@ -119,7 +128,13 @@ impl Sim {
         self.collect_woken();
         let subject = self.name(name);
         self.emit(node, &kinds::NESTED, subject, [u64::from(depth), 0, 0]);
-        *self.core.counters.borrow_mut().reentries.entry((name.to_owned(), outer.to_owned())).or_default() += 1;
+        *self
+            .core
+            .counters
+            .borrow_mut()
+            .reentries
+            .entry((name.to_owned(), outer.to_owned()))
+            .or_default() += 1;
         match source {
             Source::Continuation => {
                 if let Some(continuation) = self.take_continuation(node) {
@@ -148,14 +163,25 @@ impl Sim {
                 break;
             }
             let key = woken.remove(0);
-            let on_stack = self.core.stack.borrow().iter().any(|frame| frame.task == Some(key));
+            let on_stack = self
+                .core
+                .stack
+                .borrow()
+                .iter()
+                .any(|frame| frame.task == Some(key));
             if on_stack {
                 self.core.ready.borrow_mut().push(key);
                 continue;
             }
             if polls >= self.core.limits.polls_per_step_max {
-                let detail = format!("a task woken inside a callback was still ready after {polls} polls");
-                self.incident(None, IncidentKind::Hang, "a nested task wakes itself".to_owned(), detail);
+                let detail =
+                    format!("a task woken inside a callback was still ready after {polls} polls");
+                self.incident(
+                    None,
+                    IncidentKind::Hang,
+                    "a nested task wakes itself".to_owned(),
+                    detail,
+                );
                 break;
             }
             polls += 1;
@@ -167,6 +193,10 @@ impl Sim {
     /// The name of the task or callback that runs now.
     #[must_use]
     pub fn running_name(&self) -> NameId {
-        self.core.stack.borrow().last().map_or(NameId::NONE, |frame| frame.name)
+        self.core
+            .stack
+            .borrow()
+            .last()
+            .map_or(NameId::NONE, |frame| frame.name)
     }
 }

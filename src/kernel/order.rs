@@ -52,9 +52,14 @@ impl Sim {
         match &*self.core.dispatch.borrow() {
             Dispatch::ByTime => false,
             Dispatch::ByChoice { from: None, .. } => true,
-            Dispatch::ByChoice { from: Some(mark), .. } => {
-                self.core.counters.borrow().marks.contains_key(mark.as_str())
-            }
+            Dispatch::ByChoice {
+                from: Some(mark), ..
+            } => self
+                .core
+                .counters
+                .borrow()
+                .marks
+                .contains_key(mark.as_str()),
         }
     }
 
@@ -68,7 +73,10 @@ impl Sim {
             } else if enabled.len() == 1 {
                 0
             } else {
-                let names: Vec<&str> = enabled.iter().map(|candidate| candidate.name.as_str()).collect();
+                let names: Vec<&str> = enabled
+                    .iter()
+                    .map(|candidate| candidate.name.as_str())
+                    .collect();
                 let stream = self.stream(&kinds::NEXT_EVENT, "world");
                 self.core.choices.borrow_mut().pick(stream, &names)
             };
@@ -81,7 +89,11 @@ impl Sim {
         if at > deadline {
             return None;
         }
-        self.core.queue.borrow_mut().cancel(key).map(|queued| Next::Event(at, queued))
+        self.core
+            .queue
+            .borrow_mut()
+            .cancel(key)
+            .map(|queued| Next::Event(at, queued))
     }
 
     /// The events that may be dispatched now, in the order in which they were scheduled.
@@ -100,7 +112,11 @@ impl Sim {
         for (key, at, queued) in queue.iter_as_scheduled() {
             let lane = queued.schedule.lane;
             if lane == Lane::SOON {
-                return vec![Candidate { key, at, name: String::new() }];
+                return vec![Candidate {
+                    key,
+                    at,
+                    name: String::new(),
+                }];
             }
             if lane == Lane::TIMER {
                 if at > self.now() {
@@ -111,7 +127,11 @@ impl Sim {
             } else {
                 lanes.push(lane);
             }
-            let candidate = Candidate { key, at, name: self.candidate_name(queued, &chosen) };
+            let candidate = Candidate {
+                key,
+                at,
+                name: self.candidate_name(queued, &chosen),
+            };
             if listed(queued) {
                 chosen.push(candidate);
             } else if unlisted.as_ref().is_none_or(|best| at < best.at) {
@@ -125,8 +145,15 @@ impl Sim {
     fn candidate_name(&self, queued: &Queued, others: &[Candidate]) -> String {
         let subject = self.name_text(queued.schedule.subject);
         let name = format!("{} {subject}", queued.schedule.label);
-        let same = others.iter().filter(|other| other.name.split('#').next() == Some(name.as_str())).count();
-        if same == 0 { name } else { format!("{name}#{}", same + 1) }
+        let same = others
+            .iter()
+            .filter(|other| other.name.split('#').next() == Some(name.as_str()))
+            .count();
+        if same == 0 {
+            name
+        } else {
+            format!("{name}#{}", same + 1)
+        }
     }
 }
 

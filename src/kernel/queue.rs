@@ -46,7 +46,12 @@ const NORMAL: u64 = 1 << 63;
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Queue { heap: Vec::new(), slots: Vec::new(), free: Vec::new(), next_order: 0 }
+        Queue {
+            heap: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            next_order: 0,
+        }
     }
 }
 
@@ -67,14 +72,22 @@ impl<T> Queue<T> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 events are queued");
-                self.slots.push(Slot { generation: 0, heap_index: 0, value: None });
+                let slot =
+                    u32::try_from(self.slots.len()).expect("fewer than 2^32 events are queued");
+                self.slots.push(Slot {
+                    generation: 0,
+                    heap_index: 0,
+                    value: None,
+                });
                 slot
             }
         };
         let entry = &mut self.slots[slot as usize];
         entry.value = Some(value);
-        let key = QueueKey { slot, generation: entry.generation };
+        let key = QueueKey {
+            slot,
+            generation: entry.generation,
+        };
         self.heap.push(Position { at, order, slot });
         self.sift_up(self.heap.len() - 1);
         key
@@ -119,7 +132,10 @@ impl<T> Queue<T> {
             .into_iter()
             .filter_map(|position| {
                 let slot = &self.slots[position.slot as usize];
-                let key = QueueKey { slot: position.slot, generation: slot.generation };
+                let key = QueueKey {
+                    slot: position.slot,
+                    generation: slot.generation,
+                };
                 slot.value.as_ref().map(|value| (key, position.at, value))
             })
             .collect()

@@ -113,6 +113,7 @@ pub(super) struct Core {
     pub(super) now: Cell<Time>,
     pub(super) step: Cell<u64>,
     pub(super) instant_steps: Cell<u64>,
+    pub(super) stepped: Cell<Option<NodeId>>,
     pub(super) cause: Cell<EventId>,
     pub(super) turns: RefCell<VecDeque<NodeId>>,
     pub(super) woken: Arc<Woken>,
@@ -151,6 +152,7 @@ impl Sim {
                 now: Cell::new(Time::ZERO),
                 step: Cell::new(0),
                 instant_steps: Cell::new(0),
+                stepped: Cell::new(None),
                 cause: Cell::new(EventId::ROOT),
                 turns: RefCell::default(),
                 woken: Arc::default(),
@@ -231,7 +233,13 @@ impl Sim {
     }
 
     /// Adds an event on a node, caused by what is going on.
-    pub fn emit(&self, node: NodeId, kind: &'static Kind, subject: NameId, args: [u64; 3]) -> EventId {
+    pub fn emit(
+        &self,
+        node: NodeId,
+        kind: &'static Kind,
+        subject: NameId,
+        args: [u64; 3],
+    ) -> EventId {
         self.emit_caused(node, kind, subject, args, self.core.cause.get())
     }
 
@@ -257,18 +265,43 @@ impl Sim {
         args: [u64; 3],
         text: fmt::Arguments<'_>,
     ) -> EventId {
-        let header = self.header(self.node_name_id(node), kind, subject, args, self.core.cause.get());
+        let header = self.header(
+            self.node_name_id(node),
+            kind,
+            subject,
+            args,
+            self.core.cause.get(),
+        );
         self.core.trace.borrow_mut().emit_text(header, text)
     }
 
     /// Adds an event that belongs to no node.
-    pub fn emit_world(&self, kind: &'static Kind, subject: NameId, text: fmt::Arguments<'_>) -> EventId {
+    pub fn emit_world(
+        &self,
+        kind: &'static Kind,
+        subject: NameId,
+        text: fmt::Arguments<'_>,
+    ) -> EventId {
         let header = self.header(NameId::NONE, kind, subject, [0; 3], self.core.cause.get());
         self.core.trace.borrow_mut().emit_text(header, text)
     }
 
-    fn header(&self, node: NameId, kind: &'static Kind, subject: NameId, args: [u64; 3], cause: EventId) -> Header {
-        Header { at_ns: self.now().as_nanos(), node, kind, cause, subject, args }
+    fn header(
+        &self,
+        node: NameId,
+        kind: &'static Kind,
+        subject: NameId,
+        args: [u64; 3],
+        cause: EventId,
+    ) -> Header {
+        Header {
+            at_ns: self.now().as_nanos(),
+            node,
+            kind,
+            cause,
+            subject,
+            args,
+        }
     }
 
     /// The event that what happens now is caused by.
@@ -301,11 +334,24 @@ impl Sim {
     /// Queues an event with an explicit cause. An instant in the past means now.
     pub fn schedule_caused(&self, mut schedule: Schedule, cause: EventId) -> QueueKey {
         schedule.at = schedule.at.max(self.now());
-        let incarnation = self.core.nodes.borrow().get(schedule.node.0 as usize).map_or(0, |node| node.incarnation);
+        let incarnation = self
+            .core
+            .nodes
+            .borrow()
+            .get(schedule.node.0 as usize)
+            .map_or(0, |node| node.incarnation);
         let at = schedule.at;
-        let queued = Queued { schedule, cause, incarnation };
+        let queued = Queued {
+            schedule,
+            cause,
+            incarnation,
+        };
         let mut queue = self.core.queue.borrow_mut();
-        if queued.schedule.lane == Lane::SOON { queue.push_first(at, queued) } else { queue.push(at, queued) }
+        if queued.schedule.lane == Lane::SOON {
+            queue.push_first(at, queued)
+        } else {
+            queue.push(at, queued)
+        }
     }
 
     /// Takes a queued event back; answers whether it was still there.
@@ -325,6 +371,32 @@ impl Sim {
         Rc::clone(&self.core.resources.borrow()[id.0 as usize])
     }
 
+    /// Faults end: every resource lets blocked things go on.
+    pub fn heal_resources(&self) {
+        for resource in self.all_resources() {
+            resource.heal(self);
+        }
+    }
+
+    /// The node on which the last step's event happened.
+    #[must_use]
+    pub fn stepped_node(&self) -> Option<NodeId> {
+        self.core.stepped.get()
+    }
+
+    /// Runs code outside a step as code under test: a panic becomes an incident.
+    pub fn guard(&self, name: &str, code: impl FnOnce()) {
+        let name = self.name(name);
+        self.on_stack(
+            Frame {
+                node: NodeId::WORLD,
+                task: None,
+                name,
+            },
+            code,
+        );
+    }
+
     pub(super) fn all_resources(&self) -> Vec<Rc<dyn Resource>> {
         self.core.resources.borrow().clone()
     }
@@ -332,15 +404,37 @@ impl Sim {
     // --- incidents, guards, counters -------------------------------------------------------------------------------
 
     /// Notes a failure that no invariant of a flow stands for.
-    pub fn incident(&self, node: Option<NodeId>, kind: IncidentKind, cause: String, detail: String) {
+    pub fn incident(
+        &self,
+        node: Option<NodeId>,
+        kind: IncidentKind,
+        cause: String,
+        detail: String,
+    ) {
         let name = node.map_or(NameId::NONE, |node| self.node_name_id(node));
         let subject = self.name(kind.invariant());
-        let header = self.header(name, &kinds::INCIDENT, subject, [0; 3], self.core.cause.get());
-        let event = self.core.trace.borrow_mut().emit_text(header, format_args!("{detail}"));
+        let header = self.header(
+            name,
+            &kinds::INCIDENT,
+            subject,
+            [0; 3],
+            self.core.cause.get(),
+        );
+        let event = self
+            .core
+            .trace
+            .borrow_mut()
+            .emit_text(header, format_args!("{detail}"));
         if kind.is_fatal() {
             self.core.failed.set(true);
         }
-        self.core.incidents.borrow_mut().push(Incident { kind, cause, detail, step: self.step(), event });
+        self.core.incidents.borrow_mut().push(Incident {
+            kind,
+            cause,
+            detail,
+            step: self.step(),
+            event,
+        });
     }
 
     /// The failures noticed so far.
@@ -367,8 +461,15 @@ impl Sim {
     pub fn enter_inline(&self, node: NodeId, label: &'static str) -> bool {
         let depth = self.core.inline_depth.get() + 1;
         if depth > MAX_INLINE_DEPTH {
-            let detail = format!("more than {MAX_INLINE_DEPTH} completions run inside one another at `{label}`");
-            self.incident(Some(node), IncidentKind::Hang, format!("{label} completes without end"), detail);
+            let detail = format!(
+                "more than {MAX_INLINE_DEPTH} completions run inside one another at `{label}`"
+            );
+            self.incident(
+                Some(node),
+                IncidentKind::Hang,
+                format!("{label} completes without end"),
+                detail,
+            );
             return false;
         }
         self.core.inline_depth.set(depth);
@@ -377,7 +478,9 @@ impl Sim {
 
     /// The inline completion has returned (or was unwound).
     pub fn leave_inline(&self) {
-        self.core.inline_depth.set(self.core.inline_depth.get().saturating_sub(1));
+        self.core
+            .inline_depth
+            .set(self.core.inline_depth.get().saturating_sub(1));
     }
 
     /// The counts so far.
@@ -390,7 +493,13 @@ impl Sim {
     pub fn count_outcome(&self, node: NodeId, outcome: &'static str) {
         let subject = self.name(outcome);
         self.emit(node, &kinds::OUTCOME, subject, [0; 3]);
-        *self.core.counters.borrow_mut().outcomes.entry(outcome).or_default() += 1;
+        *self
+            .core
+            .counters
+            .borrow_mut()
+            .outcomes
+            .entry(outcome)
+            .or_default() += 1;
     }
 
     /// Something that should happen now and then has happened. Only the first time stands in the trace.
@@ -412,7 +521,12 @@ impl Sim {
         let subject = self.name(mark);
         self.emit(node, &kinds::MARK, subject, [0; 3]);
         let step = self.step();
-        self.core.counters.borrow_mut().marks.entry(mark).or_insert(step);
+        self.core
+            .counters
+            .borrow_mut()
+            .marks
+            .entry(mark)
+            .or_insert(step);
     }
 
     /// Notes the phase in the trace.

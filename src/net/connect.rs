@@ -98,7 +98,10 @@ impl NodeNet {
     /// The network for a node's code.
     #[must_use]
     pub fn new(net: &Net, node: &NodeHandle) -> NodeNet {
-        NodeNet { net: net.clone(), node: node.clone() }
+        NodeNet {
+            net: net.clone(),
+            node: node.clone(),
+        }
     }
 
     /// Accepts connections on a port of this node. Ports are names.
@@ -114,9 +117,17 @@ impl NodeNet {
         if state.listeners.contains_key(&key) {
             return Err(NetError::InUse);
         }
-        let listening = Listening { node: self.node.clone(), backlog: VecDeque::new(), waker: None };
+        let listening = Listening {
+            node: self.node.clone(),
+            backlog: VecDeque::new(),
+            waker: None,
+        };
         state.listeners.insert(key, listening);
-        Ok(Listener { net: self.net.clone(), node: self.node.clone(), port: port.into() })
+        Ok(Listener {
+            net: self.net.clone(),
+            node: self.node.clone(),
+            port: port.into(),
+        })
     }
 
     /// Connects to a port of a node. The connection is asked for at once, not at the first poll.
@@ -130,7 +141,10 @@ impl NodeNet {
             Some(_) => Err(NetError::Closed),
             None => Err(NetError::NoSuchNode),
         };
-        Connecting { net: self.net.clone(), number }
+        Connecting {
+            net: self.net.clone(),
+            number,
+        }
     }
 }
 
@@ -149,7 +163,9 @@ impl Future for Connecting {
             Err(error) => return Poll::Ready(Err(error)),
         };
         let mut state = self.net.inner.state.borrow_mut();
-        let Some(dial) = state.dials.get_mut(&number) else { return Poll::Pending };
+        let Some(dial) = state.dials.get_mut(&number) else {
+            return Poll::Pending;
+        };
         if !dial.answered {
             dial.waker = Some(cx.waker().clone());
             return Poll::Pending;
@@ -182,7 +198,10 @@ impl Listener {
                 return Poll::Ready(Err(NetError::Closed));
             }
             let mut state = self.net.inner.state.borrow_mut();
-            let Some(listening) = state.listeners.get_mut(&(self.node.id(), self.port.clone())) else {
+            let Some(listening) = state
+                .listeners
+                .get_mut(&(self.node.id(), self.port.clone()))
+            else {
                 return Poll::Ready(Err(NetError::Closed));
             };
             match listening.backlog.pop_front() {
@@ -213,7 +232,10 @@ impl Inner {
         let text = format!("{}->{}", node.name(), sim.node_name(to));
         let name = sim.name(&text);
         let actor = format!("{text}/connect");
-        let (latency, site) = (sim.stream(&sites::LATENCY, &actor), sim.stream(&sites::CONNECT, &actor));
+        let (latency, site) = (
+            sim.stream(&sites::LATENCY, &actor),
+            sim.stream(&sites::CONNECT, &actor),
+        );
         let welcome = sim.choose(site, &WELCOMES);
         let event = sim.emit(node.id(), &kinds::CONNECT, name, [0; 3]);
         let number = {
@@ -228,14 +250,23 @@ impl Inner {
             node,
             label,
             subject: name,
-            action: Action::Resource { resource: self.id.get(), token: deliver::token(kind, 0, number) },
+            action: Action::Resource {
+                resource: self.id.get(),
+                token: deliver::token(kind, 0, number),
+            },
         };
         let delay = sim.choose(latency, &self.latencies());
         if welcome != Welcome::Lost {
-            sim.schedule_caused(timer(node.now() + delay, to, deliver::DIAL, "connect"), event);
+            sim.schedule_caused(
+                timer(node.now() + delay, to, deliver::DIAL, "connect"),
+                event,
+            );
         }
         let give_up = node.now() + self.config.connect_timeout;
-        let timeout = sim.schedule_caused(timer(give_up, node.id(), deliver::GIVE_UP, "connect-timeout"), event);
+        let timeout = sim.schedule_caused(
+            timer(give_up, node.id(), deliver::GIVE_UP, "connect-timeout"),
+            event,
+        );
         let dial = Dial {
             node: node.clone(),
             to,
@@ -253,23 +284,36 @@ impl Inner {
     }
 
     fn latencies(&self) -> Latency {
-        Latency { quiet: self.config.latency, max: self.config.latency_max }
+        Latency {
+            quiet: self.config.latency,
+            max: self.config.latency_max,
+        }
     }
 
     /// An attempt reaches its target: it is accepted or refused, or waits for a blocked link.
     pub(super) fn dial_arrives(self: &Inner, number: u32) {
         let (from, to, name, welcome, port) = {
             let mut state = self.state.borrow_mut();
-            let Some(dial) = state.dials.get(&number) else { return };
+            let Some(dial) = state.dials.get(&number) else {
+                return;
+            };
             let (from, to) = (dial.node.id(), dial.to);
             let found = (from, to, dial.name, dial.welcome, dial.port.clone());
-            if let Some(link) = state.links.get_mut(&(from, to)).filter(|link| link.blocked > 0) {
+            if let Some(link) = state
+                .links
+                .get_mut(&(from, to))
+                .filter(|link| link.blocked > 0)
+            {
                 link.dials.push(number);
                 return;
             }
             found
         };
-        let listens = self.state.borrow().listeners.contains_key(&(to, port.clone()));
+        let listens = self
+            .state
+            .borrow()
+            .listeners
+            .contains_key(&(to, port.clone()));
         let made = if listens && self.sim.is_up(to) && welcome == Welcome::Normal {
             let event = self.sim.emit(to, &kinds::ACCEPT, name, [0; 3]);
             self.sim.set_cause(event);
@@ -295,7 +339,10 @@ impl Inner {
             node: from,
             label: "connected",
             subject: name,
-            action: Action::Resource { resource: self.id.get(), token: deliver::token(deliver::ANSWER, 0, number) },
+            action: Action::Resource {
+                resource: self.id.get(),
+                token: deliver::token(deliver::ANSWER, 0, number),
+            },
         });
     }
 
@@ -303,7 +350,9 @@ impl Inner {
     pub(super) fn redial(&self, number: u32) {
         let (name, node) = {
             let state = self.state.borrow();
-            let Some(dial) = state.dials.get(&number) else { return };
+            let Some(dial) = state.dials.get(&number) else {
+                return;
+            };
             (dial.name, dial.to)
         };
         self.sim.schedule(Schedule {
@@ -312,7 +361,10 @@ impl Inner {
             node,
             label: "connect",
             subject: name,
-            action: Action::Resource { resource: self.id.get(), token: deliver::token(deliver::DIAL, 0, number) },
+            action: Action::Resource {
+                resource: self.id.get(),
+                token: deliver::token(deliver::DIAL, 0, number),
+            },
         });
     }
 
@@ -320,7 +372,10 @@ impl Inner {
     fn establish(&self, number: u32, to: NodeId, port: Box<str>) -> Stream {
         let (dialer, acceptor) = {
             let state = self.state.borrow();
-            (state.dials[&number].node.clone(), state.listeners[&(to, port.clone())].node.clone())
+            (
+                state.dials[&number].node.clone(),
+                state.listeners[&(to, port.clone())].node.clone(),
+            )
         };
         let from = dialer.id();
         let ordinal = {
@@ -329,14 +384,27 @@ impl Inner {
             *ordinal += 1;
             *ordinal
         };
-        let suffix = if ordinal == 1 { String::new() } else { format!("#{ordinal}") };
+        let suffix = if ordinal == 1 {
+            String::new()
+        } else {
+            format!("#{ordinal}")
+        };
         let pipes = [(from, to), (to, from)].map(|(from, to)| {
-            let name = format!("{}->{}{suffix}", self.sim.node_name(from), self.sim.node_name(to));
+            let name = format!(
+                "{}->{}{suffix}",
+                self.sim.node_name(from),
+                self.sim.node_name(to)
+            );
             self.new_pipe(from, to, &name)
         });
         let (index, generation) = {
             let mut state = self.state.borrow_mut();
-            let mut conn = Conn { generation: 0, pipes, ended: None, sides: [Side::default(), Side::default()] };
+            let mut conn = Conn {
+                generation: 0,
+                pipes,
+                ended: None,
+                sides: [Side::default(), Side::default()],
+            };
             match state.free.pop() {
                 Some(index) => {
                     conn.generation = state.conns[index].generation;
@@ -392,7 +460,9 @@ impl Inner {
     pub(super) fn dial_answered(&self, number: u32) {
         let (node, name) = {
             let state = self.state.borrow();
-            let Some(dial) = state.dials.get(&number) else { return };
+            let Some(dial) = state.dials.get(&number) else {
+                return;
+            };
             (dial.node.id(), dial.name)
         };
         let event = self.sim.emit(node, &kinds::CONNECTED, name, [0; 3]);
@@ -407,7 +477,9 @@ impl Inner {
     fn answer(&self, number: u32, failure: Option<NetError>) {
         let (waker, timeout, dropped) = {
             let mut state = self.state.borrow_mut();
-            let Some(dial) = state.dials.get_mut(&number) else { return };
+            let Some(dial) = state.dials.get_mut(&number) else {
+                return;
+            };
             if dial.answered {
                 return;
             }

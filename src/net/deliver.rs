@@ -42,7 +42,11 @@ fn unpack(token: u64) -> Token {
 
 impl Resource for Inner {
     fn dispatch(&self, _sim: &Sim, token: u64) {
-        let Token { kind, generation, number } = unpack(token);
+        let Token {
+            kind,
+            generation,
+            number,
+        } = unpack(token);
         match kind {
             ARRIVE => self.arrive(PipeId(number), generation),
             NOTICE => self.notice_due(PipeId(number), generation),
@@ -54,12 +58,18 @@ impl Resource for Inner {
     }
 
     fn eligible(&self, _sim: &Sim, token: u64) -> Eligible {
-        let Token { kind, generation, number } = unpack(token);
+        let Token {
+            kind,
+            generation,
+            number,
+        } = unpack(token);
         match kind {
             ARRIVE => {
                 let mut state = self.state.borrow_mut();
                 let pipe = PipeId(number);
-                let Some(conn) = state.conn(pipe, generation) else { return Eligible::No };
+                let Some(conn) = state.conn(pipe, generation) else {
+                    return Eligible::No;
+                };
                 let direction = &conn.pipes[pipe.direction()];
                 let link = (direction.from, direction.to);
                 let answer = match (&direction.on_data, &direction.reader) {
@@ -67,12 +77,18 @@ impl Resource for Inner {
                     (None, Some(waker)) => Eligible::Wakes(waker.clone()),
                     (None, None) => Eligible::No,
                 };
-                if state.links.get(&link).is_some_and(|link| link.blocked > 0) { Eligible::No } else { answer }
+                if state.links.get(&link).is_some_and(|link| link.blocked > 0) {
+                    Eligible::No
+                } else {
+                    answer
+                }
             }
             NOTICE => {
                 let mut state = self.state.borrow_mut();
                 let pipe = PipeId(number);
-                let Some(conn) = state.conn(pipe, generation) else { return Eligible::No };
+                let Some(conn) = state.conn(pipe, generation) else {
+                    return Eligible::No;
+                };
                 let side = &conn.sides[1 - pipe.direction()];
                 match (&side.on_end, &conn.pipes[pipe.direction()].reader) {
                     (Some(_), _) => Eligible::Callback,
@@ -149,10 +165,16 @@ impl Resource for Inner {
 impl Inner {
     fn arrive(&self, pipe_id: PipeId, generation: u32) {
         let mut state = self.state.borrow_mut();
-        let Some(conn) = state.conn(pipe_id, generation) else { return };
+        let Some(conn) = state.conn(pipe_id, generation) else {
+            return;
+        };
         let pipe = &mut conn.pipes[pipe_id.direction()];
         let (from, to, name) = (pipe.from, pipe.to, pipe.name);
-        if state.links.get(&(from, to)).is_some_and(|link| link.blocked > 0) {
+        if state
+            .links
+            .get(&(from, to))
+            .is_some_and(|link| link.blocked > 0)
+        {
             state.conns[pipe_id.conn()].pipes[pipe_id.direction()].parked += 1;
             let waiting = &mut state.links.entry((from, to)).or_default().waiting;
             if !waiting.contains(&pipe_id) {
@@ -164,12 +186,15 @@ impl Inner {
         }
         let conn = &mut state.conns[pipe_id.conn()];
         let pipe = &mut conn.pipes[pipe_id.direction()];
-        let Some(segment) = pipe.in_flight.pop_front() else { return };
+        let Some(segment) = pipe.in_flight.pop_front() else {
+            return;
+        };
         let owner = &conn.sides[1 - pipe_id.direction()];
         if owner.gone {
             let vanished = owner.vanished;
             drop(state);
-            self.sim.emit_caused(to, &kinds::LOST, name, [0; 3], segment.sent);
+            self.sim
+                .emit_caused(to, &kinds::LOST, name, [0; 3], segment.sent);
             if !vanished || self.sim.is_up(to) {
                 self.end(pipe_id, generation, EndReason::Reset);
             }
@@ -180,11 +205,19 @@ impl Inner {
             Payload::Bytes(bytes) => {
                 let count = bytes.len() as u64;
                 pipe.received.push_back(Chunk { bytes, start: 0 });
-                (self.sim.emit_caused(to, &kinds::DELIVER, name, [count, 0, 0], segment.sent), true)
+                (
+                    self.sim
+                        .emit_caused(to, &kinds::DELIVER, name, [count, 0, 0], segment.sent),
+                    true,
+                )
             }
             Payload::Fin => {
                 pipe.fin_received = true;
-                (self.sim.emit_caused(to, &kinds::FIN, name, [0; 3], segment.sent), true)
+                (
+                    self.sim
+                        .emit_caused(to, &kinds::FIN, name, [0; 3], segment.sent),
+                    true,
+                )
             }
         };
         drop(state);
@@ -201,7 +234,9 @@ impl Inner {
     fn announce(&self, pipe_id: PipeId, generation: u32) {
         let (callback, waker) = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(pipe_id, generation) else { return };
+            let Some(conn) = state.conn(pipe_id, generation) else {
+                return;
+            };
             let pipe = &mut conn.pipes[pipe_id.direction()];
             (pipe.on_data.clone(), pipe.reader.take())
         };

@@ -21,7 +21,9 @@ impl Inner {
     pub(super) fn end(&self, pipe: PipeId, generation: u32, reason: EndReason) {
         let (node, name, mut lost) = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(pipe, generation) else { return };
+            let Some(conn) = state.conn(pipe, generation) else {
+                return;
+            };
             if conn.ended.is_some() {
                 return;
             }
@@ -60,7 +62,9 @@ impl Inner {
     fn tell_by_choice(&self, out: PipeId, generation: u32) {
         let streams = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else { return };
+            let Some(conn) = state.conn(out, generation) else {
+                return;
+            };
             if conn.sides[out.direction()].gone {
                 return;
             }
@@ -90,7 +94,12 @@ impl Inner {
             let conn = &state.conns[out.conn()];
             let side = &conn.sides[out.direction()];
             let incoming = &conn.pipes[incoming.direction()];
-            (incoming.to, incoming.name, conn.generation, side.notice.is_some() || side.told.is_some() || side.gone)
+            (
+                incoming.to,
+                incoming.name,
+                conn.generation,
+                side.notice.is_some() || side.told.is_some() || side.gone,
+            )
         };
         if waiting {
             return;
@@ -122,7 +131,9 @@ impl Inner {
     fn tell(&self, out: PipeId, generation: u32) {
         let (node, name, reason) = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else { return };
+            let Some(conn) = state.conn(out, generation) else {
+                return;
+            };
             let reason = conn.ended.unwrap_or(EndReason::Reset);
             let side = &mut conn.sides[out.direction()];
             side.notice = None;
@@ -131,7 +142,11 @@ impl Inner {
                 return;
             }
             side.told = Some(reason);
-            (conn.pipes[out.direction()].from, conn.pipes[1 - out.direction()].name, reason)
+            (
+                conn.pipes[out.direction()].from,
+                conn.pipes[1 - out.direction()].name,
+                reason,
+            )
         };
         let event = self.sim.emit(node, &kinds::TOLD, name, [0; 3]);
         self.sim.set_cause(event);
@@ -142,11 +157,18 @@ impl Inner {
     fn wake_owner(&self, out: PipeId, generation: u32, reason: EndReason) {
         let (reader, writer, on_data, on_end) = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else { return };
+            let Some(conn) = state.conn(out, generation) else {
+                return;
+            };
             let incoming = &mut conn.pipes[1 - out.direction()];
             let (reader, on_data) = (incoming.reader.take(), incoming.on_data.take());
             let writer = conn.pipes[out.direction()].writer.take();
-            (reader, writer, on_data, conn.sides[out.direction()].on_end.take())
+            (
+                reader,
+                writer,
+                on_data,
+                conn.sides[out.direction()].on_end.take(),
+            )
         };
         for waker in [reader, writer].into_iter().flatten() {
             waker.wake();
@@ -162,7 +184,9 @@ impl Inner {
     pub(super) fn close_side(&self, out: PipeId, generation: u32, abort: bool) {
         let (orderly, notice, handlers) = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else { return };
+            let Some(conn) = state.conn(out, generation) else {
+                return;
+            };
             let side = &mut conn.sides[out.direction()];
             if side.gone {
                 return;
@@ -191,14 +215,18 @@ impl Inner {
 
     fn fin_sent(&self, out: PipeId, generation: u32) -> bool {
         let mut state = self.state.borrow_mut();
-        state.conn(out, generation).is_none_or(|conn| conn.pipes[out.direction()].fin_sent)
+        state
+            .conn(out, generation)
+            .is_none_or(|conn| conn.pipes[out.direction()].fin_sent)
     }
 
     /// Half-close: this side will write no more.
     pub(super) fn send_fin(&self, out: PipeId, generation: u32) {
         {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else { return };
+            let Some(conn) = state.conn(out, generation) else {
+                return;
+            };
             let pipe = &mut conn.pipes[out.direction()];
             if pipe.fin_sent || conn.ended.is_some() {
                 return;
@@ -212,7 +240,9 @@ impl Inner {
     pub(super) fn free_if_over(&self, pipe: PipeId, generation: u32) {
         let dropped = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(pipe, generation) else { return };
+            let Some(conn) = state.conn(pipe, generation) else {
+                return;
+            };
             let idle = conn.pipes.iter().all(|pipe| pipe.in_flight.is_empty());
             if !idle || conn.sides.iter().any(|side| !side.gone) {
                 return;
@@ -235,11 +265,26 @@ impl Inner {
     pub(super) fn forget_node(&self, node: NodeId) {
         let (listeners, dials) = {
             let mut state = self.state.borrow_mut();
-            let keys: Vec<_> = state.listeners.keys().filter(|(owner, _)| *owner == node).cloned().collect();
-            let listeners: Vec<_> = keys.into_iter().filter_map(|key| state.listeners.remove(&key)).collect();
-            let numbers: Vec<u32> =
-                state.dials.iter().filter(|(_, dial)| dial.is_of(node)).map(|(number, _)| *number).collect();
-            let dials: Vec<_> = numbers.into_iter().filter_map(|number| state.dials.remove(&number)).collect();
+            let keys: Vec<_> = state
+                .listeners
+                .keys()
+                .filter(|(owner, _)| *owner == node)
+                .cloned()
+                .collect();
+            let listeners: Vec<_> = keys
+                .into_iter()
+                .filter_map(|key| state.listeners.remove(&key))
+                .collect();
+            let numbers: Vec<u32> = state
+                .dials
+                .iter()
+                .filter(|(_, dial)| dial.is_of(node))
+                .map(|(number, _)| *number)
+                .collect();
+            let dials: Vec<_> = numbers
+                .into_iter()
+                .filter_map(|number| state.dials.remove(&number))
+                .collect();
             (listeners, dials)
         };
         drop((listeners, dials));

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use super::deliver;
 use super::kinds;
 use super::state::{Inner, PipeId};
-use super::deliver;
 use crate::kernel::{Action, Lane, NodeId, Schedule};
 
 /// Which directions of a link are meant.
@@ -24,9 +24,16 @@ impl Inner {
     pub(super) fn block(&self, from: NodeId, to: NodeId, way: Way, length: Option<Duration>) {
         let name = self.link_name(from, to, way);
         for (from, to) in directions(from, to, way) {
-            self.state.borrow_mut().links.entry((from, to)).or_default().blocked += 1;
+            self.state
+                .borrow_mut()
+                .links
+                .entry((from, to))
+                .or_default()
+                .blocked += 1;
         }
-        let length_ns = length.map_or(0, |length| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX));
+        let length_ns = length.map_or(0, |length| {
+            u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
+        });
         let event = self.sim.emit(from, &kinds::BLOCK, name, [length_ns, 0, 0]);
         if let Some(length) = length {
             let number = {
@@ -40,7 +47,10 @@ impl Inner {
                 node: NodeId::WORLD,
                 label: "unblock",
                 subject: name,
-                action: Action::Resource { resource: self.id.get(), token: deliver::token(deliver::OPEN, 0, number) },
+                action: Action::Resource {
+                    resource: self.id.get(),
+                    token: deliver::token(deliver::OPEN, 0, number),
+                },
             };
             self.sim.schedule_caused(schedule, event);
         }
@@ -63,7 +73,12 @@ impl Inner {
     pub(super) fn unblock_everything(&self) {
         let blocked: Vec<_> = {
             let state = self.state.borrow();
-            state.links.iter().filter(|(_, link)| link.blocked > 0).map(|(ends, _)| *ends).collect()
+            state
+                .links
+                .iter()
+                .filter(|(_, link)| link.blocked > 0)
+                .map(|(ends, _)| *ends)
+                .collect()
         };
         for (from, to) in blocked {
             self.open(from, to, true);
@@ -81,10 +96,15 @@ impl Inner {
             if link.blocked > 0 {
                 return;
             }
-            (std::mem::take(&mut link.waiting), std::mem::take(&mut link.dials))
+            (
+                std::mem::take(&mut link.waiting),
+                std::mem::take(&mut link.dials),
+            )
         };
         let name = self.link_name(from, to, Way::One);
-        let event = self.sim.emit(from, &kinds::UNBLOCK, name, [waiting.len() as u64, 0, 0]);
+        let event = self
+            .sim
+            .emit(from, &kinds::UNBLOCK, name, [waiting.len() as u64, 0, 0]);
         for pipe in waiting {
             self.release(pipe, event);
         }
@@ -124,7 +144,11 @@ impl Inner {
             Way::One => "->",
             Way::Both => "<->",
         };
-        self.sim.name(&format!("{}{arrow}{}", self.sim.node_name(from), self.sim.node_name(to)))
+        self.sim.name(&format!(
+            "{}{arrow}{}",
+            self.sim.node_name(from),
+            self.sim.node_name(to)
+        ))
     }
 }
 

@@ -26,7 +26,10 @@ impl Messages {
     /// Speaks messages on a stream. Both sides must.
     #[must_use]
     pub fn new(stream: Stream) -> Messages {
-        Messages { end: Rc::clone(&stream.end), scratch: Rc::default() }
+        Messages {
+            end: Rc::clone(&stream.end),
+            scratch: Rc::default(),
+        }
     }
 
     /// Sends a message. It is queued whatever the window says.
@@ -82,7 +85,10 @@ impl Messages {
                     let incoming = self.end.out.reverse();
                     if let Some(conn) = state.conn(incoming, self.end.generation) {
                         let reader = &mut conn.pipes[incoming.direction()].reader;
-                        if reader.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                        if reader
+                            .as_ref()
+                            .is_none_or(|waker| !waker.will_wake(cx.waker()))
+                        {
                             *reader = Some(cx.waker().clone());
                         }
                     }
@@ -125,7 +131,9 @@ impl Messages {
     pub fn on_end(&self, handler: impl Fn(EndReason) + 'static) {
         let told = {
             let mut state = self.end.net.inner.state.borrow_mut();
-            let Some(conn) = state.conn(self.end.out, self.end.generation) else { return };
+            let Some(conn) = state.conn(self.end.out, self.end.generation) else {
+                return;
+            };
             let side = &mut conn.sides[self.end.out.direction()];
             if side.told.is_none() {
                 side.on_end = Some(Rc::new(handler));
@@ -149,7 +157,10 @@ impl Messages {
     /// Half-close: this side sends no more.
     pub fn close(&self) {
         if self.end.node.acts("closes a connection") {
-            self.end.net.inner.send_fin(self.end.out, self.end.generation);
+            self.end
+                .net
+                .inner
+                .send_fin(self.end.out, self.end.generation);
         }
     }
 
@@ -175,7 +186,9 @@ enum Taken {
 impl Inner {
     fn take_message(&self, incoming: PipeId, generation: u32, message: &mut Vec<u8>) -> Taken {
         let mut state = self.state.borrow_mut();
-        let Some(conn) = state.conn(incoming, generation) else { return Taken::Ended(NetError::Reset) };
+        let Some(conn) = state.conn(incoming, generation) else {
+            return Taken::Ended(NetError::Reset);
+        };
         let told = conn.sides[1 - incoming.direction()].told.is_some();
         let pipe = &mut conn.pipes[incoming.direction()];
         let fin = pipe.fin_received;
@@ -191,7 +204,9 @@ impl Inner {
                 (false, false) => Taken::NotYet,
             };
         };
-        let Some(chunk) = pipe.received.front_mut() else { return Taken::NotYet };
+        let Some(chunk) = pipe.received.front_mut() else {
+            return Taken::NotYet;
+        };
         let start = chunk.start + HEADER_BYTES;
         message.clear();
         message.extend_from_slice(&chunk.bytes[start..start + length]);
@@ -210,7 +225,9 @@ impl Inner {
     fn ended_in_order(&self, out: PipeId, generation: u32) {
         let on_end = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else { return };
+            let Some(conn) = state.conn(out, generation) else {
+                return;
+            };
             let side = &mut conn.sides[out.direction()];
             if side.told.is_some() {
                 return;
@@ -226,12 +243,23 @@ impl Inner {
 
 /// Joins chunks at the front until the first holds a whole message, or there is only one.
 fn join_until_whole(received: &mut std::collections::VecDeque<Chunk>) {
-    while received.len() > 1 && received.front().is_some_and(|chunk| message_length(chunk).is_none()) {
-        let Some(first) = received.pop_front() else { return };
-        let Some(second) = received.front_mut() else { return };
+    while received.len() > 1
+        && received
+            .front()
+            .is_some_and(|chunk| message_length(chunk).is_none())
+    {
+        let Some(first) = received.pop_front() else {
+            return;
+        };
+        let Some(second) = received.front_mut() else {
+            return;
+        };
         let mut joined = first.bytes[first.start..].to_vec();
         joined.extend_from_slice(&second.bytes[second.start..]);
-        *second = Chunk { bytes: joined, start: 0 };
+        *second = Chunk {
+            bytes: joined,
+            start: 0,
+        };
     }
 }
 

@@ -5,29 +5,94 @@ use std::time::Duration;
 use crate::choice::{Domain, Expander, Latency, OneOf, Rate, Site};
 
 const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
-    Site::fault(label, doc, Rate::per_million(default), Rate::per_million(cap))
+    Site::fault(
+        label,
+        doc,
+        Rate::per_million(default),
+        Rate::per_million(cap),
+    )
 }
 
 pub(super) static LATENCY: Site = Site::latency("net/latency", "how long a segment is under way");
-pub(super) static STALL: Site = fault("net/stall", "a direction stands still for up to 10 s", 1_000, 50_000);
-pub(super) static PARTIAL_WRITE: Site = fault("net/partial-write", "a write takes only a part", 10_000, 300_000);
-pub(super) static SHORT_READ: Site = fault("net/short-read", "a read returns less than is there", 10_000, 300_000);
-pub(super) static CUT: Site = fault("net/cut", "the connection ends around a write", 2_000, 100_000);
-pub(super) static CONNECT: Site = fault("net/connect", "a connection is refused or times out", 5_000, 200_000);
-pub(super) static PARTITION: Site = fault("net/partition", "the link is blocked, one way or both", 1_000, 50_000);
-pub(super) static DUPLICATE: Site = fault("net/duplicate", "the transport delivers a message twice", 1_000, 50_000);
-pub(super) static REORDER: Site = fault("net/reorder", "a message overtakes the one before it", 1_000, 50_000);
-pub(super) static HALF_OPEN: Site = fault("net/half-open", "one side is never told that the connection ended", 10_000, 300_000);
-pub(super) static NOTICE: Site =
-    Site::reentry("net/notice", "when the owner of an ended connection is told: on this stack, next turn or later");
+pub(super) static STALL: Site = fault(
+    "net/stall",
+    "a direction stands still for up to 10 s",
+    1_000,
+    50_000,
+);
+pub(super) static PARTIAL_WRITE: Site = fault(
+    "net/partial-write",
+    "a write takes only a part",
+    10_000,
+    300_000,
+);
+pub(super) static SHORT_READ: Site = fault(
+    "net/short-read",
+    "a read returns less than is there",
+    10_000,
+    300_000,
+);
+pub(super) static CUT: Site = fault(
+    "net/cut",
+    "the connection ends around a write",
+    2_000,
+    100_000,
+);
+pub(super) static CONNECT: Site = fault(
+    "net/connect",
+    "a connection is refused or times out",
+    5_000,
+    200_000,
+);
+pub(super) static PARTITION: Site = fault(
+    "net/partition",
+    "the link is blocked, one way or both",
+    1_000,
+    50_000,
+);
+pub(super) static DUPLICATE: Site = fault(
+    "net/duplicate",
+    "the transport delivers a message twice",
+    1_000,
+    50_000,
+);
+pub(super) static REORDER: Site = fault(
+    "net/reorder",
+    "a message overtakes the one before it",
+    1_000,
+    50_000,
+);
+pub(super) static HALF_OPEN: Site = fault(
+    "net/half-open",
+    "one side is never told that the connection ended",
+    10_000,
+    300_000,
+);
+pub(super) static NOTICE: Site = Site::reentry(
+    "net/notice",
+    "when the owner of an ended connection is told: on this stack, next turn or later",
+);
 
 /// Every choice site of the network.
 pub static SITES: &[&Site] = &[
-    &LATENCY, &STALL, &PARTIAL_WRITE, &SHORT_READ, &CUT, &CONNECT, &PARTITION, &DUPLICATE, &REORDER, &HALF_OPEN, &NOTICE,
+    &LATENCY,
+    &STALL,
+    &PARTIAL_WRITE,
+    &SHORT_READ,
+    &CUT,
+    &CONNECT,
+    &PARTITION,
+    &DUPLICATE,
+    &REORDER,
+    &HALF_OPEN,
+    &NOTICE,
 ];
 
 /// How long a stalled direction stands still, at most.
-pub(super) const STALL_MAX: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_secs(10) };
+pub(super) const STALL_MAX: Latency = Latency {
+    quiet: Duration::ZERO,
+    max: Duration::from_secs(10),
+};
 
 /// Where around a write the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +148,23 @@ impl Domain for Cuts {
             "before the reply" => Some(Cut::BeforeReply),
             "after the reply" => Some(Cut::AfterReply),
             _ => {
-                let bytes = words.strip_prefix("inside, after ")?.strip_suffix(" bytes")?.parse().ok()?;
+                let bytes = words
+                    .strip_prefix("inside, after ")?
+                    .strip_suffix(" bytes")?
+                    .parse()
+                    .ok()?;
                 (bytes >= 1 && bytes < self.bytes).then_some(Cut::Inside(bytes))
             }
         }
     }
 
     fn values(&self) -> Option<Vec<Cut>> {
-        let mut values = vec![Cut::None, Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
+        let mut values = vec![
+            Cut::None,
+            Cut::BeforeDelivery,
+            Cut::BeforeReply,
+            Cut::AfterReply,
+        ];
         if self.bytes > 1 && self.bytes <= 64 {
             values.extend((1..self.bytes).map(Cut::Inside));
             Some(values)
@@ -151,7 +225,10 @@ pub(super) enum Block {
 /// The ways in which a link can be blocked: for 1 µs to 60 s.
 pub(super) struct Blocks;
 
-const BLOCK_MAX: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_secs(60) };
+const BLOCK_MAX: Latency = Latency {
+    quiet: Duration::ZERO,
+    max: Duration::from_secs(60),
+};
 
 impl Domain for Blocks {
     type Value = Block;
@@ -163,7 +240,11 @@ impl Domain for Blocks {
     fn draw(&self, e: &mut Expander) -> Block {
         let both = e.below(2) == 1;
         let length = BLOCK_MAX.draw(e);
-        if both { Block::BothWays(length) } else { Block::OneWay(length) }
+        if both {
+            Block::BothWays(length)
+        } else {
+            Block::OneWay(length)
+        }
     }
 
     fn words(&self, value: &Block) -> String {
@@ -181,7 +262,9 @@ impl Domain for Blocks {
         if let Some(length) = words.strip_prefix("one way for ") {
             return BLOCK_MAX.parse(length).map(Block::OneWay);
         }
-        BLOCK_MAX.parse(words.strip_prefix("both ways for ")?).map(Block::BothWays)
+        BLOCK_MAX
+            .parse(words.strip_prefix("both ways for ")?)
+            .map(Block::BothWays)
     }
 
     fn values(&self) -> Option<Vec<Block>> {
@@ -197,8 +280,11 @@ pub(super) enum Welcome {
     Lost,
 }
 
-pub(super) static WELCOMES: OneOf<Welcome> =
-    OneOf(&[("normal", Welcome::Normal, 0), ("refused", Welcome::Refused, 2), ("lost", Welcome::Lost, 1)]);
+pub(super) static WELCOMES: OneOf<Welcome> = OneOf(&[
+    ("normal", Welcome::Normal, 0),
+    ("refused", Welcome::Refused, 2),
+    ("lost", Welcome::Lost, 1),
+]);
 
 /// When the owner of an ended connection is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +297,10 @@ pub(super) enum Notice {
 /// The instants at which an owner can be told; quiet is the node's next turn.
 pub(super) struct Notices;
 
-const NOTICE_MAX: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_secs(30) };
+const NOTICE_MAX: Latency = Latency {
+    quiet: Duration::ZERO,
+    max: Duration::from_secs(30),
+};
 
 impl Domain for Notices {
     type Value = Notice;
@@ -221,7 +310,11 @@ impl Domain for Notices {
     }
 
     fn draw(&self, e: &mut Expander) -> Notice {
-        if e.below(2) == 0 { Notice::Inline } else { Notice::Later(NOTICE_MAX.draw(e)) }
+        if e.below(2) == 0 {
+            Notice::Inline
+        } else {
+            Notice::Later(NOTICE_MAX.draw(e))
+        }
     }
 
     fn words(&self, value: &Notice) -> String {
@@ -236,7 +329,9 @@ impl Domain for Notices {
         match words {
             "next turn" => Some(Notice::NextTurn),
             "inline" => Some(Notice::Inline),
-            _ => NOTICE_MAX.parse(words.strip_prefix("after ")?).map(Notice::Later),
+            _ => NOTICE_MAX
+                .parse(words.strip_prefix("after ")?)
+                .map(Notice::Later),
         }
     }
 

@@ -25,17 +25,30 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn new(net: Net, node: NodeHandle, out: PipeId, generation: u32) -> Rc<Endpoint> {
-        Rc::new(Endpoint { net, node, out, generation, aborted: Cell::new(false) })
+        Rc::new(Endpoint {
+            net,
+            node,
+            out,
+            generation,
+            aborted: Cell::new(false),
+        })
     }
 
-    pub(super) fn write(&self, bytes: &[u8], label: &'static str, whole: bool) -> Result<usize, NetError> {
+    pub(super) fn write(
+        &self,
+        bytes: &[u8],
+        label: &'static str,
+        whole: bool,
+    ) -> Result<usize, NetError> {
         if !self.node.acts("sends on a connection") {
             return Err(NetError::Closed);
         }
         if bytes.is_empty() {
             return Ok(0);
         }
-        self.net.inner.write(self.out, self.generation, bytes, label, whole)
+        self.net
+            .inner
+            .write(self.out, self.generation, bytes, label, whole)
     }
 
     pub(super) fn abort(&self) {
@@ -49,7 +62,9 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         if self.node.is_alive() {
-            self.net.inner.close_side(self.out, self.generation, self.aborted.get());
+            self.net
+                .inner
+                .close_side(self.out, self.generation, self.aborted.get());
         }
     }
 }
@@ -81,23 +96,44 @@ impl Stream {
     /// Reader and writer apart; the connection closes when both are gone.
     #[must_use]
     pub fn split(self) -> (Stream, Stream) {
-        (Stream { end: Rc::clone(&self.end) }, self)
+        (
+            Stream {
+                end: Rc::clone(&self.end),
+            },
+            self,
+        )
     }
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if !self.end.node.is_alive() {
             return Poll::Ready(Err(NetError::Closed.into()));
         }
-        self.end.net.inner.poll_read(&self.end, cx, buf).map_err(io::Error::from)
+        self.end
+            .net
+            .inner
+            .poll_read(&self.end, cx, buf)
+            .map_err(io::Error::from)
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Some(room) = self.end.net.inner.room(&self.end, cx.waker()) else { return Poll::Pending };
-        let taken = self.end.write(&bytes[..bytes.len().min(room)], "data", false);
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Some(room) = self.end.net.inner.room(&self.end, cx.waker()) else {
+            return Poll::Pending;
+        };
+        let taken = self
+            .end
+            .write(&bytes[..bytes.len().min(room)], "data", false);
         Poll::Ready(taken.map_err(io::Error::from))
     }
 
@@ -107,7 +143,10 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.end.node.acts("closes a connection") {
-            self.end.net.inner.send_fin(self.end.out, self.end.generation);
+            self.end
+                .net
+                .inner
+                .send_fin(self.end.out, self.end.generation);
         }
         Poll::Ready(Ok(()))
     }
@@ -115,17 +154,32 @@ impl AsyncWrite for Stream {
 
 impl Inner {
     pub(super) fn net(&self) -> Net {
-        Net { inner: self.this.upgrade().expect("the network is alive while it is used") }
+        Net {
+            inner: self
+                .this
+                .upgrade()
+                .expect("the network is alive while it is used"),
+        }
     }
 
-    fn poll_read(&self, end: &Endpoint, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<(), NetError>> {
+    fn poll_read(
+        &self,
+        end: &Endpoint,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<Result<(), NetError>> {
         let incoming = end.out.reverse();
         let available = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(incoming, end.generation) else { return Poll::Ready(Err(NetError::Reset)) };
+            let Some(conn) = state.conn(incoming, end.generation) else {
+                return Poll::Ready(Err(NetError::Reset));
+            };
             let told = conn.sides[end.out.direction()].told.is_some();
             let pipe = &mut conn.pipes[incoming.direction()];
-            let available = pipe.received.front().map_or(0, |chunk| chunk.bytes.len() - chunk.start);
+            let available = pipe
+                .received
+                .front()
+                .map_or(0, |chunk| chunk.bytes.len() - chunk.start);
             if available == 0 {
                 if pipe.fin_received {
                     return Poll::Ready(Ok(()));
@@ -142,11 +196,18 @@ impl Inner {
         if available == 0 {
             return Poll::Ready(Ok(()));
         }
-        let count = self.sim.choose(stream, &Part { bytes: available as u64 }) as usize;
+        let count = self.sim.choose(
+            stream,
+            &Part {
+                bytes: available as u64,
+            },
+        ) as usize;
         let writer = {
             let mut state = self.state.borrow_mut();
             let pipe = &mut state.conns[incoming.conn()].pipes[incoming.direction()];
-            let Some(chunk) = pipe.received.front_mut() else { return Poll::Ready(Ok(())) };
+            let Some(chunk) = pipe.received.front_mut() else {
+                return Poll::Ready(Ok(()));
+            };
             buf.put_slice(&chunk.bytes[chunk.start..chunk.start + count]);
             chunk.start += count;
             pipe.pending_bytes -= count;
@@ -181,7 +242,9 @@ impl Inner {
     fn room(&self, end: &Endpoint, waker: &Waker) -> Option<usize> {
         let mut state = self.state.borrow_mut();
         let window = self.config.window_bytes;
-        let Some(conn) = state.conn(end.out, end.generation) else { return Some(usize::MAX) };
+        let Some(conn) = state.conn(end.out, end.generation) else {
+            return Some(usize::MAX);
+        };
         if conn.ended.is_some() || !end.node.is_alive() {
             return Some(usize::MAX);
         }

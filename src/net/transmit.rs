@@ -72,8 +72,18 @@ impl Inner {
             _ => (&bytes[..taken], false),
         };
         let ends = self.take_ends_after_next(pipe) || ends;
-        let split = if whole && weather.taken < arriving.len() { weather.taken } else { arriving.len() };
-        self.push(pipe, &arriving[..split], weather.delay, label, ends && split == arriving.len());
+        let split = if whole && weather.taken < arriving.len() {
+            weather.taken
+        } else {
+            arriving.len()
+        };
+        self.push(
+            pipe,
+            &arriving[..split],
+            weather.delay,
+            label,
+            ends && split == arriving.len(),
+        );
         if split < arriving.len() {
             self.push(pipe, &arriving[split..], weather.delay, label, ends);
         }
@@ -93,13 +103,23 @@ impl Inner {
             let state = self.state.borrow();
             let conn = &state.conns[pipe.conn()];
             let pipe = &conn.pipes[pipe.direction()];
-            let last_is_data = matches!(pipe.in_flight.back(), Some(Segment { payload: Payload::Bytes(_), .. }));
+            let last_is_data = matches!(
+                pipe.in_flight.back(),
+                Some(Segment {
+                    payload: Payload::Bytes(_),
+                    ..
+                })
+            );
             (pipe.streams, last_is_data)
         };
-        let latency = Latency { quiet: self.config.latency, max: self.config.latency_max };
+        let latency = Latency {
+            quiet: self.config.latency,
+            max: self.config.latency_max,
+        };
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
-            let delay = choices.choose(streams.latency, &latency) + choices.choose(streams.stall, &STALL_MAX);
+            let delay = choices.choose(streams.latency, &latency)
+                + choices.choose(streams.stall, &STALL_MAX);
             let taken = choices.choose(streams.partial_write, &Part { bytes });
             let cut = choices.choose(streams.cut, &Cuts { bytes });
             let block = choices.choose(streams.partition, &Blocks);
@@ -115,7 +135,14 @@ impl Inner {
                 choices.ineligible(streams.reorder);
                 false
             };
-            Weather { cut, block, taken: taken as usize, delay, twice, overtakes }
+            Weather {
+                cut,
+                block,
+                taken: taken as usize,
+                delay,
+                twice,
+                overtakes,
+            }
         })
     }
 
@@ -138,7 +165,9 @@ impl Inner {
             Cut::BeforeReply => "after delivery, before the reply",
             Cut::AfterReply => "after the reply",
         };
-        let event = self.sim.emit_text(from, &kinds::CUT, name, [0; 3], format_args!("{words}"));
+        let event = self
+            .sim
+            .emit_text(from, &kinds::CUT, name, [0; 3], format_args!("{words}"));
         self.sim.set_cause(event);
     }
 
@@ -184,7 +213,12 @@ impl Inner {
         let generation = conn.generation;
         let pipe = &mut conn.pipes[pipe_id.direction()];
         let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-        let sent = self.sim.emit(pipe.from, &kinds::SEND, pipe.name, [bytes as u64, delay_ns, 0]);
+        let sent = self.sim.emit(
+            pipe.from,
+            &kinds::SEND,
+            pipe.name,
+            [bytes as u64, delay_ns, 0],
+        );
         let at = (self.sim.node_now(pipe.from) + delay).max(pipe.last_at);
         pipe.last_at = at;
         let key = self.sim.schedule_caused(
@@ -202,7 +236,12 @@ impl Inner {
             sent,
         );
         pipe.pending_bytes += bytes;
-        pipe.in_flight.push_back(Segment { payload, sent, ends, key: Some(key) });
+        pipe.in_flight.push_back(Segment {
+            payload,
+            sent,
+            ends,
+            key: Some(key),
+        });
     }
 
     /// The last message changes places with the one before it.

@@ -31,7 +31,12 @@ impl<T> Cell<T> {
     /// A cell of a node. The label is part of a failure's fingerprint.
     pub fn new(node: &NodeHandle, label: &'static str, value: T) -> Cell<T> {
         let holder = RefCell::new(String::new());
-        Cell(Rc::new(Inner { sim: node.sim().clone(), label, value: RefCell::new(value), holder }))
+        Cell(Rc::new(Inner {
+            sim: node.sim().clone(),
+            label,
+            value: RefCell::new(value),
+            holder,
+        }))
     }
 
     /// Borrows for reading.
@@ -40,7 +45,9 @@ impl<T> Cell<T> {
     /// With a typed failure (verdict `violates`, invariant `no-conflicting-borrow`) while a [`CellMut`] is alive.
     #[track_caller]
     pub fn borrow(&self) -> CellRef<'_, T> {
-        let Ok(value) = self.0.value.try_borrow() else { self.conflict("read") };
+        let Ok(value) = self.0.value.try_borrow() else {
+            self.conflict("read")
+        };
         self.taken();
         CellRef { value, cell: self }
     }
@@ -51,7 +58,9 @@ impl<T> Cell<T> {
     /// With a typed failure (verdict `violates`, invariant `no-conflicting-borrow`) while any guard is alive.
     #[track_caller]
     pub fn borrow_mut(&self) -> CellMut<'_, T> {
-        let Ok(value) = self.0.value.try_borrow_mut() else { self.conflict("write") };
+        let Ok(value) = self.0.value.try_borrow_mut() else {
+            self.conflict("write")
+        };
         self.taken();
         CellMut { value, cell: self }
     }

@@ -50,8 +50,11 @@ pub enum Outcome {
     Never,
 }
 
-static OUTCOMES: OneOf<Outcome> =
-    OneOf(&[("once", Outcome::Once, 0), ("twice", Outcome::Twice, 1), ("never", Outcome::Never, 1)]);
+static OUTCOMES: OneOf<Outcome> = OneOf(&[
+    ("once", Outcome::Once, 0),
+    ("twice", Outcome::Twice, 1),
+    ("never", Outcome::Never, 1),
+]);
 
 type Callback<T> = Rc<dyn Fn(T)>;
 
@@ -85,7 +88,14 @@ impl<T: 'static> Completion<T> {
 
     fn shared(node: &NodeHandle, label: &'static str, value: Option<T>) -> Rc<RefCell<Shared<T>>> {
         let node = node.clone();
-        Rc::new(RefCell::new(Shared { node, label, value, callback: None, waker: None, cancelled: false }))
+        Rc::new(RefCell::new(Shared {
+            node,
+            label,
+            value,
+            callback: None,
+            waker: None,
+            cancelled: false,
+        }))
     }
 
     /// Whether the answer is there.
@@ -110,7 +120,9 @@ impl<T: 'static> Completion<T> {
         let inline = match delivery {
             Delivery::Inline => true,
             Delivery::Eventual => false,
-            Delivery::Chosen(site) => node.choose_as(site, &format!("{}:{label}", node.name()), &Coin),
+            Delivery::Chosen(site) => {
+                node.choose_as(site, &format!("{}:{label}", node.name()), &Coin)
+            }
         };
         if inline {
             run_inline(&node, label, &callback, value);
@@ -161,7 +173,12 @@ impl<T: 'static> Completer<T> {
             if shared.cancelled || !shared.node.is_alive() {
                 return;
             }
-            (shared.node.clone(), shared.label, shared.callback.clone(), shared.waker.take())
+            (
+                shared.node.clone(),
+                shared.label,
+                shared.callback.clone(),
+                shared.waker.take(),
+            )
         };
         match callback {
             Some(callback) => run_inline(&node, label, &callback, value),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use crate::check::CheckMode;
 use crate::choice;
 
 /// A scenario file that passed validation.
@@ -43,17 +44,6 @@ pub enum Workload {
     Generated(usize),
     /// Exactly these, in the flow's own operation type.
     Listed(Vec<toml::Value>),
-}
-
-/// What happens when an invariant is violated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckMode {
-    /// The run stops and has failed.
-    Stop,
-    /// It is noted, shown under "also", and the run goes on.
-    Record,
-    /// It is not evaluated.
-    Off,
 }
 
 /// Limits, as counts; none is in wall-clock seconds.

@@ -1,9 +1,22 @@
 //! One run: a scenario and a seed (or a script) in, a report out.
+//!
+//! A run passes through five phases. *start*: nodes boot at time zero, nothing harmful happens. *run*: faults strike
+//! until the workload has ended. *heal*: faults stop, links open, crashed nodes start again. *settle*: the system gets
+//! time to recover, then what must hold eventually is checked. *end*: what is looked at once is looked at.
+
+mod engine;
+mod erased;
+mod execute;
+mod operations;
+
+pub use engine::{engine_kinds, engine_sites};
+pub use erased::erased;
 
 use std::collections::BTreeMap;
 
-use crate::check::{Failure, Verdict};
+use crate::check::{Evaluations, Failure, Verdict};
 use crate::choice::{Anchoring, Offer, Script, Seed, SiteCount};
+use crate::flow::FlowSchema;
 use crate::kernel::Dispatch;
 use crate::scenario::Scenario;
 use crate::trace::{Digest, Trace};
@@ -81,13 +94,19 @@ pub struct RunReport {
     pub offers: Vec<Offer>,
 }
 
-/// How often an invariant was looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Evaluations {
-    /// Evaluations in all.
-    pub evaluated: u64,
-    /// Of these, how many had something to check.
-    pub antecedent: u64,
-    /// Violations seen after a fault outside the promise had fired; they do not count.
-    pub unpromised: u64,
+/// A flow without its types: what the harness sweeps, replays and shrinks.
+pub trait AnyFlow: FlowSchema {
+    /// The operations a seed stands for, each with its index.
+    fn draw_operations(
+        &self,
+        config: &toml::Table,
+        seed: Seed,
+        count: usize,
+    ) -> Vec<(usize, toml::Value)>;
+
+    /// Simpler forms of an operation, simplest first.
+    fn simpler(&self, operation: &toml::Value) -> Vec<toml::Value>;
+
+    /// Executes one run. Whatever the code under test does ends up in the report; this never panics for it.
+    fn run(&self, request: &RunRequest<'_>) -> RunReport;
 }

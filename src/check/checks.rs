@@ -1,0 +1,203 @@
+//! The checks of one run: evaluated after each step, at the end of settling, and at the very end.
+
+use std::collections::BTreeMap;
+
+use super::{
+    BUILT_IN, CheckMode, Failure, InvariantInfo, InvariantKind, Outcome, Promise, Verdict,
+};
+use crate::kernel::{IncidentKind, Sim};
+
+/// How often an invariant was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evaluations {
+    /// Evaluations in all.
+    pub evaluated: u64,
+    /// Of these, how many had something to check.
+    pub antecedent: u64,
+    /// Violations seen after a fault outside the promise had fired; they do not count.
+    pub unpromised: u64,
+}
+
+struct Entry {
+    info: &'static InvariantInfo,
+    mode: CheckMode,
+    check: Box<dyn FnMut() -> Outcome>,
+    counts: Evaluations,
+}
+
+/// The checks of one run.
+pub struct Checks {
+    declared: &'static [InvariantInfo],
+    mode_of: Box<dyn Fn(&str) -> CheckMode>,
+    entries: Vec<Entry>,
+    incidents_seen: usize,
+    failure: Option<(Failure, Verdict)>,
+    also: Vec<Failure>,
+}
+
+impl Checks {
+    /// Checks for a flow that declares these invariants; `mode_of` says what a violation of each id does.
+    pub fn new(
+        declared: &'static [InvariantInfo],
+        mode_of: impl Fn(&str) -> CheckMode + 'static,
+    ) -> Checks {
+        Checks {
+            declared,
+            mode_of: Box::new(mode_of),
+            entries: Vec::new(),
+            incidents_seen: 0,
+            failure: None,
+            also: Vec::new(),
+        }
+    }
+
+    /// Registers the code behind a declared invariant.
+    ///
+    /// # Panics
+    /// When the id is not declared: a mistake of the flow's author.
+    pub fn register(
+        &mut self,
+        id: &str,
+        kind: InvariantKind,
+        check: impl FnMut() -> Outcome + 'static,
+    ) {
+        let info = self
+            .declared
+            .iter()
+            .find(|info| info.id == id && info.kind == kind);
+        let info = info.unwrap_or_else(|| panic!("the flow declares no {kind:?} invariant `{id}`"));
+        let mode = (self.mode_of)(id);
+        self.entries.push(Entry {
+            info,
+            mode,
+            check: Box::new(check),
+            counts: Evaluations::default(),
+        });
+    }
+
+    /// Evaluates the invariants of one kind, and what the kernel noticed. Answers whether the run shall stop.
+    pub fn evaluate(&mut self, sim: &Sim, kind: InvariantKind) -> bool {
+        self.take_incidents(sim);
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
+            if entry.info.kind != kind || entry.mode == CheckMode::Off {
+                continue;
+            }
+            entry.counts.evaluated += 1;
+            let violation = match (entry.check)() {
+                Outcome::Idle => continue,
+                Outcome::Held => {
+                    entry.counts.antecedent += 1;
+                    continue;
+                }
+                Outcome::Violated(violation) => violation,
+            };
+            entry.counts.antecedent += 1;
+            if !promised(entry.info, sim) {
+                entry.counts.unpromised += 1;
+                continue;
+            }
+            let (id, mode) = (entry.info.id, entry.mode);
+            let failure = Failure {
+                invariant: id.to_owned(),
+                cause: violation.cause,
+                detail: violation.detail,
+                step: sim.step(),
+                at_ns: sim.now().as_nanos(),
+            };
+            self.add(failure, mode, Verdict::Violates);
+        }
+        self.failure.is_some()
+    }
+
+    fn take_incidents(&mut self, sim: &Sim) {
+        let fresh: Vec<_> = sim.incidents()[self.incidents_seen..].to_vec();
+        self.incidents_seen += fresh.len();
+        for incident in fresh {
+            let id = incident.kind.invariant();
+            let verdict = match incident.kind {
+                IncidentKind::Panic => Verdict::Panics,
+                IncidentKind::Hang => Verdict::Hangs,
+                _ => Verdict::Violates,
+            };
+            let mode = if incident.kind.is_fatal() {
+                CheckMode::Stop
+            } else {
+                (self.mode_of)(id)
+            };
+            let failure = Failure {
+                invariant: id.to_owned(),
+                cause: incident.cause,
+                detail: incident.detail,
+                step: incident.step,
+                at_ns: sim.now().as_nanos(),
+            };
+            self.add(failure, mode, verdict);
+        }
+    }
+
+    /// The first failure that stops is the run's; every other fingerprint is kept once.
+    fn add(&mut self, failure: Failure, mode: CheckMode, verdict: Verdict) {
+        if mode == CheckMode::Off {
+            return;
+        }
+        let known =
+            |other: &Failure| other.invariant == failure.invariant && other.cause == failure.cause;
+        if self.failure.as_ref().is_some_and(|(first, _)| known(first))
+            || self.also.iter().any(known)
+        {
+            return;
+        }
+        if mode == CheckMode::Stop && self.failure.is_none() {
+            self.failure = Some((failure, verdict));
+        } else {
+            self.also.push(failure);
+        }
+    }
+
+    /// The failure that ended the run, with the verdict it means.
+    #[must_use]
+    pub fn failure(&self) -> Option<&(Failure, Verdict)> {
+        self.failure.as_ref()
+    }
+
+    /// The other violations, in the order in which they were found.
+    #[must_use]
+    pub fn also(&self) -> &[Failure] {
+        &self.also
+    }
+
+    /// How often each registered invariant was looked at; built-in ones are looked at after every step.
+    #[must_use]
+    pub fn evaluations(&self, steps: u64) -> BTreeMap<String, Evaluations> {
+        let always = Evaluations {
+            evaluated: steps,
+            antecedent: steps,
+            unpromised: 0,
+        };
+        let built_in = BUILT_IN.iter().map(|info| (info.id.to_owned(), always));
+        let mut all: BTreeMap<String, Evaluations> = built_in.collect();
+        for entry in &self.entries {
+            let sum = all.entry(entry.info.id.to_owned()).or_default();
+            sum.evaluated += entry.counts.evaluated;
+            sum.antecedent += entry.counts.antecedent;
+            sum.unpromised += entry.counts.unpromised;
+        }
+        all
+    }
+
+    /// Drops the checks themselves, which may point back at the simulation.
+    pub fn tear_down(&mut self) {
+        self.entries.clear();
+    }
+}
+
+/// Whether an invariant is still claimed, given the faults that have fired.
+fn promised(info: &InvariantInfo, sim: &Sim) -> bool {
+    match info.promise {
+        Promise::Always => true,
+        Promise::Unless(sites) => sites
+            .iter()
+            .all(|site| sim.with_choices(|choices| choices.fired(site) == 0)),
+    }
+}

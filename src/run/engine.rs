@@ -1,0 +1,33 @@
+//! What the engine itself declares, whatever the flow.
+
+use crate::choice::Site;
+use crate::trace::Kind;
+use crate::{kernel, net, reentry, world};
+
+/// The choice sites that exist under every flow.
+#[must_use]
+pub fn engine_sites() -> Vec<&'static Site> {
+    [kernel::SITES, net::SITES, reentry::SITES, world::SITES].concat()
+}
+
+/// The trace kinds that exist under every flow.
+#[must_use]
+pub fn engine_kinds() -> Vec<&'static Kind> {
+    [kernel::KINDS, net::KINDS].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn labels_are_unique_and_documented() {
+        let sites: BTreeSet<_> = engine_sites().iter().map(|site| site.label).collect();
+        assert_eq!(sites.len(), engine_sites().len());
+        assert!(engine_sites().iter().all(|site| !site.doc.is_empty()));
+        let kinds: BTreeSet<_> = engine_kinds().iter().map(|kind| kind.label).collect();
+        assert_eq!(kinds.len(), engine_kinds().len());
+    }
+}

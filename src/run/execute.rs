@@ -1,0 +1,224 @@
+//! Executing one run: build the world, pass through the phases, report.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{RunReport, RunRequest, Source, operations};
+use crate::check::{CheckMode, Checks, Evaluations, InvariantKind, Verdict};
+use crate::choice::{Choices, Mode, Script, Seed};
+use crate::flow::{Flow, Setup};
+use crate::kernel::{Ended, Exhausted, Limits, Sim, Time, Until, hosted};
+use crate::scenario::{Claim, Scenario, Workload};
+use crate::trace::Trace;
+use crate::world::World;
+
+/// A configuration as the flow's type; it was checked when the file was read.
+pub(super) fn config<F: Flow>(table: &toml::Table) -> F::Config {
+    table
+        .clone()
+        .try_into()
+        .unwrap_or_else(|error| panic!("not a flow-config of {}: {error}", F::INFO.name))
+}
+
+/// Executes one run under the host.
+pub(super) fn execute<F: Flow>(request: &RunRequest<'_>) -> RunReport {
+    let seed = request.seed.unwrap_or(Seed(0));
+    hosted(seed.derive("host", 0), || execute_here::<F>(request, seed))
+}
+
+fn execute_here<F: Flow>(request: &RunRequest<'_>, seed: Seed) -> RunReport {
+    let scenario = request.scenario;
+    let config = config::<F>(&scenario.config);
+    let operations = operations_of::<F>(request, &config, seed);
+    let empty = Script::default();
+    let (mode, script) = match request.source {
+        Source::Search => (Mode::Search, &empty),
+        Source::Replay(script) => (Mode::Replay, script),
+        Source::Mixed(script, until_step) => (Mode::Mixed { until_step }, script),
+    };
+    let mut choices = Choices::new(seed, mode, script, &scenario.faults);
+    choices.log_offers(request.keep_offers);
+    choices.arm(false);
+    let budget = &scenario.budget;
+    let limits = Limits {
+        steps_max: budget.steps,
+        polls_per_step_max: budget.polls_per_step,
+        time_max: Time::ZERO + budget.virtual_time,
+        ..Limits::default()
+    };
+    let trace = Trace::new(request.keep_trace, budget.trace_events);
+    let sim = Sim::new(choices, trace, limits, request.dispatch.clone());
+    let checks = Checks::new(F::INFO.invariants, modes(scenario));
+    let mut world = World::new(&sim, checks);
+    let setup = Setup::<F> {
+        variant: scenario.variant.clone(),
+        config,
+        operations: operations
+            .iter()
+            .map(|(index, op)| (*index, op.clone()))
+            .collect(),
+    };
+    sim.enter_phase("start");
+    sim.guard("build", || F::build(&world, setup));
+    let exhausted = pass_phases(
+        &mut world,
+        budget.virtual_time,
+        request.until_step.unwrap_or(u64::MAX),
+    );
+    let report = report::<F>(&sim, &world, exhausted, &operations, request);
+    world.tear_down();
+    report
+}
+
+fn operations_of<F: Flow>(
+    request: &RunRequest<'_>,
+    config: &F::Config,
+    seed: Seed,
+) -> Vec<(usize, F::Op)> {
+    let given =
+        |(index, value): &(usize, toml::Value)| (*index, operations::from_value::<F>(value));
+    match (request.operations, &request.scenario.workload) {
+        (Some(values), _) => values.iter().map(given).collect(),
+        (None, Workload::Listed(values)) => values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index, operations::from_value::<F>(value)))
+            .collect(),
+        (None, Workload::Generated(count)) => (0..*count)
+            .map(|index| (index, operations::draw::<F>(config, seed, index)))
+            .collect(),
+    }
+}
+
+/// What a violation of each invariant does, as the scenario says.
+fn modes(scenario: &Scenario) -> impl Fn(&str) -> CheckMode + 'static {
+    let overrides = scenario.checks.clone();
+    let claim = scenario.expect.claim.clone();
+    move |id| {
+        if let Some(mode) = overrides.get(id) {
+            return *mode;
+        }
+        let stops = match &claim {
+            Claim::Violates(expected) => expected == id,
+            Claim::Holds => true,
+            Claim::HoldsOnly(ids) => ids.iter().any(|held| held == id),
+        };
+        if stops {
+            CheckMode::Stop
+        } else {
+            CheckMode::Record
+        }
+    }
+}
+
+/// Runs the phases; answers which budget ended the run, if one did.
+fn pass_phases(world: &mut World, budget: Duration, last_step: u64) -> Option<Exhausted> {
+    let sim = world.sim().clone();
+    let mut hook = world.clone();
+    let mut go = |deadline: Time, done: &dyn Fn() -> bool| {
+        let ended = sim.run(
+            &Until {
+                deadline,
+                done,
+                last_step,
+            },
+            &mut hook,
+        );
+        match ended {
+            Ended::Exhausted(exhausted) => Err(Some(exhausted)),
+            Ended::Failed | Ended::Stopped => Err(None),
+            Ended::Quiescent | Ended::Deadline | Ended::Done => Ok(()),
+        }
+    };
+    let mut phases = || -> Result<(), Option<Exhausted>> {
+        go(Time::ZERO, &|| false)?;
+        sim.with_choices(|choices| choices.arm(true));
+        sim.enter_phase("run");
+        let (run_limit, settle) = world.limits();
+        let deadline = sim.now() + run_limit.unwrap_or(budget / 2);
+        go(deadline, &|| world.workload_done())?;
+        sim.with_choices(|choices| choices.arm(false));
+        sim.enter_phase("heal");
+        world.heal();
+        sim.enter_phase("settle");
+        let deadline = sim.now() + settle;
+        go(deadline, &|| false)
+    };
+    let result = phases();
+    let mut checks = world.checks().borrow_mut();
+    // Also what went wrong outside a step (while building, or while healing) counts.
+    let _ = checks.evaluate(&sim, InvariantKind::Always);
+    if result.is_ok() && checks.failure().is_none() {
+        let _ = checks.evaluate(&sim, InvariantKind::Eventually);
+        sim.enter_phase("end");
+        let _ = checks.evaluate(&sim, InvariantKind::AtEnd);
+    }
+    result.err().flatten()
+}
+
+fn report<F: Flow>(
+    sim: &Sim,
+    world: &World,
+    exhausted: Option<Exhausted>,
+    operations: &[(usize, F::Op)],
+    request: &RunRequest<'_>,
+) -> RunReport {
+    let checks = world.checks().borrow();
+    let failure = checks.failure().cloned();
+    let verdict = match (&failure, exhausted) {
+        (Some((_, verdict)), _) => *verdict,
+        (None, Some(_)) => Verdict::Budget,
+        (None, None) => Verdict::Holds,
+    };
+    let wants_details =
+        failure.is_some() || request.keep_trace || !matches!(request.source, Source::Search);
+    let counters = sim.counters();
+    let named = |counts: &BTreeMap<&'static str, u64>| {
+        counts
+            .iter()
+            .map(|(label, count)| ((*label).to_owned(), *count))
+            .collect()
+    };
+    let trace = sim.trace();
+    let (script, anchoring, faults, offers) = sim.with_choices(|choices| {
+        let script = if wants_details {
+            choices.script()
+        } else {
+            Script::default()
+        };
+        let faults = choices
+            .accounting()
+            .into_iter()
+            .map(|(site, count)| (site.to_owned(), count))
+            .collect();
+        (script, choices.anchoring(), faults, choices.take_offers())
+    });
+    let invariants: BTreeMap<String, Evaluations> = checks.evaluations(sim.step());
+    RunReport {
+        verdict,
+        failure: failure.map(|(failure, _)| failure),
+        also: checks.also().to_vec(),
+        exhausted: exhausted.map(Exhausted::word),
+        steps: sim.step(),
+        virtual_ns: sim.now().as_nanos(),
+        digest: trace.digest(),
+        step_digests: trace.step_digests().to_vec(),
+        outcomes: named(&counters.outcomes),
+        sometimes: named(&counters.sometimes),
+        faults,
+        invariants,
+        reentries: counters.reentries.clone(),
+        script,
+        anchoring,
+        operations: if wants_details {
+            operations
+                .iter()
+                .map(|(index, op)| (*index, operations::to_value::<F>(op)))
+                .collect()
+        } else {
+            Vec::new()
+        },
+        trace: request.keep_trace.then(|| trace.clone()),
+        offers,
+    }
+}
