@@ -1,6 +1,7 @@
 //! The fault atlas: every damage that was done, so that a checker can tell what is forgiven by contract
 //! from what was wrongly accepted.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -70,13 +71,14 @@ pub struct Damage {
     pub reads: u64,
     /// All of it has been overwritten since.
     pub healed: bool,
-    inode: InodeId,
 }
 
 /// All damage ever done to a disk.
 #[derive(Clone, Debug, Default)]
 pub struct Atlas {
     damages: Vec<Damage>,
+    /// Damage that has not healed, by inode.
+    open: BTreeMap<InodeId, Vec<DamageId>>,
 }
 
 impl Atlas {
@@ -115,42 +117,42 @@ impl Atlas {
             operation,
             reads: 0,
             healed: false,
-            inode,
         });
+        self.open.entry(inode).or_default().push(id);
         id
     }
 
     /// Bytes of an inode were delivered; the kinds of damage among them.
     pub(crate) fn read(&mut self, inode: InodeId, range: &Range<u64>) -> Vec<DamageKind> {
         let mut kinds = Vec::new();
-        for damage in self
-            .of(inode)
-            .filter(|damage| overlap(&damage.range, range))
-        {
-            damage.reads += 1;
-            kinds.push(damage.kind);
+        for id in self.open.get(&inode).into_iter().flatten() {
+            let damage = &mut self.damages[id.0 as usize - 1];
+            if overlap(&damage.range, range) {
+                damage.reads += 1;
+                kinds.push(damage.kind);
+            }
         }
         kinds
     }
 
-    /// Bytes of an inode were overwritten.
-    pub(crate) fn written(&mut self, inode: InodeId, range: &Range<u64>) {
-        for damage in self.of(inode) {
+    /// Bytes of an inode were overwritten. Answers whether damage is left.
+    pub(crate) fn written(&mut self, inode: InodeId, range: &Range<u64>) -> bool {
+        let Some(open) = self.open.get_mut(&inode) else {
+            return false;
+        };
+        open.retain(|id| {
+            let damage = &mut self.damages[id.0 as usize - 1];
             damage.healed |= range.start <= damage.range.start && damage.range.end <= range.end;
-        }
+            !damage.healed
+        });
+        !open.is_empty()
     }
 
     /// The inode is gone; its number will be used again.
     pub(crate) fn forget(&mut self, inode: InodeId) {
-        for damage in self.of(inode) {
-            damage.healed = true;
+        for id in self.open.remove(&inode).unwrap_or_default() {
+            self.damages[id.0 as usize - 1].healed = true;
         }
-    }
-
-    fn of(&mut self, inode: InodeId) -> impl Iterator<Item = &mut Damage> {
-        self.damages
-            .iter_mut()
-            .filter(move |damage| damage.inode == inode && !damage.healed)
     }
 }
 

@@ -29,12 +29,12 @@ impl Disk {
         self.epoch += 1;
     }
 
-    /// The process is killed in the middle of a write, which may stop at any byte. Returns how many bytes
-    /// got done.
+    /// A write is under way when its process is killed, and may stop at any byte. Returns how many bytes got
+    /// done. The kill itself is [`Disk::kill_process`].
     ///
     /// # Errors
     /// [`DiskError::Stale`] if the handle was dead already.
-    pub fn kill_process_in_write(
+    pub fn stop_write(
         &mut self,
         chance: &mut impl Chance,
         file: &OpenFile,
@@ -53,9 +53,22 @@ impl Disk {
         } else {
             bytes.len()
         };
+        let done = self.fitting(file, offset, done as u64)? as usize;
         self.write_cached(file, offset, &bytes[..done])?;
-        self.kill_process();
         Ok(done)
+    }
+
+    /// Faults end: errors that stayed go, syncs tell the truth, there is space. Damage that was done remains.
+    pub fn heal_device(&mut self) {
+        self.setup.capacity = None;
+        self.setup.lying_syncs = 0..0;
+        for inode in self.inodes.iter_mut().flatten() {
+            if let Content::File(node) = &mut inode.content {
+                node.sticky_read_error = false;
+                node.sticky_write_error = false;
+                node.late_error = false;
+            }
+        }
     }
 
     /// What is pending now: the domain of a power cut.

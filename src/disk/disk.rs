@@ -255,13 +255,9 @@ impl Disk {
         self.free.push(id.0);
         self.dirty.remove(&id);
         self.locks.unlock_all(id);
+        self.atlas.forget(id);
         match inode.content {
-            Content::File(node) => {
-                self.pending -= node.pending.len();
-                if node.damaged {
-                    self.atlas.forget(id);
-                }
-            }
+            Content::File(node) => self.pending -= node.pending.len(),
             Content::Directory(dir) => {
                 self.pending -= dir.pending.len();
                 let named = dir.pending.iter().filter_map(|pending| pending.op.names());

@@ -153,6 +153,9 @@ macro_rules! faults {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Fault { $($(#[$doc])* $fault,)* }
 
+        /// Every choice site of the disk, in the order of the enum.
+        pub static SITES: &[&Site] = &[$(&$site,)*];
+
         /// All of them, in the order of the enum.
         pub static FAULTS: &[FaultInfo] = &[$(FaultInfo { fault: Fault::$fault, site: &$site, ground: $ground },)*];
     };

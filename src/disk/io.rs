@@ -250,7 +250,12 @@ impl Disk {
     }
 
     /// Bytes of a write that fit on the disk.
-    fn fitting(&self, file: &OpenFile, offset: u64, count: u64) -> Result<u64, DiskError> {
+    pub(crate) fn fitting(
+        &self,
+        file: &OpenFile,
+        offset: u64,
+        count: u64,
+    ) -> Result<u64, DiskError> {
         let Some(capacity) = self.setup.capacity else {
             return Ok(count);
         };
@@ -321,7 +326,8 @@ impl Disk {
             range.start <= sector * SECTOR_BYTES && (sector + 1) * SECTOR_BYTES <= range.end
         };
         node.bad_sectors.retain(|sector| !covered(sector));
-        self.atlas.written(file.inode, range);
+        let damaged = self.atlas.written(file.inode, range);
+        self.node_mut(file.inode).damaged = damaged;
     }
 
     /// How many bytes can be read before a bad sector; an error if none.

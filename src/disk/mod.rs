@@ -14,6 +14,7 @@
 //! | `cut`, `sampler`, `cut_words`, `tear`, `apply` | the outcome of a power cut: what is possible, how it is drawn, its notation, torn writes, what is left |
 //! | `faults`, `fault_domains`, `setup_domains`, `chance` | the sites with their rates; their values; who answers |
 //! | `media`, `atlas`, `contract` | broken promises, the record of damage, what a system claims to survive |
+//! | `node` | the disk inside a run: node by node, in virtual time, with the run's choices |
 //! | `observer`, `lock`, `error` | looking without touching; advisory locks; errors |
 
 mod apply;
@@ -38,6 +39,7 @@ mod io;
 mod lock;
 mod media;
 mod namespace;
+mod node;
 mod observer;
 mod profile;
 mod sampler;
@@ -56,11 +58,14 @@ pub use fault_domains::{
     CUT_MOMENTS, CutMoment, DiskLatency, ErrorMode, Interruption, ShortCount, SyncContent,
     SyncFailure,
 };
-pub use faults::{FAULTS, Fault, FaultInfo, reference};
+pub use faults::{FAULTS, Fault, FaultInfo, SITES, reference};
 pub use image::PAGE_BYTES;
 pub use inode::InodeId;
 pub use lock::{LockKind, LockOwner};
 pub use namespace::Kind;
+pub use node::{
+    BlockingDisk, BlockingFile, DiskOp, Disks, DyingStack, FROZEN_CALLS_MAX, File, KINDS, NodeDisk,
+};
 pub use profile::Profile;
 pub use setup::DiskSetup;
 pub use tear::{SectorFate, Sectors, Tear};

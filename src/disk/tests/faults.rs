@@ -383,10 +383,8 @@ fn lost_disks() {
 fn killed_in_a_write() {
     let (mut disk, file) = disk();
     let mut chance = Scripted::once(Fault::InFlight, "1");
-    assert_eq!(
-        disk.kill_process_in_write(&mut chance, &file, 0, &[2; 100]),
-        Ok(1)
-    );
+    assert_eq!(disk.stop_write(&mut chance, &file, 0, &[2; 100]), Ok(1));
+    disk.kill_process();
     assert_eq!(bytes(&disk)[..3], [2, 1, 1]);
     assert_eq!(disk.append(&mut Calm, &file, &[2]), Err(DiskError::Stale));
 }
