@@ -179,7 +179,9 @@ impl Disk {
             self.setup.profile.size_follows_data(),
         );
         let living = self.is_living(id);
+        let version = self.next_seq();
         let node = self.node_mut(id);
+        node.version = version;
         let (before, pending) = (node.cached.allocated(), node.pending.len());
         let all_kept = storm.is_none()
             && node

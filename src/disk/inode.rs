@@ -56,6 +56,8 @@ impl Payload {
 pub(crate) struct FileNode {
     pub(crate) durable: Image,
     pub(crate) cached: Image,
+    /// Differs whenever the cached content may differ: the number of the last operation that changed it.
+    pub(crate) version: u64,
     pub(crate) pending: Vec<Pending<FileOp>>,
     /// `durable` plus `pending` is `cached`.
     pub(crate) coherent: bool,
@@ -83,6 +85,7 @@ impl FileNode {
         FileNode {
             durable: image.clone(),
             cached: image,
+            version: 0,
             pending: Vec::new(),
             coherent: true,
             bad_sectors: BTreeSet::new(),

@@ -304,6 +304,7 @@ impl Disk {
         let (seq, is_fork) = (self.next_seq(), self.is_fork);
         let node = self.node_mut(file.inode);
         let (before, was_pending) = (node.cached.allocated(), node.pending.len());
+        node.version = seq;
         change(node, seq, is_fork);
         let (after, added) = (node.cached.allocated(), node.pending.len() - was_pending);
         // The handle makes the file reachable, so its space counts.

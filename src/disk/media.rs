@@ -188,7 +188,9 @@ impl Disk {
 
     /// Puts bytes on the medium and into the cache behind everybody's back.
     fn overwrite(&mut self, inode: InodeId, sector: u64, bytes: &[u8], kind: DamageKind) {
+        let version = self.next_seq();
         let node = self.node_mut(inode);
+        node.version = version;
         let start = sector * SECTOR_BYTES;
         let before = node.cached.allocated();
         let len = node
@@ -247,6 +249,7 @@ impl Disk {
 
     /// Counts a read; when a page that a failed sync left behind is evicted, its content goes.
     pub(crate) fn evict_when_due(&mut self, file: &OpenFile) -> Result<(), DiskError> {
+        let version = self.seq + 1;
         let node = self.file_mut(file)?;
         match node.evict_after_reads {
             None => return Ok(()),
@@ -257,6 +260,7 @@ impl Disk {
             }
         }
         node.evict_after_reads = None;
+        node.version = version;
         let before = node.cached.allocated();
         // What was written since is still to come; only the clean pages are gone.
         node.cached = node.durable.clone();
@@ -266,6 +270,7 @@ impl Disk {
         node.coherent = true;
         let after = node.cached.allocated();
         self.used_pages = self.used_pages + after - before;
+        self.seq = version;
         Ok(())
     }
 }

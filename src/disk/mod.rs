@@ -15,6 +15,7 @@
 //! | `faults`, `fault_domains`, `setup_domains`, `chance` | the sites with their rates; their values; who answers |
 //! | `media`, `atlas`, `contract` | broken promises, the record of damage, what a system claims to survive |
 //! | `node` | the disk inside a run: node by node, in virtual time, with the run's choices |
+//! | `sqlite` (feature) | real SQLite on it |
 //! | `observer`, `lock`, `error` | looking without touching; advisory locks; errors |
 
 mod apply;
@@ -45,6 +46,8 @@ mod profile;
 mod sampler;
 mod setup;
 mod setup_domains;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod sync;
 mod tear;
 

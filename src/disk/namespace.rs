@@ -39,6 +39,7 @@ impl Disk {
                     path.trim_start_matches('/').into(),
                 );
                 let seq = self.next_seq();
+                self.node_mut(inode).version = seq;
                 self.change_entries(
                     dir,
                     seq,

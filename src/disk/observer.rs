@@ -44,6 +44,7 @@ impl Disk {
             }
             let file = fork.open(path, OpenMode::Create)?;
             fork.node_mut(file.inode).cached = node.cached.clone();
+            fork.used_pages += node.cached.allocated();
             fork.close(file);
         }
         Ok(fork)
@@ -73,6 +74,14 @@ impl Disk {
             return Err(DiskError::IsADirectory);
         };
         Ok(node.cached.read(offset, buffer))
+    }
+
+    /// A number that differs whenever the content behind this name may differ; `None` if there is none.
+    pub fn version(&self, path: &str) -> Option<u64> {
+        match &self.inode(self.lookup(path).ok()?).content {
+            Content::File(node) => Some(node.version),
+            Content::Directory(_) => None,
+        }
     }
 
     /// Puts a file there as if it had always been there: durable, its directory entry too.

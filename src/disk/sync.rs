@@ -120,7 +120,9 @@ impl Disk {
         failure: SyncFailure,
     ) -> Result<(), DiskError> {
         self.damage_pending(file.inode, DamageKind::SyncFailed);
+        let version = self.next_seq();
         let node = self.node_mut(file.inode);
+        node.version = version;
         let (before, dropped) = (node.cached.allocated(), node.pending.len());
         node.pending.clear();
         node.late_error |= failure.late;

@@ -30,7 +30,7 @@ impl Inner {
         class: Class,
         operation: impl FnOnce(&mut Disk, &mut SimChance<'_>) -> Result<R, DiskError>,
     ) -> Result<R, DiskError> {
-        if node.is_alive() {
+        if class != Class::Ask && node.is_alive() {
             let debt = self.latency(actor, class);
             self.sim().add_debt(node.id(), debt);
         }
@@ -45,7 +45,7 @@ impl BlockingDisk {
         &self.disk.node
     }
 
-    fn at_once<R>(
+    pub(super) fn at_once<R>(
         &self,
         path: &str,
         class: Class,
@@ -61,11 +61,21 @@ impl BlockingDisk {
     /// # Errors
     /// As [`Disk::open`], and [`DiskError::Frozen`] on a node that is down.
     pub fn open(&self, path: &str, mode: OpenMode) -> Result<BlockingFile, DiskError> {
-        let open = self.at_once(path, Class::Change, |disk, chance| {
+        self.open_as(path, path, mode)
+    }
+
+    /// Opens a file whose choices and events carry another name than its own.
+    pub(super) fn open_as(
+        &self,
+        path: &str,
+        role: &str,
+        mode: OpenMode,
+    ) -> Result<BlockingFile, DiskError> {
+        let open = self.at_once(role, Class::Change, |disk, chance| {
             ops::open(disk, chance, path, mode)
         })?;
-        let actor = self.disk.disks.inner.actor(self.disk.node.id(), path);
-        Ok(self.disk.adopt(path, actor, open).blocking())
+        let actor = self.disk.disks.inner.actor(self.disk.node.id(), role);
+        Ok(self.disk.adopt(role, actor, open).blocking())
     }
 
     /// What a name stands for.
@@ -73,7 +83,7 @@ impl BlockingDisk {
     /// # Errors
     /// As [`Disk::metadata`], and [`DiskError::Frozen`].
     pub fn metadata(&self, path: &str) -> Result<Kind, DiskError> {
-        self.at_once(path, Class::Look, |disk, _| disk.metadata(path))
+        self.at_once(path, Class::Ask, |disk, _| disk.metadata(path))
     }
 
     /// The names in a directory, sorted.
@@ -81,7 +91,7 @@ impl BlockingDisk {
     /// # Errors
     /// As [`Disk::read_dir`], and [`DiskError::Frozen`].
     pub fn read_dir(&self, path: &str) -> Result<Vec<String>, DiskError> {
-        self.at_once(path, Class::Look, |disk, _| disk.read_dir(path))
+        self.at_once(path, Class::Ask, |disk, _| disk.read_dir(path))
     }
 
     /// Gives a file another name.
@@ -142,7 +152,7 @@ impl BlockingDisk {
         })
     }
 
-    fn names(
+    pub(super) fn names(
         &self,
         actor: &str,
         words: &str,
@@ -223,7 +233,7 @@ impl BlockingFile {
     /// [`DiskError::Frozen`].
     pub fn size(&self) -> Result<u64, DiskError> {
         self.inner
-            .at_once(Class::Look, |disk, _, file| disk.size(file.open()))
+            .at_once(Class::Ask, |disk, _, file| disk.size(file.open()))
     }
 
     /// Makes content and size durable.

@@ -50,12 +50,17 @@ pub(super) struct Host {
     pub(super) next_owner: u64,
     /// Calls by handles of dead incarnations since the last start.
     frozen_calls: u32,
+    /// What is built on this disk in one life of the node: the incarnation, and a weak handle to it.
+    #[cfg(feature = "sqlite")]
+    extension: Option<(u32, std::rc::Weak<dyn std::any::Any>)>,
 }
 
 /// What an operation is to power cuts and to the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Changes nothing.
+    /// Asks the operating system; takes no time.
+    Ask,
+    /// Reads.
     Look,
     /// Changes what everybody sees.
     Change,
@@ -67,6 +72,7 @@ impl Class {
     /// What it takes on a healthy, idle disk.
     pub(crate) fn quiet_time(self) -> Duration {
         match self {
+            Class::Ask => Duration::ZERO,
             Class::Look => Duration::from_micros(2),
             Class::Change => Duration::from_micros(5),
             Class::Sync => Duration::from_micros(500),
@@ -168,6 +174,8 @@ impl Inner {
             node_actor,
             next_owner: 0,
             frozen_calls: 0,
+            #[cfg(feature = "sqlite")]
+            extension: None,
         }
     }
 
@@ -239,8 +247,30 @@ impl Inner {
         }
     }
 
+    /// What is built on the disk in this life of the node, if it is still alive.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn extension(&self, node: &NodeHandle) -> Option<Rc<dyn std::any::Any>> {
+        self.with_host(node.id(), |host| match &host.extension {
+            Some((incarnation, extension)) if *incarnation == node.incarnation() => {
+                extension.upgrade()
+            }
+            _ => None,
+        })
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn set_extension(
+        &self,
+        node: &NodeHandle,
+        extension: std::rc::Weak<dyn std::any::Any>,
+    ) {
+        self.with_host(node.id(), |host| {
+            host.extension = Some((node.incarnation(), extension))
+        });
+    }
+
     fn cut_moment(&self, node: NodeId, actor: &Actor, class: Class) -> CutMoment {
-        if class == Class::Look || !self.may_cut.borrow().contains_key(&node) {
+        if matches!(class, Class::Ask | Class::Look) || !self.may_cut.borrow().contains_key(&node) {
             return CutMoment::None;
         }
         self.sim

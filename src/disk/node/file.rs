@@ -160,7 +160,7 @@ impl NodeDisk {
     pub fn read_dir(&self, path: &str) -> DiskOp<Vec<String>> {
         let name = path.to_owned();
         self.inner()
-            .submit(&self.node, path, Class::Look, None, move |disk, _| {
+            .submit(&self.node, path, Class::Ask, None, move |disk, _| {
                 disk.read_dir(&name)
             })
     }
@@ -169,7 +169,7 @@ impl NodeDisk {
     pub fn metadata(&self, path: &str) -> DiskOp<Kind> {
         let name = path.to_owned();
         self.inner()
-            .submit(&self.node, path, Class::Look, None, move |disk, _| {
+            .submit(&self.node, path, Class::Ask, None, move |disk, _| {
                 disk.metadata(&name)
             })
     }
@@ -271,7 +271,7 @@ impl File {
 
     /// The size.
     pub fn size(&self) -> DiskOp<u64> {
-        self.submit(Class::Look, None, |disk, _, file| disk.size(file.open()))
+        self.submit(Class::Ask, None, |disk, _, file| disk.size(file.open()))
     }
 
     /// Makes content and size durable.
@@ -293,7 +293,7 @@ impl File {
     /// # Errors
     /// [`DiskError::WouldBlock`] if another open file is in the way.
     pub fn try_lock(&self, kind: LockKind) -> Result<(), DiskError> {
-        self.inner.at_once(Class::Look, |disk, _, file| {
+        self.inner.at_once(Class::Ask, |disk, _, file| {
             disk.try_lock(file.open(), file.owner, kind)
         })
     }
@@ -301,7 +301,7 @@ impl File {
     /// Gives the lock back.
     pub fn unlock(&self) {
         // On a node that is down there is nothing to give back.
-        let _ = self.inner.at_once(Class::Look, |disk, _, file| {
+        let _ = self.inner.at_once(Class::Ask, |disk, _, file| {
             disk.unlock(file.open(), file.owner);
             Ok(())
         });

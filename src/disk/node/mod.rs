@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `disks` | all disks of a run: the kernel's resource; power cuts |
 //! | `file`, `blocking` | what a flow holds: asynchronous, synchronous |
+//! | `database` | what SQLite's VFS needs beyond that |
 //! | `ops`, `in_flight` | the operations; asynchronous ones under way |
 //! | `sim_chance`, `kinds` | the run's choices; trace kinds |
 
 mod blocking;
+#[cfg(feature = "sqlite")]
+mod database;
 mod disks;
 mod file;
 mod in_flight;
