@@ -93,8 +93,13 @@ impl Disk {
         self.set_len(&file, 0)?;
         self.write_at(&mut Calm, &file, 0, content)?;
         self.close(file);
-        self.persist_until(u64::MAX);
+        self.settle();
         Ok(())
+    }
+
+    /// Everything that is pending becomes durable, as it does on a disk that is left alone for a while.
+    pub fn settle(&mut self) {
+        self.persist_until(u64::MAX);
     }
 
     fn empty_fork(&self) -> Disk {

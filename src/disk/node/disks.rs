@@ -115,12 +115,15 @@ impl Disks {
         self.inner.may_cut.borrow_mut().insert(node, Rc::new(cut));
     }
 
-    /// The files a node's disk begins with, all of them durable.
+    /// The files a node's disk begins with, all of them durable. To be said before the disk is used.
     pub fn install(&self, node: &str, template: &Disk) {
+        let mut template = template.clone();
+        template.kill_process();
+        template.settle();
         self.inner
             .templates
             .borrow_mut()
-            .insert(node.to_owned(), template.clone());
+            .insert(node.to_owned(), template);
     }
 
     /// A look at a node's disk, from outside: no faults, no time, no trace.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::check::{CheckMode, Checks};
 use crate::choice::{Choices, Mode, Script, Seed, Settings, SiteSetting};
-use crate::disk::{Contract, DiskError, OpenMode};
+use crate::disk::{Calm, Contract, Disk, DiskError, DiskSetup, OpenMode};
 use crate::kernel::{Dispatch, Down, Limits, Sim, Time, Until};
 use crate::trace::Trace;
 use crate::world::{Node, World};
@@ -53,15 +53,25 @@ fn run<F>(
 where
     F: Future<Output = ()> + 'static,
 {
+    run_prepared(settings, mode, script, |_| {}, main)
+}
+
+fn run_prepared<F>(
+    settings: &Settings,
+    mode: Mode,
+    script: &Script,
+    prepare: impl FnOnce(&World),
+    main: impl Fn(Node, Notes) -> F + 'static,
+) -> Ran
+where
+    F: Future<Output = ()> + 'static,
+{
     let choices = Choices::new(Seed(1), mode, script, settings);
-    let sim = Sim::new(
-        choices,
-        Trace::new(true, 100_000),
-        Limits::default(),
-        Dispatch::default(),
-    );
+    let trace = Trace::new(true, 100_000);
+    let sim = Sim::new(choices, trace, Limits::default(), Dispatch::default());
     let mut world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
     world.disks().set_contract(Contract::default(), settings);
+    prepare(&world);
     let notes = Notes::default();
     let shared = Rc::clone(&notes);
     let node = world.node("server", move |node| main(node, Rc::clone(&shared)));
@@ -214,6 +224,34 @@ fn endless_dying() {
         },
     );
     assert_eq!(ran.notes, ["life", "life"]);
+}
+
+/// A node's disk begins with what was installed, and no cut takes it away.
+#[test]
+fn templates() {
+    let mut template = Disk::new(DiskSetup::default());
+    let file = template.open("a", OpenMode::Create).unwrap();
+    template.write_at(&mut Calm, &file, 0, b"given").unwrap();
+    let mut settings = quiet();
+    pin(&mut settings, "disk/power-cut", "after", 1);
+    pin(&mut settings, "disk/cut-state", "none", 1);
+    let prepare = move |world: &World| world.disks().install("server", &template);
+    let ran = run_prepared(
+        &settings,
+        Mode::Search,
+        &Script::default(),
+        prepare,
+        |node, notes| async move {
+            let disk = node.disk().blocking();
+            let mut content = [0; 5];
+            let file = disk.open("a", OpenMode::Write);
+            if let Ok(file) = file {
+                file.read_at(0, &mut content).unwrap();
+                note(&notes, String::from_utf8_lossy(&content).into_owned());
+            }
+        },
+    );
+    assert_eq!(ran.notes, ["given"]);
 }
 
 /// A process killed with a write in flight leaves some of it behind, and what it had written before.

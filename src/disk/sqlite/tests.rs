@@ -453,3 +453,47 @@ fn a_cut_inside_commit() {
         }
     }
 }
+
+/// A dying stack that never stops using its database is unwound, in Rust and not through C.
+#[test]
+fn an_endless_dying_connection() {
+    let mut settings = Settings::default();
+    let setting = SiteSetting {
+        pin: Some("before".to_owned()),
+        max: Some(1),
+        ..SiteSetting::default()
+    };
+    settings.sites.insert("disk/power-cut".to_owned(), setting);
+    let choices = Choices::new(Seed(1), Mode::Search, &Script::default(), &settings);
+    let trace = Trace::new(false, 100_000);
+    let sim = Sim::new(choices, trace, Limits::default(), Dispatch::default());
+    let mut world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
+    let lives = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&lives);
+    let node = world.node("server", move |node| {
+        counted.set(counted.get() + 1);
+        async move {
+            let volume = Volume::of_node(&node.disk().blocking());
+            let database = loop {
+                match volume.open("x") {
+                    Ok(database) => break database,
+                    Err(_) => continue,
+                }
+            };
+            while database
+                .execute_batch("CREATE TABLE IF NOT EXISTS t(x)")
+                .is_err()
+            {}
+        }
+    });
+    world.may_crash(node);
+    let until = Until {
+        deadline: Time::ZERO + Duration::from_secs(60),
+        done: &|| false,
+        last_step: 1_000,
+    };
+    sim.run(&until, &mut world);
+    assert!(sim.incidents().is_empty(), "{:?}", sim.incidents());
+    world.tear_down();
+    assert_eq!(lives.get(), 2);
+}
