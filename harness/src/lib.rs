@@ -61,7 +61,7 @@ impl Harness {
     #[cfg(feature = "flows")]
     #[must_use]
     pub fn shipped() -> Harness {
-        Harness::new()
+        Harness::new().flow::<seedbed::flows::publish::Publish>()
     }
 
     /// Adds a flow.
