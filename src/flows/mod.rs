@@ -1,4 +1,5 @@
-//! The reference systems: each a real system in the shape it had on the day of a real incident, in the
-//! shape of the upstream fix, and corrected.
+//! Reference systems: each in the shape it had on the day of a real incident, in the shape of the upstream
+//! fix, and in a corrected shape. A flow never imports another flow.
 
 pub mod mailbox;
+pub mod publish;
