@@ -21,6 +21,7 @@ const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Messages {
     end: Rc<Endpoint>,
+    in_order: bool,
 }
 
 impl Messages {
@@ -29,6 +30,17 @@ impl Messages {
     pub fn new(stream: Stream) -> Messages {
         Messages {
             end: Rc::clone(&stream.end),
+            in_order: false,
+        }
+    }
+
+    /// As [`new`](Messages::new), over a transport that neither repeats nor reorders what it carries, as TCP does
+    /// not: the sites `net/duplicate` and `net/reorder` leave these messages alone.
+    #[must_use]
+    pub fn in_order(stream: Stream) -> Messages {
+        Messages {
+            in_order: true,
+            ..Messages::new(stream)
         }
     }
 
@@ -53,6 +65,7 @@ impl Messages {
             header: &(message.len() as u32).to_be_bytes(),
             body: message,
             whole: true,
+            in_order: self.in_order,
             label,
         };
         self.end.write(&outgoing).map(|_| ())

@@ -152,6 +152,7 @@ impl AsyncWrite for Stream {
             header: &[],
             body: &bytes[..bytes.len().min(room)],
             whole: false,
+            in_order: true,
             label: "data",
         };
         Poll::Ready(self.end.write(&outgoing).map_err(io::Error::from))

@@ -20,6 +20,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) body: &'a [u8],
     /// A message: taken completely, even if it travels in two pieces. Otherwise a part may be taken.
     pub(super) whole: bool,
+    /// A message that comes once and overtakes none.
+    pub(super) in_order: bool,
     /// The label of its event.
     pub(super) label: &'static str,
 }
@@ -98,7 +100,7 @@ impl Inner {
             .in_flight
             .back()
             .is_some_and(|last| last.marks.has(Marks::WHOLE));
-        let weather = self.weather(direction.streams, bytes, outgoing.whole, overtakable);
+        let weather = self.weather(direction.streams, bytes, outgoing, overtakable);
         if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
             return Ok(self.write_in_bad_weather(state, pipe, outgoing, &weather));
         }
@@ -120,7 +122,7 @@ impl Inner {
         &self,
         streams: PipeStreams,
         bytes: usize,
-        whole: bool,
+        outgoing: &Outgoing<'_>,
         overtakable: bool,
     ) -> Weather {
         let bytes = bytes as u64;
@@ -138,9 +140,10 @@ impl Inner {
                     false
                 }
             };
-            let in_one_piece = whole && taken == bytes && cut == Cut::None;
-            let twice = coin(streams.duplicate, in_one_piece);
-            let overtakes = coin(streams.reorder, in_one_piece && overtakable && !twice);
+            let in_one_piece = outgoing.whole && taken == bytes && cut == Cut::None;
+            let shuffled = in_one_piece && !outgoing.in_order;
+            let twice = coin(streams.duplicate, shuffled);
+            let overtakes = coin(streams.reorder, shuffled && overtakable && !twice);
             Weather {
                 cut,
                 block,

@@ -16,11 +16,30 @@
 //! | [`database`], [`schema`] | the connection the server needs, its transaction discipline; the tables |
 //! | [`model`] | rows, objects and history as plain data |
 //! | [`invariants`] | what must hold, as pure functions over the model |
+//! | [`flow`], [`config`], [`sites`], [`trace`] | the flow: declaration and building; what a scenario pins; choices; events |
+//! | [`process`], [`files`], [`websocket`] | the server as a node; its databases on the simulated disk; frames |
+//! | [`client`], [`workload`] | clients as machines, and on the network; operations as data |
+//! | [`watch`] | the witness: what the invariants are evaluated on, and when |
 
+pub mod client;
+pub mod config;
 pub mod database;
+pub mod files;
+pub mod flow;
 pub mod invariants;
 pub mod model;
+pub mod process;
 pub mod protocol;
 pub mod schema;
 pub mod server;
+pub mod sites;
+pub mod trace;
 pub mod variants;
+pub mod watch;
+pub mod websocket;
+pub mod workload;
+
+#[cfg(test)]
+mod tests;
+
+pub use flow::MailboxServer;

@@ -18,10 +18,8 @@ impl ToSql for Value {
 
 impl Database for Connection {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Changed, DbError> {
-        let mut statement = self.prepare_cached(sql).map_err(failed)?;
-        let rows = statement
-            .execute(params_from_iter(parameters))
-            .map_err(failed)?;
+        let mut statement = self.prepare_cached(sql)?;
+        let rows = statement.execute(params_from_iter(parameters))?;
         Ok(Changed {
             rows,
             last_id: self.last_insert_rowid(),
@@ -29,12 +27,12 @@ impl Database for Connection {
     }
 
     fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
-        let mut statement = self.prepare_cached(sql).map_err(failed)?;
-        all_rows(&mut statement, parameters).map_err(failed)
+        let mut statement = self.prepare_cached(sql)?;
+        Ok(all_rows(&mut statement, parameters)?)
     }
 
     fn script(&self, sql: &str) -> Result<(), DbError> {
-        self.execute_batch(sql).map_err(failed)
+        Ok(self.execute_batch(sql)?)
     }
 
     fn in_transaction(&self) -> bool {
@@ -67,17 +65,19 @@ fn value(cell: ValueRef<'_>) -> Value {
     }
 }
 
-fn failed(error: rusqlite::Error) -> DbError {
-    let kind = match error.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => DbErrorKind::Constraint,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DbErrorKind::Busy,
-        Some(ErrorCode::SystemIoFailure) => DbErrorKind::Io,
-        Some(ErrorCode::DiskFull) => DbErrorKind::Full,
-        _ => DbErrorKind::Other,
-    };
-    DbError {
-        kind,
-        message: error.to_string(),
+impl From<rusqlite::Error> for DbError {
+    fn from(error: rusqlite::Error) -> DbError {
+        let kind = match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => DbErrorKind::Constraint,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DbErrorKind::Busy,
+            Some(ErrorCode::SystemIoFailure) => DbErrorKind::Io,
+            Some(ErrorCode::DiskFull) => DbErrorKind::Full,
+            _ => DbErrorKind::Other,
+        };
+        DbError {
+            kind,
+            message: error.to_string(),
+        }
     }
 }
 

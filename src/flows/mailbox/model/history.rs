@@ -211,6 +211,8 @@ pub enum ClientEnd {
     Finished,
     /// The server answered an error it cannot go on after.
     Refused,
+    /// Its connection broke, and it does not come back.
+    Lost,
 }
 
 /// What one client of a pair saw.

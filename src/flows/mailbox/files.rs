@@ -1,0 +1,313 @@
+//! The two databases as files on the server's disk: how a process opens them, somebody outside who reads them, and
+//! what is committed in them, as seen by an observer that disturbs nothing.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::database::{Changed, Database, DbError, DbErrorKind, Row, Value};
+use super::model::{ChannelRows, UsageRows};
+use super::schema::{
+    CHANNEL_VERSION, OpenError, USAGE_VERSION, create_channel, create_usage, prepare,
+};
+use super::server::Storage;
+use super::variants::{Discipline, Rules};
+use super::{sites, trace};
+use crate::disk::sqlite::{self, Observer, Volume};
+use crate::disk::{Disk, DiskSetup};
+use crate::kernel::{NodeId, Time};
+use crate::world::{Node, World};
+
+/// The file with the channel tables.
+pub const CHANNEL_FILE: &str = "relay.sqlite";
+/// The file with the usage tables.
+pub const USAGE_FILE: &str = "usage.sqlite";
+
+/// How long a statement waits for a lock: the default of Python's `sqlite3`.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements a connection keeps: more than the server has.
+const STATEMENTS_MAX: usize = 128;
+
+/// Both files as a first start of the server leaves them; the same bytes in every run.
+fn new_files() -> &'static [(&'static str, Vec<u8>)] {
+    static FILES: OnceLock<[(&str, Vec<u8>); 2]> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let volume = Volume::aside(Disk::new(DiskSetup::default()));
+        let open = |path| {
+            volume
+                .open(path)
+                .unwrap_or_else(|error| panic!("a disk aside has no faults: {error}"))
+        };
+        let made = create_channel(&*open(CHANNEL_FILE)).and_then(|()| create_usage(&*open(USAGE_FILE), "main"));
+        made.unwrap_or_else(|error| panic!("the schema is valid: {error}"));
+        [CHANNEL_FILE, USAGE_FILE].map(|path| {
+            let content = volume.disk().and_then(|disk| disk.content(path).ok());
+            (path, content.unwrap_or_default())
+        })
+    })
+}
+
+/// Lets the server's disk begin with both databases there, and empty.
+pub fn install(world: &World, node: &str) {
+    let mut disk = Disk::new(DiskSetup::default());
+    for (path, content) in new_files() {
+        disk.install(path, content)
+            .unwrap_or_else(|error| panic!("a disk aside has no faults: {error}"));
+    }
+    world.disks().install(node, &disk);
+}
+
+/// Opens both databases for a process that starts.
+///
+/// # Errors
+/// What the disk does, and what the start of the server refuses.
+pub fn open(node: &Node, rules: &Rules, trouble: &Rc<Trouble>) -> Result<Storage, OpenError> {
+    let volume = Volume::of_node(&node.disk().blocking());
+    let file = |path: &'static str| File::open(node, &volume, path, trouble);
+    let channel = file(CHANNEL_FILE)?;
+    match rules.discipline {
+        Discipline::SharedImplicit => {
+            prepare(&*channel, "main", CHANNEL_VERSION)?;
+            let usage = file(USAGE_FILE)?;
+            prepare(&*usage, "main", USAGE_VERSION)?;
+            Ok(Storage::Apart {
+                channel,
+                usage: Some(usage),
+            })
+        }
+        Discipline::PerCommand => {
+            // Durable when COMMIT returns: the directory is synced after the journal is gone.
+            channel.script(&format!(
+                "PRAGMA synchronous = EXTRA; ATTACH '{USAGE_FILE}' AS usage; PRAGMA usage.synchronous = EXTRA"
+            ))?;
+            prepare(&*channel, "main", CHANNEL_VERSION)?;
+            prepare(&*channel, "usage", USAGE_VERSION)?;
+            Ok(Storage::Attached(channel))
+        }
+    }
+}
+
+/// What the disk and locks have done to the server.
+#[derive(Debug, Default)]
+pub struct Trouble {
+    failures: Cell<u64>,
+    stalled: Cell<Duration>,
+}
+
+impl Trouble {
+    /// How many statements have failed because of the disk or a lock.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.failures.get()
+    }
+
+    /// Seconds for which the process stood still to wait for a lock.
+    #[must_use]
+    pub fn stalled_s(&self) -> f64 {
+        self.stalled.get().as_secs_f64()
+    }
+}
+
+/// Somebody outside who reads: holds a shared lock.
+struct Reader {
+    until: Time,
+    /// Dropped when the reading ends.
+    _connection: sqlite::Database,
+}
+
+/// One connection of the server.
+struct File {
+    node: Node,
+    path: &'static str,
+    actor: String,
+    volume: Volume,
+    connection: sqlite::Database,
+    reader: RefCell<Option<Reader>>,
+    trouble: Rc<Trouble>,
+}
+
+impl File {
+    fn open(
+        node: &Node,
+        volume: &Volume,
+        path: &'static str,
+        trouble: &Rc<Trouble>,
+    ) -> Result<Rc<File>, DbError> {
+        let connection = volume.open(path).map_err(|error| {
+            let error = DbError::from(error);
+            note_trouble(trouble, &error);
+            error
+        })?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        Ok(Rc::new(File {
+            node: node.clone(),
+            path,
+            actor: format!("{}:{path}", node.name()),
+            volume: volume.clone(),
+            connection,
+            reader: RefCell::default(),
+            trouble: Rc::clone(trouble),
+        }))
+    }
+
+    /// Before a commit: somebody outside may be reading. The process stands still while it waits for them.
+    fn wait_for_readers(&self) {
+        let length = self
+            .node
+            .choose_as(&sites::OUTSIDE_LOCK, &self.actor, &sites::READS);
+        if !length.is_zero() && self.reader.borrow().is_none() {
+            self.begin_to_read(length);
+        }
+        let Some(reader) = self.reader.take() else {
+            return;
+        };
+        let left = reader.until.since(self.node.now().min(reader.until));
+        let wait = left.min(BUSY_TIMEOUT);
+        self.node.sim().add_debt(self.node.id(), wait);
+        self.trouble.stalled.set(self.trouble.stalled.get() + wait);
+        if left > BUSY_TIMEOUT {
+            self.node.observed(&sites::OUTSIDE_LOCK, &self.actor);
+            self.reader.replace(Some(reader));
+        }
+    }
+
+    fn begin_to_read(&self, length: Duration) {
+        let Ok(connection) = self.volume.open(self.path) else {
+            return;
+        };
+        if connection
+            .execute_batch("BEGIN; SELECT version FROM version")
+            .is_err()
+        {
+            return;
+        }
+        self.node.note(
+            &trace::OUTSIDE,
+            self.path,
+            format_args!("for {} s", length.as_secs()),
+        );
+        self.reader.replace(Some(Reader {
+            until: self.node.now() + length,
+            _connection: connection,
+        }));
+    }
+
+    fn noted<T>(&self, result: Result<T, DbError>) -> Result<T, DbError> {
+        result.inspect_err(|error| note_trouble(&self.trouble, error))
+    }
+}
+
+fn note_trouble(trouble: &Trouble, error: &DbError) {
+    if error.kind != DbErrorKind::Constraint {
+        trouble.failures.set(trouble.failures.get() + 1);
+    }
+}
+
+impl Database for File {
+    fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Changed, DbError> {
+        if sql == "COMMIT" {
+            self.wait_for_readers();
+        }
+        self.noted(Database::execute(&*self.connection, sql, parameters))
+    }
+
+    fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
+        self.noted(Database::query(&*self.connection, sql, parameters))
+    }
+
+    fn script(&self, sql: &str) -> Result<(), DbError> {
+        self.noted(Database::script(&*self.connection, sql))
+    }
+
+    fn in_transaction(&self) -> bool {
+        Database::in_transaction(&*self.connection)
+    }
+}
+
+/// What is committed in both databases, read through an observer only when a commit has happened.
+pub struct Committed {
+    world: World,
+    node: NodeId,
+    channel: Watched,
+    usage: Watched,
+    /// The rows of the channel database.
+    pub rows: Rc<ChannelRows>,
+    /// The rows of the usage database.
+    pub accounts: Rc<UsageRows>,
+}
+
+struct Watched {
+    path: &'static str,
+    observer: Observer,
+    counter: Option<u32>,
+}
+
+impl Watched {
+    fn new(path: &'static str) -> Watched {
+        Watched {
+            path,
+            observer: Observer::new(path),
+            counter: None,
+        }
+    }
+
+    /// Whether a commit has happened since the last look. SQLite counts them in the header of the file.
+    fn has_changed(&mut self, disk: &Disk) -> rusqlite::Result<bool> {
+        const COUNTER_AT: u64 = 24;
+        let mut bytes = [0; 4];
+        let counter = match disk.peek(self.path, COUNTER_AT, &mut bytes) {
+            Ok(4) => Some(u32::from_be_bytes(bytes)),
+            _ => None,
+        };
+        if counter == self.counter || counter.is_none() {
+            return Ok(false);
+        }
+        self.observer.refresh(disk)?;
+        self.counter = counter;
+        Ok(true)
+    }
+}
+
+impl Committed {
+    /// Of the node that owns the databases.
+    #[must_use]
+    pub fn new(world: &World, node: NodeId) -> Committed {
+        Committed {
+            world: world.clone(),
+            node,
+            channel: Watched::new(CHANNEL_FILE),
+            usage: Watched::new(USAGE_FILE),
+            rows: Rc::default(),
+            accounts: Rc::default(),
+        }
+    }
+
+    /// Takes a new look. Answers whether the channel and the usage database have changed.
+    ///
+    /// # Errors
+    /// A database that cannot be read although nothing goes wrong: it is damaged.
+    pub fn refresh(&mut self) -> Result<(bool, bool), DbError> {
+        let (channel, usage) = (&mut self.channel, &mut self.usage);
+        let changed = self.world.disks().look(self.node, |disk| {
+            Ok::<_, rusqlite::Error>((channel.has_changed(disk)?, usage.has_changed(disk)?))
+        })?;
+        if let (true, Some(database)) = (changed.0, self.channel.observer.database()) {
+            self.rows = Rc::new(ChannelRows::read(&**database)?);
+        }
+        if let (true, Some(database)) = (changed.1, self.usage.observer.database()) {
+            self.accounts = Rc::new(UsageRows::read(&**database, "main")?);
+        }
+        Ok(changed)
+    }
+
+    /// How many commits both files have seen, by their own count.
+    #[must_use]
+    pub fn counters(&self) -> (u32, u32) {
+        (
+            self.channel.counter.unwrap_or(0),
+            self.usage.counter.unwrap_or(0),
+        )
+    }
+}
