@@ -179,7 +179,7 @@ pub const INVARIANTS: &[InvariantInfo] = &[
     always(
         "status-row-is-fresh",
         "while the server is up, the status row is at most a period old, and a retry",
-        Promise::Unless(&[CLOCK_FORWARD, CLOCK_BACK, OUTSIDE_LOCK]),
+        CLOCK_STEADY,
     ),
     always(
         "idle-mailbox-expires",

@@ -31,6 +31,8 @@ pub(super) struct History {
     pub(super) created: Created,
     pub(super) names: BTreeMap<String, Vec<NameEvent>>,
     pub(super) admissions: Vec<Admission>,
+    /// One was added since it was last looked at.
+    pub(super) admissions_changed: bool,
     /// The messages of each mailbox in the order of their commits.
     pub(super) stored: BTreeMap<String, Vec<String>>,
     /// Mailboxes that were there once and are gone.
@@ -150,6 +152,7 @@ impl History {
 
     /// A side was served, or crowded out.
     pub(super) fn admission(&mut self, mailbox: &str, side: &str, admitted: bool) {
+        self.admissions_changed = true;
         self.admissions.push(Admission {
             mailbox: mailbox.to_owned(),
             side: side.to_owned(),

@@ -7,7 +7,7 @@ use super::symptoms::Symptom;
 use super::{Life, Watch};
 use crate::check::Outcome;
 use crate::flows::mailbox::invariants::{Id, crash, memory, time};
-use crate::flows::mailbox::model::{Created, NameEvent, TickRecord};
+use crate::flows::mailbox::model::{Created, MemoryView, NameEvent, TickRecord};
 use crate::flows::mailbox::server::{RETRY_S, Server, Surroundings, TickReport};
 use crate::world::Node;
 
@@ -131,7 +131,7 @@ impl Watch {
             state.deletion.pruned = true;
             state.deletion.closer = None;
         }
-        let listened = self.server().map(|server| listened(&server)).unwrap_or_default();
+        let listened = self.server().map(|server| listened(&server.view())).unwrap_or_default();
         TickRecord {
             at,
             before: (*self.rows()).clone(),
@@ -170,8 +170,7 @@ impl Watch {
 }
 
 /// Mailboxes that a connection listens to, whichever object it holds; once per connection.
-pub(super) fn listened(server: &Server) -> Vec<String> {
-    let view = server.view();
-    let live = view.connections.into_iter().filter(|connection| !connection.lost);
-    live.filter_map(|connection| Some(connection.listening?.0)).collect()
+pub(super) fn listened(view: &MemoryView) -> Vec<String> {
+    let live = view.connections.iter().filter(|connection| !connection.lost);
+    live.filter_map(|connection| Some(connection.listening.as_ref()?.0.clone())).collect()
 }

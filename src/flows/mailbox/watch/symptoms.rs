@@ -44,7 +44,7 @@ impl Symptoms {
         }
     }
 
-    fn has(&self, symptom: Symptom) -> bool {
+    pub(super) fn has(&self, symptom: Symptom) -> bool {
         self.0[symptom as usize].get()
     }
 

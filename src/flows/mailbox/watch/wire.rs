@@ -71,7 +71,7 @@ impl Watch {
         if was_open != Some(true) {
             return;
         }
-        if raised.is_some_and(|raised| raised.name == "IntegrityError") {
+        if raised.is_some_and(|raised| raised.detail.contains("FOREIGN KEY")) {
             self.symptoms.seen(&node, Symptom::ForeignKeyFailure);
         }
         let state = self.state.borrow();
@@ -223,9 +223,17 @@ impl Watch {
                     }
                 }
             }
-            "add" if !returned && open => {
-                for (_, delivery) in state.deliveries.iter_mut().filter(|(_, delivery)| delivery.sender == number) {
-                    delivery.sender_dropped = true;
+            "add" => {
+                let (side, phase, body) = (session.side.clone().unwrap_or_default(), field(current, "phase"), field(current, "body"));
+                let stored = self.rows().messages.iter().any(|x| x.side == side && x.phase == phase && x.body == body);
+                let key = (side, phase, body);
+                // What was never stored is owed to nobody.
+                state.deliveries.retain(|(known, delivery)| {
+                    stored || *known != key || delivery.sender != number || !delivery.reached.is_empty()
+                });
+                if !returned && open {
+                    let own = state.deliveries.iter_mut().filter(|(known, delivery)| *known == key && delivery.sender == number);
+                    own.for_each(|(_, delivery)| delivery.sender_dropped = true);
                 }
             }
             _ => {}

@@ -165,9 +165,12 @@ impl Driver {
         let (here, there) = (witness(&sender), witness(&receiver));
         let meeting = Rc::new(Meeting::default());
         let clients: Vec<_> = std::iter::once(&here).chain(transfer.receiver.as_ref().map(|_| &there)).cloned().collect();
+        // Who learns from the other's first secret that the passwords differ closes at once; what it has not sent yet
+        // the other waits for in vain, whatever a server does.
         let behaved = transfer.sender.is == Program::Python
-            && transfer.receiver.as_ref().is_none_or(|receiver| receiver.is == Program::Python);
-        self.watch.pair(&transfer.app, &clients, behaved, !transfer.wrong_code);
+            && transfer.receiver.as_ref().is_none_or(|receiver| receiver.is == Program::Python)
+            && !transfer.wrong_code;
+        self.watch.pair(&transfer.app, &clients, behaved);
         let made = Rc::new(Made::default());
         self.made.borrow_mut().insert(number, made);
         let after = Duration::from_secs(u64::from(transfer.after));
