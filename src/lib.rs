@@ -12,6 +12,7 @@
 //! | [`net`], [`reentry`] | simulated streams and messages; completions and boundaries |
 //! | [`world`] | what a flow is built into |
 //! | [`check`] | invariants and verdicts |
+//! | [`snapshot`] | the state of nodes, for people who look at one run |
 //! | [`scenario`] | scenario and plan files |
 //! | [`flow`], [`run`] | the trait a system under test implements; executing one run |
 
@@ -29,6 +30,7 @@ pub mod prelude;
 pub mod reentry;
 pub mod run;
 pub mod scenario;
+pub mod snapshot;
 pub mod trace;
 pub mod world;
 

@@ -58,13 +58,16 @@ fn execute_here<F: Flow>(request: &RunRequest<'_>, seed: Seed) -> RunReport {
             .map(|(index, op)| (*index, op.clone()))
             .collect(),
     };
+    world.keep_states(request.keep_states);
     sim.enter_phase("start");
     sim.guard("build", || F::build(&world, setup));
+    world.record_states();
     let exhausted = pass_phases(
         &mut world,
         budget.virtual_time,
         request.until_step.unwrap_or(u64::MAX),
     );
+    world.record_states();
     let report = report::<F>(&sim, &world, exhausted, &operations, request);
     world.tear_down();
     report
@@ -220,5 +223,6 @@ fn report<F: Flow>(
         },
         trace: request.keep_trace.then(|| trace.clone()),
         offers,
+        states: world.take_states(),
     }
 }

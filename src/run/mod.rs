@@ -19,6 +19,7 @@ use crate::choice::{Anchoring, Offer, Script, Seed, SiteCount};
 use crate::flow::FlowSchema;
 use crate::kernel::Dispatch;
 use crate::scenario::Scenario;
+use crate::snapshot::{KeepStates, States};
 use crate::trace::{Digest, Trace};
 
 /// What to execute.
@@ -36,6 +37,8 @@ pub struct RunRequest<'a> {
     pub keep_trace: bool,
     /// Keep the list of all offers in the report.
     pub keep_offers: bool,
+    /// Keep the state of the nodes in the report.
+    pub keep_states: KeepStates,
     /// Order of dispatch; by time unless exploring.
     pub dispatch: Dispatch,
     /// End the run after this step.
@@ -92,6 +95,8 @@ pub struct RunReport {
     pub trace: Option<Trace>,
     /// All offers; only with `keep_offers`.
     pub offers: Vec<Offer>,
+    /// The state of the nodes; only with `keep_states`.
+    pub states: States,
 }
 
 /// A flow without its types: what the harness sweeps, replays and shrinks.
