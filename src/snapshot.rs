@@ -186,7 +186,13 @@ pub fn changes(before: &Fields, after: &Fields) -> Vec<(String, Option<Value>, O
     let new = after
         .iter()
         .filter(|(field, value)| before.get(*field) != Some(*value))
-        .map(|(field, value)| (field.clone(), before.get(field).cloned(), Some(value.clone())));
+        .map(|(field, value)| {
+            (
+                field.clone(),
+                before.get(field).cloned(),
+                Some(value.clone()),
+            )
+        });
     let mut changes: Vec<_> = gone.chain(new).collect();
     changes.sort_by(|one, other| one.0.cmp(&other.0));
     changes
