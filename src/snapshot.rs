@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::kernel::Sim;
 
-/// Fields by name, each with a plain value (an empty list or map is one).
+/// Fields by name, each with a plain value. An empty list or map has no fields.
 pub type Fields = BTreeMap<String, Value>;
 
 /// Which states a run keeps for its report.
@@ -160,12 +160,12 @@ impl Recorder {
 
 fn flatten(name: &str, value: Value, fields: &mut Fields) {
     match value {
-        Value::Object(entries) if !entries.is_empty() => {
+        Value::Object(entries) => {
             for (key, value) in entries {
                 flatten(&format!("{name}.{key}"), value, fields);
             }
         }
-        Value::Array(items) if !items.is_empty() => {
+        Value::Array(items) => {
             for (index, value) in items.into_iter().enumerate() {
                 flatten(&format!("{name}.{index}"), value, fields);
             }
@@ -214,7 +214,7 @@ mod tests {
     fn nested_values_become_fields_with_dotted_names() {
         let shown = fields(json!({ "b": { "c": [1, "x"], "d": {} }, "a": null }));
         let names: Vec<&str> = shown.keys().map(String::as_str).collect();
-        assert_eq!(names, ["n.a", "n.b.c.0", "n.b.c.1", "n.b.d"]);
+        assert_eq!(names, ["n.a", "n.b.c.0", "n.b.c.1"]);
         assert_eq!(fields(json!(3)).get("n"), Some(&json!(3)));
     }
 

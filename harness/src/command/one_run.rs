@@ -119,15 +119,18 @@ pub fn scenario_of(loaded: &LoadedPlan<'_>, variant: Option<&str>) -> Result<Sce
 /// A plan has no faults of its own: those of the scenario it came from, if that can be read, or the sites it
 /// names at their default rates. A replay does not look at them.
 fn with_faults(harness: &Harness, plan: &Plan, scenario: Scenario) -> (String, Scenario) {
-    let path = format!("{}/{}.toml", harness.folder(), plan.scenario);
-    if let Ok(Loaded::Scenario(origin)) = load(harness, &path, &[])
-        && origin.scenario.flow == plan.flow
-    {
-        let faults = origin.scenario.faults;
-        return (
-            format!("the faults of {path}"),
-            Scenario { faults, ..scenario },
-        );
+    let folder = harness.folder().trim_end_matches('/');
+    // A scenario is called after its folder, which may be the harness's own.
+    let beside = folder.rsplit_once('/').map(|(parent, _)| parent);
+    for folder in [Some(folder), beside].into_iter().flatten() {
+        let path = format!("{folder}/{}.toml", plan.scenario);
+        if let Ok(Loaded::Scenario(origin)) = load(harness, &path, &[])
+            && origin.scenario.flow == plan.flow
+        {
+            let faults = origin.scenario.faults;
+            let words = format!("the faults of {path}");
+            return (words, Scenario { faults, ..scenario });
+        }
     }
     let mut faults = scenario.faults.clone();
     for deviation in &plan.script {

@@ -214,8 +214,10 @@ fn finish(
 ) -> Result<Explanation, ExplainError> {
     let parts = necessity::parts(&mut lab, &case, &report.offers)?;
     let twin = twin::nearest(&mut lab, &report, failure.step, &parts.passing)?;
+    // A run that wants something else has another state before anything is wrong.
     let first_bad_step = twin
         .as_ref()
+        .filter(|twin| !twin.of_operation)
         .and_then(|twin| twin.difference.state.as_ref()?.step_one)
         .filter(|step| *step <= failure.step);
     let why = Steps::new(&report)

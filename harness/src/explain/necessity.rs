@@ -57,6 +57,8 @@ pub struct Numbers {
 pub(super) struct Passing {
     /// What was done to the failing run.
     pub edit: String,
+    /// Whether it was done to an operation: then the two runs do not even want the same.
+    pub of_operation: bool,
     pub case: Case,
 }
 
@@ -64,7 +66,7 @@ pub(super) struct Passing {
 pub(super) struct Parts {
     pub operations: Vec<Necessity>,
     pub deviations: Vec<Necessity>,
-    /// Runs that pass, what was dropped before what was altered.
+    /// Runs that pass: those with another deviation first, and what was dropped before what was altered.
     pub passing: Vec<Passing>,
 }
 
@@ -111,6 +113,7 @@ fn drop_deviations(
         if shown.passes {
             passing.push(Passing {
                 edit: format!("without deviation {}", index + 1),
+                of_operation: false,
                 case: without,
             });
         }
@@ -135,6 +138,7 @@ fn drop_operations(
         if shown.passes {
             passing.push(Passing {
                 edit: format!("without operation {n}"),
+                of_operation: true,
                 case: without,
             });
         }
@@ -172,6 +176,7 @@ fn alternatives(
         } else if shown.passes {
             passing.push(Passing {
                 edit: format!("with `{words}` as deviation {}", position + 1),
+                of_operation: false,
                 case,
             });
         }
@@ -262,16 +267,26 @@ fn numbers(
         let beyond = [range.lower, range.upper].into_iter().flatten();
         neighbours.extend(beyond.filter_map(|boundary| {
             let turned = dial.place.turned(lab, case, boundary.passes)?;
-            Some((dial.place.edit(case, boundary.passes), turned))
+            Some(Passing {
+                edit: dial.place.edit(case, boundary.passes),
+                of_operation: matches!(dial.place, Place::Operation(..)),
+                case: turned,
+            })
         }));
     }
-    let cases: Vec<Case> = neighbours.iter().map(|(_, case)| case.clone()).collect();
+    let cases: Vec<Case> = neighbours
+        .iter()
+        .map(|passing| passing.case.clone())
+        .collect();
     let tried = lab.try_all(&trials(&cases))?;
-    for ((edit, case), shown) in neighbours.into_iter().zip(tried) {
-        if shown.passes {
-            passing.push(Passing { edit, case });
-        }
-    }
+    let tried = neighbours.into_iter().zip(tried);
+    passing.extend(
+        tried
+            .filter(|(_, shown)| shown.passes)
+            .map(|(neighbour, _)| neighbour),
+    );
+    // The sort is stable: what was dropped stays before what was altered.
+    passing.sort_by_key(|passing| passing.of_operation);
     Ok(())
 }
 

@@ -75,13 +75,13 @@ pub fn slice(steps: &Steps<'_>, failure: &Failure, script: &Script, bad: Option<
         // Before what its actor does in that step, or before the step's own lines.
         let acts = |line: &SliceLine| {
             line.step == deviation.step
+                && !line.deviation
                 && (deviation.actor.starts_with(line.node.as_str())
                     || line.text.contains(deviation.actor.as_str()))
         };
-        let at = lines
-            .iter()
-            .position(acts)
-            .unwrap_or_else(|| lines.partition_point(|line| line.step < deviation.step));
+        let at = lines.iter().position(acts).unwrap_or_else(|| {
+            lines.partition_point(|line| (line.step, !line.deviation) < (deviation.step, true))
+        });
         let first = steps.events(deviation.step).next();
         lines.insert(
             at,

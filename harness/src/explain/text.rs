@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::align::value_words;
-use super::{Explanation, Jump, NoReturn, Subsets, Twin};
+use super::{Explanation, Jump, NoReturn, Point, Subsets, Twin};
 use crate::explain::slice::SliceLine;
 use crate::report::{Paint, thousands};
 
@@ -73,7 +73,9 @@ fn how_small(out: &mut String, explanation: &Explanation) {
             .count();
     let minimal = match unneeded {
         0 => "nothing single can go".to_owned(),
-        count => format!("{count} of these can go; `shrink` takes them out"),
+        count => {
+            format!("{count} of these could go, one at a time (`shrink` takes out what it can)")
+        }
     };
     let _ = writeln!(
         out,
@@ -353,7 +355,7 @@ fn no_return(out: &mut String, explanation: &Explanation, paint: Paint) {
         }
     }
     let (mut steps, mut shares) = (String::new(), String::new());
-    for point in points {
+    for point in telling(points) {
         let (step, share) = (thousands(point.step), percent(point.fails));
         let width = step.chars().count().max(share.chars().count());
         let mark = if jump.is_some_and(|jump| jump.step == point.step) {
@@ -371,6 +373,22 @@ fn no_return(out: &mut String, explanation: &Explanation, paint: Paint) {
         "  (fresh endings draw from {})",
         explanation.fresh_faults
     );
+}
+
+/// Without the inner points of level stretches.
+fn telling(points: &[Point]) -> impl Iterator<Item = &Point> {
+    let level = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| points.get(at));
+        let (Some(before), Some(after)) = (before, points.get(at + 1)) else {
+            return false;
+        };
+        before.fails == points[at].fails && after.fails == points[at].fails
+    };
+    points
+        .iter()
+        .enumerate()
+        .filter(move |(at, _)| !level(*at))
+        .map(|(_, point)| point)
 }
 
 /// `1 step`, `2 steps`.

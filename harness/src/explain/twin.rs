@@ -19,6 +19,8 @@ const FIELDS_MAX: usize = 5;
 pub struct Twin {
     /// What is different about it, in words: `without deviation 2`.
     pub edit: String,
+    /// Whether that is an operation, and not a deviation.
+    pub of_operation: bool,
     /// Where it first differs from the failing run, which is "one".
     pub difference: Difference,
     /// Fields that differ when the failing run fails, at most five.
@@ -38,8 +40,8 @@ pub struct Field {
     pub other: Option<Value>,
 }
 
-/// Chooses among passing runs: the one whose state is that of the failing run for longest, then whose events are,
-/// then the first.
+/// Chooses among passing runs: one with the same operations if there is one; then the one whose state is that of the
+/// failing run for longest, then whose events are, then the first.
 pub(super) fn nearest(
     lab: &mut Lab<'_>,
     failing: &RunReport,
@@ -55,7 +57,7 @@ pub(super) fn nearest(
     let Some(one) = Steps::new(failing) else {
         return Ok(None);
     };
-    let mut best: Option<((u64, u64), Twin)> = None;
+    let mut best: Option<((bool, u64, u64), Twin)> = None;
     for (passing, report) in compared.iter().zip(&reports) {
         let Some(other) = Steps::new(report) else {
             continue;
@@ -63,6 +65,7 @@ pub(super) fn nearest(
         let difference = one.differs_from(&other);
         let state = difference.state.as_ref();
         let nearness = (
+            !passing.of_operation,
             state.map_or(u64::MAX, |state| {
                 state.step_one.or(state.step_other).unwrap_or(0)
             }),
@@ -77,6 +80,7 @@ pub(super) fn nearest(
             fields.truncate(FIELDS_MAX);
             let twin = Twin {
                 edit: passing.edit.clone(),
+                of_operation: passing.of_operation,
                 difference,
                 fields,
                 more_fields,

@@ -5,12 +5,15 @@
 
 #[path = "../double/mod.rs"]
 mod double;
+mod explain;
 mod failures;
 mod files;
 mod host;
+mod post;
 mod program;
 mod results;
 mod shipped;
+mod views;
 
 use std::process::ExitCode;
 
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
         return Harness::new()
             .erased_flow(Box::new(double::Double))
             .flow::<host::AsksStd>()
+            .flow::<post::Post>()
             .main();
     }
     let tests = [
@@ -30,6 +34,8 @@ fn main() -> ExitCode {
         failures::TESTS,
         host::TESTS,
         shipped::TESTS,
+        explain::TESTS,
+        views::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
