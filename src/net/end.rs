@@ -60,7 +60,7 @@ impl Inner {
 
     /// Decides when the owner of this outgoing direction learns that its connection has ended.
     fn tell_by_choice(&self, out: PipeId, generation: u32) {
-        let streams = {
+        let (streams, owner) = {
             let mut state = self.state.borrow_mut();
             let Some(conn) = state.conn(out, generation) else {
                 return;
@@ -68,7 +68,8 @@ impl Inner {
             if conn.sides[out.direction()].gone {
                 return;
             }
-            conn.pipes[1 - out.direction()].streams
+            let owner = conn.pipes[out.direction()].from;
+            (conn.pipes[1 - out.direction()].streams, owner)
         };
         let half_open = self.sim.choose(streams.half_open, &Coin);
         let notice = self.sim.choose(streams.notice, &Notices);
@@ -80,6 +81,7 @@ impl Inner {
             return;
         }
         match notice {
+            Notice::Inline if self.sim.is_paused(owner) => self.tell_later(out, Told::Soon),
             Notice::Inline => self.tell(out, generation),
             Notice::NextTurn => self.tell_later(out, Told::Soon),
             Notice::Later(delay) => self.tell_later(out, Told::After(delay)),
@@ -155,15 +157,19 @@ impl Inner {
 
     /// Wakes whoever waits on this side, and calls its end callback once.
     fn wake_owner(&self, out: PipeId, generation: u32, reason: EndReason) {
-        let (reader, writer, on_data, on_end) = {
+        let (owner, name, reader, writer, on_data, on_end) = {
             let mut state = self.state.borrow_mut();
             let Some(conn) = state.conn(out, generation) else {
                 return;
             };
             let incoming = &mut conn.pipes[1 - out.direction()];
+            let name = incoming.name;
             let (reader, on_data) = (incoming.reader.take(), incoming.on_data.take());
-            let writer = conn.pipes[out.direction()].writer.take();
+            let outgoing = &mut conn.pipes[out.direction()];
+            let (owner, writer) = (outgoing.from, outgoing.writer.take());
             (
+                owner,
+                name,
                 reader,
                 writer,
                 on_data,
@@ -176,7 +182,8 @@ impl Inner {
         // Dropped here, with no borrow held: a handler may own the last handle of another connection.
         drop(on_data);
         if let Some(on_end) = on_end {
-            on_end(reason);
+            // The owner may be another node than the one whose event this is.
+            self.sim.call_back(owner, name, || on_end(reason));
         }
     }
 
