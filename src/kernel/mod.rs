@@ -35,6 +35,8 @@ mod tear_down;
 mod time;
 mod timer;
 
+#[cfg(test)]
+mod tests;
 
 pub use ended::{Ended, Exhausted, Incident, IncidentKind};
 pub use handle::{NodeHandle, TaskHandle};
