@@ -22,8 +22,17 @@ fn ticket(dead: &str) -> String {
 
 #[test]
 fn probe() {
-    let scenario = scenario("1.5.0", &ticket("dead = [\"s3\"]\ndead-answers = \"inline\""));
+    let scenario = scenario(
+        "1.5.0",
+        &ticket("dead = [\"s3\"]\ndead-answers = \"inline\""),
+    );
     let report = run(&scenario, 0);
     println!("{}", report.trace.as_ref().unwrap().render());
-    println!("{:?} {:?} {} {:?}", failures(&report), outcomes(&report), count(&report, "write"), report.verdict);
+    println!(
+        "{:?} {:?} {} {:?}",
+        failures(&report),
+        outcomes(&report),
+        count(&report, "write"),
+        report.verdict
+    );
 }
