@@ -3,7 +3,7 @@
 //! A deviation is found by how often its actor had chosen at its site before. Without the second operation the
 //! third one's choices come earlier, and its deviations would find no place. So it is worked out which operation
 //! was under way at each choice: an operation begins at the first step that differs when the same run is executed
-//! without it, and it owns what is chosen from there until the next one begins. What it would have chosen is then
+//! without it and those behind it, and it owns what is chosen from there until the next one begins. What it would have chosen is then
 //! counted out of the others' places. This is a guess (operations may overlap), and like every candidate it is
 //! executed before it is believed.
 
