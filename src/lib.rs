@@ -24,8 +24,11 @@ pub mod check;
 pub mod choice;
 pub mod disk;
 pub mod flow;
+#[cfg(feature = "flows")]
+pub mod flows;
 pub mod kernel;
 pub mod net;
+pub mod prelude;
 pub mod reentry;
 pub mod run;
 pub mod scenario;

@@ -188,7 +188,6 @@ impl World {
     }
 
     /// A part of the workload whose end is reported by calling the answer; for workloads written with callbacks.
-    #[must_use]
     pub fn workload_part(&self) -> impl Fn() + Clone + 'static {
         let done = Rc::new(Cell::new(false));
         self.inner.workload.borrow_mut().push(Rc::clone(&done));

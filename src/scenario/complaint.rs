@@ -21,7 +21,8 @@ pub struct Complaint {
     pub message: String,
     /// A way out: the nearest valid name, or the valid ones.
     pub help: Option<String>,
-    excerpt: Option<Excerpt>,
+    /// Boxed: a complaint is an error value, and most results carry none.
+    excerpt: Option<Box<Excerpt>>,
 }
 
 /// A place in a file.
@@ -64,7 +65,17 @@ impl Complaint {
             position: excerpt.path.is_some().then_some(position),
             message,
             help,
-            excerpt: Some(excerpt),
+            excerpt: Some(Box::new(excerpt)),
+        }
+    }
+
+    /// A complaint about something that is not there and belongs at the top.
+    pub(super) fn at_top(path: &str, message: String, help: Option<String>) -> Complaint {
+        let position = Some(Position { line: 1, column: 1 });
+        Complaint {
+            position,
+            help,
+            ..Complaint::whole_file(path, message)
         }
     }
 

@@ -20,6 +20,13 @@ const UNITS: &[(&str, u128)] = &[
 
 /// Reads a duration.
 ///
+/// ```
+/// use std::time::Duration;
+/// use seedbed::scenario::{format_duration, parse_duration};
+/// assert_eq!(parse_duration("1.5s"), Some(Duration::from_millis(1_500)));
+/// assert_eq!(format_duration(Duration::from_secs(600)), "10m");
+/// ```
+///
 /// `None`: not a number and a unit, finer than a nanosecond, or more than 2^64 nanoseconds (584 years).
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {

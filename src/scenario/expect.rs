@@ -7,10 +7,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::catalogue::{Names, labels};
 use super::explore;
-use super::fields::{Fields, Placed, string, value_in_words};
+use super::fields::Fields;
 use super::findings::{Findings, shown};
 use super::keys;
 use super::model::{Budget, CheckMode, Claim, Expect, Minimal};
+use super::values::{self, Placed, wrong_type};
 
 const MODES: &[(&str, CheckMode)] = &[
     ("stop", CheckMode::Stop),
@@ -30,7 +31,7 @@ pub(super) fn read(
     let minimal = fields
         .table("minimal", keys::MINIMAL, findings)
         .and_then(|table| minimal(&table, findings));
-    let sometimes = fields.strings("sometimes", findings).unwrap_or_default();
+    let sometimes = fields.strings("sometimes", findings);
     if let Some(names) = names {
         let info = names.flow.info();
         for mark in &sometimes {
@@ -73,13 +74,11 @@ pub(super) fn read(
 
 fn minimal(fields: &Fields<'_, '_>, findings: &mut Findings<'_>) -> Option<Minimal> {
     for key in ["deviations", "operations"] {
-        if !fields.has(key) {
-            fields.missing(
-                key,
-                "minimal = { deviations = 2, operations = 1 }",
-                findings,
-            );
-        }
+        fields.require(
+            key,
+            "minimal = { deviations = 2, operations = 1 }",
+            findings,
+        );
     }
     let mut size = |key| {
         let count = fields.count(key, 0, u64::from(u32::MAX), findings)?;
@@ -112,12 +111,12 @@ pub(super) fn claim(
         }
         (true, None) => violates.map(|id| Claim::Violates(id.value)),
         (false, None) => {
-            let message = "nothing is expected: [expect] has neither `violates` nor `holds`";
-            findings.add_help(
-                &fields.span,
-                message,
-                "as in: violates = \"no-panic\", holds = true or holds = [\"no-panic\"]",
-            );
+            if !fields.misspelt("violates") && !fields.misspelt("holds") {
+                let message = "nothing is expected: [expect] has neither `violates` nor `holds`";
+                let example =
+                    "as in: violates = \"no-panic\", holds = true or holds = [\"no-panic\"]";
+                findings.add_help(&fields.span, message, example);
+            }
             None
         }
         (false, Some(value)) => match value.get_ref() {
@@ -136,10 +135,7 @@ pub(super) fn claim(
                 None
             }
             DeValue::Array(list) => {
-                let ids: Vec<_> = list
-                    .iter()
-                    .filter_map(|item| string(item, "expect.holds", findings))
-                    .collect();
+                let ids = values::strings(list, "expect.holds", findings);
                 for id in &ids {
                     check_invariant(id, names, findings);
                 }
@@ -147,12 +143,8 @@ pub(super) fn claim(
                     ids.into_iter().map(|id| id.value).collect(),
                 ))
             }
-            other => {
-                let message = format!(
-                    "`holds` must be true or a list of invariants, found {}",
-                    value_in_words(other)
-                );
-                findings.add(&value.span(), message);
+            _ => {
+                wrong_type(value, "holds", "true or a list of invariants", findings);
                 None
             }
         },
@@ -192,16 +184,12 @@ pub(super) fn read_checks(
             span: key.span(),
         };
         check_invariant(&id, names, findings);
-        let Some(word) = string(value, &format!("checks.{}", id.value), findings) else {
+        let name = format!("checks.{}", id.value);
+        let Some(mode) = values::one_of(value, &name, "mode of a check", MODES, findings) else {
             continue;
         };
-        let Some((_, mode)) = MODES.iter().find(|(known, _)| *known == word.value) else {
-            let valid: Vec<&str> = MODES.iter().map(|(known, _)| *known).collect();
-            findings.unknown(&word.span, "mode of a check", &word.value, &valid);
-            continue;
-        };
-        refuse_contradiction(&id.value, *mode, &word.span, claim, findings);
-        checks.insert(id.value, *mode);
+        refuse_contradiction(&id.value, mode, &value.span(), claim, findings);
+        checks.insert(id.value, mode);
     }
     checks
 }
@@ -221,7 +209,7 @@ fn refuse_contradiction(
     };
     if claimed && mode != CheckMode::Stop {
         let message = format!(
-            "{} is what [expect] is about, so it must stop the run",
+            "{} is what [expect] is about: it has to stop the run",
             shown(id)
         );
         findings.add_help(span, message, "leave it out of [checks]");

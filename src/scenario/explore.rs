@@ -1,9 +1,10 @@
 //! `[explore]`: bounds of a systematic exploration.
 
 use super::catalogue::{Names, labels};
-use super::fields::{Fields, Placed};
+use super::fields::Fields;
 use super::findings::{Findings, shown};
 use super::model::Explore;
+use super::values::Placed;
 
 /// Reads the bounds; names are checked when the flow is known.
 pub(super) fn read(
@@ -12,8 +13,8 @@ pub(super) fn read(
     findings: &mut Findings<'_>,
 ) -> Explore {
     let from = fields.string("from", findings);
-    let events = fields.strings("events", findings).unwrap_or_default();
-    let sites = fields.strings("sites", findings).unwrap_or_default();
+    let events = fields.strings("events", findings);
+    let sites = fields.strings("sites", findings);
     let mut explore = Explore {
         from: from.as_ref().map(|mark| mark.value.clone()),
         events: values(&events),

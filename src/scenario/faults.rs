@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::catalogue::Names;
-use super::fields::{Fields, Placed, Value, string, value_in_words};
+use super::fields::Fields;
 use super::findings::{Findings, shown};
 use super::keys;
+use super::nearest;
+use super::values::{self, Value, wrong_type};
 use crate::choice::{Profile, Rate, Settings, SiteSetting};
 
 const PROFILES: &[(&str, Profile)] = &[("quiet", Profile::Quiet), ("swarm", Profile::Swarm)];
@@ -28,13 +30,9 @@ pub(super) fn read(
     for (key, value) in table.iter() {
         let name = key.get_ref().as_ref();
         if name == "profile" {
-            if let Some(found) = string(value, "faults.profile", findings) {
-                let valid: Vec<&str> = PROFILES.iter().map(|(word, _)| *word).collect();
-                match PROFILES.iter().find(|(word, _)| *word == found.value) {
-                    Some((_, profile)) => settings.profile = *profile,
-                    None => findings.unknown(&found.span, "fault profile", &found.value, &valid),
-                }
-            }
+            let profile =
+                values::one_of(value, "faults.profile", "fault profile", PROFILES, findings);
+            settings.profile = profile.unwrap_or_default();
             continue;
         }
         let label = match names.map(|names| (names, names.site(name))) {
@@ -47,9 +45,13 @@ pub(super) fn read(
                 site.label
             }
             Some((names, None)) => {
-                let mut valid = names.site_labels();
-                valid.push("profile");
-                findings.not_of(&key.span(), names.flow.info().name, "site", name, &valid);
+                if nearest::nearest(name, &["profile"]).is_some() {
+                    let message = format!("unknown key {} in [faults]", shown(name));
+                    findings.add_help(&key.span(), message, "did you mean `profile`?");
+                    continue;
+                }
+                let flow = names.flow.info().name;
+                findings.not_of(&key.span(), flow, "site", name, &names.site_labels());
                 name
             }
         };
@@ -61,38 +63,31 @@ pub(super) fn read(
 
 fn site_setting(value: &Value<'_>, name: &str, findings: &mut Findings<'_>) -> SiteSetting {
     if !value.get_ref().is_table() {
-        let rate = rate(
-            value,
-            name,
-            "a rate from 0 to 1, or a table { rate, actors, max, pin }",
-            findings,
-        );
+        let or_table = ", or a table { rate, actors, max, pin }";
         return SiteSetting {
-            rate,
+            rate: rate(value, name, or_table, findings),
             ..SiteSetting::default()
         };
     }
-    let Some(fields) = Fields::of(value, name, keys::SITE, false, findings) else {
+    let Some(fields) = Fields::of(value, name, keys::SITE, findings) else {
         return SiteSetting::default();
     };
     let rate = fields
         .get("rate")
-        .and_then(|value| rate(value, "rate", "a number from 0 to 1", findings));
-    let actors = fields.strings("actors", findings);
-    if actors.as_ref().is_some_and(Vec::is_empty) {
-        let span = fields
-            .get("actors")
-            .map_or(fields.span.clone(), |list| list.span());
+        .and_then(|value| rate(value, "rate", "", findings));
+    let actors = fields.list("actors", "a list of strings", findings);
+    if actors.is_some_and(|list| list.is_empty()) {
+        let message = "`actors` is empty: nobody would be offered this";
         findings.add_help(
-            &span,
-            "`actors` is empty: the site would never be offered",
+            &fields.value_span("actors"),
+            message,
             "leave it out to mean all actors",
         );
     }
     SiteSetting {
         rate,
-        actors: actors
-            .unwrap_or_default()
+        actors: fields
+            .strings("actors", findings)
             .into_iter()
             .map(|actor| actor.value)
             .collect(),
@@ -103,36 +98,30 @@ fn site_setting(value: &Value<'_>, name: &str, findings: &mut Findings<'_>) -> S
     }
 }
 
-fn rate(
-    value: &Value<'_>,
-    name: &str,
-    expected: &str,
-    findings: &mut Findings<'_>,
-) -> Option<Rate> {
+/// Reads a rate. `or_else`: what else could stand here.
+fn rate(value: &Value<'_>, name: &str, or_else: &str, findings: &mut Findings<'_>) -> Option<Rate> {
     let number: Option<f64> = match value.get_ref() {
         DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok(),
         DeValue::Float(number) => number.as_str().parse().ok(),
-        other => {
-            let message = format!(
-                "`{name}` must be {expected}, found {}",
-                value_in_words(other)
+        _ => {
+            wrong_type(
+                value,
+                name,
+                &format!("a number from 0 to 1{or_else}"),
+                findings,
             );
-            findings.add(&value.span(), message);
             return None;
         }
     };
     let rate = number.and_then(|number| Rate::from_f64(number).ok());
     if rate.is_none() {
-        let percent = number
-            .filter(|number| (1.0..=100.0).contains(number))
-            .map(|number| number / 100.0);
-        let message = format!(
-            "`{name}` must be {expected}, found {}",
-            value_in_words(value.get_ref())
+        let found = values::in_words(value.get_ref());
+        let percent = number.filter(|number| (1.0..=100.0).contains(number));
+        findings.add_with(
+            &value.span(),
+            format!("`{name}` must be a number from 0 to 1, found {found}"),
+            || percent.map(|percent| format!("{percent} % is written {}", percent / 100.0)),
         );
-        findings.add_with(&value.span(), message, || {
-            percent.map(|rate| format!("{} % is written {rate}", rate * 100.0))
-        });
     }
     rate
 }
@@ -150,16 +139,15 @@ pub(super) fn read_contract(
             findings.unknown(&key.span(), "contract", name, &known);
             continue;
         };
-        let Some(Placed { value: word, span }) =
-            string(value, &format!("contract.{name}"), findings)
-        else {
-            continue;
-        };
-        if valid.contains(&word.as_str()) {
-            contract.insert(name.to_owned(), word);
-        } else {
-            findings.unknown(&span, &format!("{name} contract"), &word, valid);
-        }
+        let words: Vec<_> = valid.iter().map(|word| (*word, *word)).collect();
+        let word = values::one_of(
+            value,
+            &format!("contract.{name}"),
+            &format!("{name} contract"),
+            &words,
+            findings,
+        );
+        contract.extend(word.map(|word| (name.to_owned(), word.to_owned())));
     }
     contract
 }

@@ -3,22 +3,16 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeArray, DeInteger, DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::duration;
-use super::findings::{Findings, shown};
-use super::keys::{self, Keys};
+use super::findings::{Findings, TOP, shown};
+use super::keys::Keys;
 use super::nearest;
+use super::values::{self, Placed, Value, wrong_type};
 
-pub(super) type Value<'i> = Spanned<DeValue<'i>>;
-
-/// A value and where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct Placed<T> {
-    pub value: T,
-    pub span: Range<usize>,
-}
+/// Unknown keys of one table that are compared with a missing one; people have fewer.
+const COMPARED_KEYS_MAX: usize = 20;
 
 /// One table of a file.
 #[derive(Clone)]
@@ -27,18 +21,15 @@ pub(super) struct Fields<'t, 'i> {
     table: &'t DeTable<'i>,
     /// Its header, or the inline table itself; for keys that are missing.
     pub span: Range<usize>,
-    /// In a file that is a plan.
-    plan: bool,
 }
 
 impl<'t, 'i> Fields<'t, 'i> {
     /// The top level of a file.
-    pub(super) fn root(table: &'t DeTable<'i>, keys: Keys, plan: bool) -> Fields<'t, 'i> {
+    pub(super) fn root(table: &'t DeTable<'i>, keys: Keys) -> Fields<'t, 'i> {
         Fields {
             keys,
             table,
-            span: 0..0,
-            plan,
+            span: TOP,
         }
     }
 
@@ -47,18 +38,13 @@ impl<'t, 'i> Fields<'t, 'i> {
         value: &'t Value<'i>,
         name: &str,
         keys: Keys,
-        plan: bool,
         findings: &mut Findings<'_>,
     ) -> Option<Fields<'t, 'i>> {
-        let DeValue::Table(table) = value.get_ref() else {
-            wrong_type(value, name, "a table", findings);
-            return None;
-        };
+        let table = values::table(value, name, findings)?;
         let fields = Fields {
             keys,
             table,
             span: value.span(),
-            plan,
         };
         fields.refuse_unknown_keys(findings);
         Some(fields)
@@ -68,23 +54,10 @@ impl<'t, 'i> Fields<'t, 'i> {
     pub(super) fn refuse_unknown_keys(&self, findings: &mut Findings<'_>) {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
-            if self.keys.keys.contains(&name) {
-                continue;
+            if !self.keys.keys.contains(&name) {
+                let message = format!("unknown key {}{}", shown(name), self.keys.place());
+                findings.add_with(&key.span(), message, || Some(self.keys.way_out(name)));
             }
-            let place = match self.keys.table {
-                "" => String::new(),
-                table => format!(" in {table}"),
-            };
-            let message = format!("unknown key {}{place}", shown(name));
-            let (keys, plan) = (self.keys, self.plan);
-            findings.add_with(&key.span(), message, || {
-                match keys::home_of(name, keys, plan) {
-                    Some(home) => Some(
-                        format!("`{name}` belongs in {home}").replace("in the top", "at the top"),
-                    ),
-                    None => nearest::way_out(name, keys.keys),
-                }
-            });
         }
     }
 
@@ -104,38 +77,36 @@ impl<'t, 'i> Fields<'t, 'i> {
             .map_or(self.span.clone(), |(key, _)| key.span())
     }
 
+    /// Where the value of a key stands.
+    pub(super) fn value_span(&self, key: &'static str) -> Range<usize> {
+        self.get(key)
+            .map_or(self.span.clone(), |value| value.span())
+    }
+
     /// How messages name a key of this table.
     fn name(&self, key: &str) -> String {
-        match self
-            .keys
-            .table
-            .strip_prefix('[')
-            .and_then(|table| table.strip_suffix(']'))
-        {
-            Some(table) => format!("{table}.{key}"),
-            None if self
-                .keys
-                .table
-                .starts_with(|c: char| c.is_ascii_lowercase())
-                && !self.keys.table.contains(' ') =>
-            {
-                format!("{}.{key}", self.keys.table)
-            }
-            None => key.to_owned(),
+        format!("{}{key}", self.keys.prefix)
+    }
+
+    /// Complains if a key is missing; `example` shows how it is written.
+    pub(super) fn require(&self, key: &'static str, example: &str, findings: &mut Findings<'_>) {
+        if self.has(key) {
+            return;
+        }
+        if !self.misspelt(key) {
+            let message = format!("missing key `{key}`{}", self.keys.place());
+            findings.add_help(&self.span, message, format!("as in: {example}"));
         }
     }
 
-    /// Complains that a key is missing; `example` shows how it is written.
-    pub(super) fn missing(&self, key: &str, example: &str, findings: &mut Findings<'_>) {
-        let place = match self.keys.table {
-            "" => String::new(),
-            table => format!(" in {table}"),
-        };
-        findings.add_help(
-            &self.span,
-            format!("missing key `{key}`{place}"),
-            format!("as in: {example}"),
-        );
+    /// Whether there is an unknown key that was probably meant to be this one: it has been complained about,
+    /// and the right one is not missing as well.
+    pub(super) fn misspelt(&self, key: &'static str) -> bool {
+        let names = self.table.keys().map(|found| found.get_ref().as_ref());
+        let unknown = names.filter(|name| !self.keys.keys.contains(name));
+        unknown
+            .take(COMPARED_KEYS_MAX)
+            .any(|name| nearest::nearest(name, self.keys.keys) == Some(key))
     }
 
     pub(super) fn string(
@@ -143,7 +114,7 @@ impl<'t, 'i> Fields<'t, 'i> {
         key: &'static str,
         findings: &mut Findings<'_>,
     ) -> Option<Placed<String>> {
-        string(self.get(key)?, &self.name(key), findings)
+        values::string(self.get(key)?, &self.name(key), findings)
     }
 
     /// A string that has to be there.
@@ -153,24 +124,20 @@ impl<'t, 'i> Fields<'t, 'i> {
         example: &str,
         findings: &mut Findings<'_>,
     ) -> Option<Placed<String>> {
-        if !self.has(key) {
-            self.missing(key, example, findings);
-        }
+        self.require(key, example, findings);
         self.string(key, findings)
     }
 
-    /// A list of strings.
+    /// A list of strings; empty without the key.
     pub(super) fn strings(
         &self,
         key: &'static str,
         findings: &mut Findings<'_>,
-    ) -> Option<Vec<Placed<String>>> {
-        let list = self.list(key, "a list of strings", findings)?;
-        Some(
-            list.iter()
-                .filter_map(|item| string(item, &self.name(key), findings))
-                .collect(),
-        )
+    ) -> Vec<Placed<String>> {
+        let list = self.list(key, "a list of strings", findings);
+        list.map_or(Vec::new(), |list| {
+            values::strings(list, &self.name(key), findings)
+        })
     }
 
     pub(super) fn list(
@@ -201,10 +168,13 @@ impl<'t, 'i> Fields<'t, 'i> {
             wrong_type(value, &name, "a whole number", findings);
             return None;
         };
-        let found = whole_number(number).filter(|number| (min..=max).contains(number));
+        let parsed = values::whole_number(number);
+        let found = parsed.filter(|number| (min..=max).contains(number));
         if found.is_none() {
+            let too_large = parsed.is_none() && !number.as_str().starts_with('-');
             let bounds = match max {
-                u64::MAX | I64_MAX => format!("at least {min}"),
+                u64::MAX if too_large => format!("at most {max}"),
+                u64::MAX => format!("at least {min}"),
                 max => format!("between {min} and {max}"),
             };
             findings.add(
@@ -224,20 +194,30 @@ impl<'t, 'i> Fields<'t, 'i> {
         key: &'static str,
         findings: &mut Findings<'_>,
     ) -> Option<Duration> {
-        let text = self.string(key, findings)?;
+        let value = self.get(key)?;
         let name = self.name(key);
-        match duration::parse_duration(&text.value) {
+        let Some(text) = values::string_on(value, &findings.sources) else {
+            wrong_type(
+                value,
+                &name,
+                "a duration in quotes, as in \"10m\" or \"1.5s\"",
+                findings,
+            );
+            return None;
+        };
+        let found = duration::parse_duration(&text);
+        match found {
             Some(Duration::ZERO) => {
                 findings.add(
-                    &text.span,
+                    &value.span(),
                     format!("`{name}` is zero; it must be above zero"),
                 );
                 None
             }
             None => {
-                let message = format!("`{name}` is not a duration: {}", shown(&text.value));
+                let message = format!("`{name}` is not a duration: {}", shown(&text));
                 findings.add_help(
-                    &text.span,
+                    &value.span(),
                     message,
                     format!("expected {}", duration::EXPECTED),
                 );
@@ -254,7 +234,7 @@ impl<'t, 'i> Fields<'t, 'i> {
         keys: Keys,
         findings: &mut Findings<'_>,
     ) -> Option<Fields<'t, 'i>> {
-        Fields::of(self.get(key)?, &self.name(key), keys, self.plan, findings)
+        Fields::of(self.get(key)?, &self.name(key), keys, findings)
     }
 
     /// A table whose keys are names rather than keys of the format.
@@ -263,73 +243,6 @@ impl<'t, 'i> Fields<'t, 'i> {
         key: &'static str,
         findings: &mut Findings<'_>,
     ) -> Option<&'t DeTable<'i>> {
-        let value = self.get(key)?;
-        let DeValue::Table(table) = value.get_ref() else {
-            wrong_type(value, &self.name(key), "a table", findings);
-            return None;
-        };
-        Some(table)
+        values::table(self.get(key)?, &self.name(key), findings)
     }
-}
-
-const I64_MAX: u64 = i64::MAX as u64;
-
-/// A value that has to be a string. On the command line, where nobody writes quotes, `1.5` is one too.
-pub(super) fn string(
-    value: &Value<'_>,
-    name: &str,
-    findings: &mut Findings<'_>,
-) -> Option<Placed<String>> {
-    let span = value.span();
-    if let DeValue::String(text) = value.get_ref() {
-        return Some(Placed {
-            value: text.as_ref().to_owned(),
-            span,
-        });
-    }
-    let scalar = !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_));
-    if let Some(typed) = findings.sources.typed(&span).filter(|_| scalar) {
-        return Some(Placed {
-            value: typed.to_owned(),
-            span,
-        });
-    }
-    wrong_type(value, name, "a string", findings);
-    None
-}
-
-pub(super) fn wrong_type(
-    value: &Value<'_>,
-    name: &str,
-    expected: &str,
-    findings: &mut Findings<'_>,
-) {
-    let found = value_in_words(value.get_ref());
-    let message = format!("`{name}` must be {expected}, found {found}");
-    let quotable = expected == "a string"
-        && matches!(
-            value.get_ref(),
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_)
-        );
-    findings.add_with(&value.span(), message, || {
-        quotable.then(|| "put it in quotes".to_owned())
-    });
-}
-
-/// A value as messages name it.
-pub(super) fn value_in_words(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => format!("the string {}", shown(text)),
-        DeValue::Integer(number) => format!("the number {number}"),
-        DeValue::Float(number) => format!("the number {number}"),
-        DeValue::Boolean(truth) => format!("{truth}"),
-        DeValue::Datetime(_) => "a date".to_owned(),
-        DeValue::Array(_) => "a list".to_owned(),
-        DeValue::Table(_) => "a table".to_owned(),
-    }
-}
-
-/// `None`: negative or too large.
-pub(super) fn whole_number(number: &DeInteger<'_>) -> Option<u64> {
-    u64::from_str_radix(number.as_str(), number.radix()).ok()
 }

@@ -11,6 +11,9 @@ const KEPT_MAX: usize = 50;
 /// Characters of a found value that a message repeats.
 const SHOWN_CHARS_MAX: usize = 40;
 
+/// The place of what is missing at the top level of a file.
+pub(super) const TOP: Range<usize> = 0..0;
+
 /// Everything found so far, and the text it was found in.
 pub(super) struct Findings<'t> {
     pub(super) sources: Sources<'t>,
@@ -53,9 +56,13 @@ impl<'t> Findings<'t> {
             self.more += 1;
             return;
         }
-        let excerpt = self.sources.excerpt(span);
-        self.found
-            .push((span.start, Complaint::at(excerpt, message.into(), help())));
+        let (message, help) = (message.into(), help());
+        let complaint = if *span == TOP {
+            Complaint::at_top(self.sources.path(), message, help)
+        } else {
+            Complaint::at(self.sources.excerpt(span), message, help)
+        };
+        self.found.push((span.start, complaint));
     }
 
     /// A name that is not among the valid ones of its kind.

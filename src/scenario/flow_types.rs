@@ -10,9 +10,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::catalogue::Names;
-use super::fields::Value;
 use super::findings::Findings;
-use super::nearest;
+use super::serde_words;
+use super::values::{self, Value};
 use crate::flow::ConfigComplaint;
 
 /// Tries at one configuration; each removes one key.
@@ -27,73 +27,66 @@ pub(super) fn read_config(
     findings: &mut Findings<'_>,
 ) -> toml::Table {
     let empty = DeTable::new();
-    let (table, span) = match config.map(|value| (value.get_ref(), value)) {
+    let (table, span) = match config {
         None => (&empty, whole.clone()),
-        Some((DeValue::Table(table), value)) => (table, value.span()),
-        Some((_, value)) => {
-            super::fields::wrong_type(value, "flow-config", "a table", findings);
-            return toml::Table::new();
-        }
+        Some(value) => match values::table(value, "flow-config", findings) {
+            None => return toml::Table::new(),
+            Some(table) => (table, value.span()),
+        },
     };
-    if let Some(names) = names {
-        check_config(table, &span, variant, names, findings);
-    }
-    // Fails for what TOML's own types cannot hold, such as an integer beyond 64 bits, even if the flow's could.
+    let accepted = names.is_none_or(|names| check_config(table, &span, variant, names, findings));
     let mut config = toml::Table::new();
-    for (key, value) in table.iter() {
-        match plain(value) {
-            Ok(plain) => {
-                config.insert(key.get_ref().as_ref().to_owned(), plain);
-            }
-            Err(error) => complain(&error, &value.span(), None, findings),
+    if accepted {
+        for (key, value) in table.iter() {
+            let name = key.get_ref().as_ref().to_owned();
+            config.extend(plain(value, findings).map(|value| (name, value)));
         }
     }
     config
 }
 
+/// Whether the flow's type accepts the configuration.
 fn check_config(
     table: &DeTable<'_>,
     span: &Range<usize>,
     variant: Option<&str>,
     names: &Names<'_>,
     findings: &mut Findings<'_>,
-) {
+) -> bool {
     let variants = names.flow.info().variants;
     let Some(checked_as) = variant.or(variants.first().map(|variant| variant.label)) else {
-        return;
+        return true;
     };
     let mut rest = table.clone();
     let mut removed: Vec<String> = Vec::new();
     for _ in 0..TRIES_MAX {
         let value = Spanned::new(span.clone(), DeValue::Table(rest.clone()));
-        match names
+        let error = match names
             .flow
             .check_config(checked_as, ValueDeserializer::from(value))
         {
-            // Without its variant, or with keys taken out, a configuration cannot be judged as a whole.
+            // Without a variant, or with keys taken out, a configuration cannot be judged as a whole.
             Ok(complaints) if variant.is_some() && removed.is_empty() => {
-                for complaint in complaints {
-                    complain_about_key(&complaint, table, span, findings);
+                for complaint in &complaints {
+                    complain_about_key(complaint, table, span, findings);
                 }
-                return;
+                return complaints.is_empty();
             }
-            Ok(_) => return,
-            Err(error) => {
-                let missing = quoted(error.message())
-                    .next()
-                    .filter(|_| error.message().starts_with("missing field"));
-                if missing.is_some_and(|field| removed.iter().any(|key| key == field)) {
-                    return;
-                }
-                complain(&error, span, Some("flow-config"), findings);
-                let Some(key) = error.span().and_then(|place| key_at(&rest, &place)) else {
-                    return;
-                };
-                rest.remove(key.as_str());
-                removed.push(key);
-            }
+            Ok(_) => return removed.is_empty(),
+            Err(error) => error,
+        };
+        let missing = serde_words::missing_field(error.message());
+        if missing.is_some_and(|field| removed.iter().any(|key| key == field)) {
+            return false;
         }
+        complain(&error, span, "flow-config", findings);
+        let Some(key) = error.span().and_then(|place| key_at(&rest, &place)) else {
+            return false;
+        };
+        rest.remove(key.as_str());
+        removed.push(key);
     }
+    false
 }
 
 /// The key of a table whose entry covers a place.
@@ -150,49 +143,37 @@ pub(super) fn read_operation(
             .flow
             .check_operation(ValueDeserializer::from(operation.clone()));
         if let Err(error) = checked {
-            complain(&error, &operation.span(), Some("operation"), findings);
+            complain(&error, &operation.span(), "operation", findings);
             return None;
         }
     }
-    match plain(operation) {
-        Ok(value) => Some(value),
+    plain(operation, findings)
+}
+
+/// The value in TOML's own types. Fails for what these cannot hold, such as an integer of more than 64 bits,
+/// even if the flow's type can.
+fn plain(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<toml::Value> {
+    match toml::Value::deserialize(ValueDeserializer::from(value.clone())) {
+        Ok(plain) => Some(plain),
         Err(error) => {
-            complain(&error, &operation.span(), None, findings);
+            let span = error.span().unwrap_or_else(|| value.span());
+            findings.add(
+                &span,
+                format!("this number is too large; at most {}", i64::MAX),
+            );
             None
         }
     }
 }
 
-fn plain(value: &Value<'_>) -> Result<toml::Value, toml::de::Error> {
-    toml::Value::deserialize(ValueDeserializer::from(value.clone()))
-}
-
-/// Says what serde says, where it says it, with the nearest name it would have taken.
+/// Says what serde says, in plain words and where it says it.
 fn complain(
     error: &toml::de::Error,
     whole: &Range<usize>,
-    what: Option<&str>,
+    what: &str,
     findings: &mut Findings<'_>,
 ) {
     let span = error.span().unwrap_or_else(|| whole.clone());
-    let message = error.message();
-    let prefix = what.map_or(String::new(), |what| format!("{what}: "));
-    let Some((unknown, _)) = message
-        .split_once(", expected")
-        .filter(|_| message.starts_with("unknown "))
-    else {
-        findings.add(&span, format!("{prefix}{message}"));
-        return;
-    };
-    let mut names = quoted(message);
-    let found = names.next().unwrap_or_default();
-    let valid: Vec<&str> = names.collect();
-    findings.add_with(&span, format!("{prefix}{unknown}"), || {
-        nearest::way_out(found, &valid)
-    });
-}
-
-/// The names in backticks of a serde message.
-fn quoted(message: &str) -> impl Iterator<Item = &str> {
-    message.split('`').skip(1).step_by(2)
+    let words = serde_words::of_type_error(error.message());
+    findings.add_with(&span, format!("{what}: {}", words.message), || words.help);
 }

@@ -4,72 +4,59 @@ use toml::de::DeTable;
 
 use super::catalogue::{Catalogue, Names, labels};
 use super::complaint::Complaints;
-use super::fields::{Fields, Placed, value_in_words, whole_number};
-use super::findings::Findings;
+use super::fields::Fields;
+use super::findings::{Findings, TOP};
+use super::serde_words;
+use super::source::{Sources, decode};
+use super::values::{Placed, in_words, whole_number};
 
 /// The version of the format that this build reads and writes.
 pub(super) const VERSION: u64 = 1;
 
-/// The file's table.
+/// The table of a file, and a place for what is wrong with it.
 ///
 /// # Errors
 /// It is not TOML: then nothing else can be checked.
 pub(super) fn parse<'t>(
-    text: &'t str,
-    mut findings: Findings<'_>,
-) -> Result<DeTable<'t>, Complaints> {
+    path: &'t str,
+    bytes: &'t [u8],
+) -> Result<(DeTable<'t>, Findings<'t>), Complaints> {
+    let text = decode(path, bytes)?;
+    let mut findings = Findings::new(Sources::new(path, text));
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        return Ok(table.into_inner());
+        return Ok((table.into_inner(), findings));
     }
     // After an error the parser guesses how to go on; within one line its further errors are echoes.
-    let mut places: Vec<_> = errors
+    let places = errors
         .iter()
-        .map(|error| (error.span().unwrap_or(0..0), error.message()))
-        .collect();
+        .map(|error| (error.span().unwrap_or(TOP), error.message()));
+    let mut places: Vec<_> = places.collect();
     places.sort_by_key(|(span, _)| span.start);
-    let mut line_end = None;
+    let mut line = 0;
     for (span, message) in places {
-        if line_end.is_some_and(|end| span.start <= end) {
-            continue;
+        if findings.sources.line(&span) != line {
+            line = findings.sources.line(&span);
+            let words = serde_words::of_syntax_error(message, text.get(span.clone()).unwrap_or(""));
+            // Nothing is missing at the top of the file: there is something wrong with what begins it.
+            let span = if span == TOP { 0..1 } else { span };
+            findings.add_with(&span, words.message, || words.help);
         }
-        let start = span.start.min(text.len());
-        line_end = Some(
-            text.as_bytes()[start..]
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .map_or(text.len(), |at| start + at),
-        );
-        findings.add(&span, in_words(message, span.is_empty()));
     }
     findings.finish(None)
-}
-
-/// The parser's message, with the two that mislead put straight.
-fn in_words(message: &str, nothing_there: bool) -> String {
-    match message {
-        "string values must be quoted, expected literal string" if nothing_there => {
-            "not TOML: there is no value behind the `=`".to_owned()
-        }
-        "string values must be quoted, expected literal string" => {
-            "not TOML: a text must stand in quotes, and a number must be a plain one".to_owned()
-        }
-        "duplicate key" => "this key was given before".to_owned(),
-        message => format!("not TOML: {message}"),
-    }
 }
 
 /// Checks the version. `false`: it is another one, so the rest would be misread.
 pub(super) fn check_version(root: &Fields<'_, '_>, findings: &mut Findings<'_>) -> bool {
     let Some(value) = root.get("seedbed") else {
-        root.missing("seedbed", "seedbed = 1", findings);
+        root.require("seedbed", "seedbed = 1", findings);
         return true;
     };
     let version = value.get_ref().as_integer().and_then(whole_number);
     if version == Some(VERSION) {
         return true;
     }
-    let found = value_in_words(value.get_ref());
+    let found = in_words(value.get_ref());
     let message = match version {
         Some(newer) if newer > VERSION => {
             format!(

@@ -11,6 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::complaint::Complaint;
 use super::findings::{Findings, shown};
+use super::values::in_words;
 
 /// One key set on the command line; later ones win.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,12 @@ const EXCLUSIVE: &[(&[&str], &[&[&str]])] = &[
 
 impl Override {
     /// Reads the argument of `--set`: `key=value`.
+    ///
+    /// ```
+    /// use seedbed::scenario::Override;
+    /// assert_eq!(Override::parse("budget.virtual=5m").unwrap().key, "budget.virtual");
+    /// assert!(Override::parse("budget.virtual").is_err());
+    /// ```
     ///
     /// # Errors
     /// No `=`, no key or no value.
@@ -230,7 +237,7 @@ fn insert<'t>(
     table: &mut DeTable<'t>,
     mut path: Vec<Spanned<DeString<'t>>>,
     value: Spanned<DeValue<'t>>,
-) -> Result<(), (Range<usize>, &'static str)> {
+) -> Result<(), (Range<usize>, String)> {
     let Some(last) = path.pop() else {
         return Ok(());
     };
@@ -243,7 +250,7 @@ fn insert<'t>(
         let fresh = || Spanned::new(span.clone(), DeValue::Table(DeTable::new()));
         match inner.entry(part).or_insert_with(fresh).get_mut() {
             DeValue::Table(next) => inner = next,
-            other => return Err((start..span.end, other.type_str())),
+            other => return Err((start..span.end, in_words(other))),
         }
     }
     // The old key goes first: replacing a value alone would keep the key's old place.

@@ -7,7 +7,6 @@ use super::findings::Findings;
 use super::header::{self, Subject};
 use super::model::Scenario;
 use super::overrides::{self, Override};
-use super::source::{Sources, decode};
 use super::{budget, expect, explore, faults, flow_types, keys, workload};
 
 /// Reads a scenario.
@@ -23,11 +22,9 @@ pub fn read_scenario(
     catalogue: &Catalogue<'_>,
     settings: &[Override],
 ) -> Result<Scenario, Complaints> {
-    let text = decode(path, bytes)?;
-    let mut table = header::parse(text, Findings::new(Sources::new(path, text)))?;
-    let mut findings = Findings::new(Sources::new(path, text));
+    let (mut table, mut findings) = header::parse(path, bytes)?;
     overrides::apply(&mut table, settings, &mut findings);
-    let root = Fields::root(&table, keys::SCENARIO, false);
+    let root = Fields::root(&table, keys::SCENARIO);
     if !header::check_version(&root, &mut findings) {
         return findings.finish(None);
     }
@@ -80,13 +77,11 @@ fn check(
     let bounds = root.table("explore", keys::EXPLORE, findings);
     let explore = bounds.map(|table| explore::read(&table, names, findings));
 
-    if !root.has("expect") {
-        root.missing(
-            "expect",
-            "[expect] with violates = \"no-panic\" or holds = true",
-            findings,
-        );
-    }
+    root.require(
+        "expect",
+        "[expect] with violates = \"no-panic\" or holds = true",
+        findings,
+    );
     let expected = root.table("expect", keys::EXPECT, findings);
     let expect = expected.and_then(|table| expect::read(&table, names, &budget, findings));
     let claim = expect.as_ref().map(|expect| &expect.claim);

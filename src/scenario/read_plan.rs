@@ -8,13 +8,13 @@ use super::catalogue::{Catalogue, Names};
 use super::complaint::Complaints;
 use super::expect;
 use super::faults;
-use super::fields::{Fields, Placed};
+use super::fields::Fields;
 use super::findings::{Findings, shown};
 use super::flow_types;
 use super::header::{self, Subject};
 use super::keys;
 use super::plan::Plan;
-use super::source::{Sources, decode};
+use super::values::Placed;
 use crate::check::Fingerprint;
 use crate::choice::{Deviation, Script};
 
@@ -26,10 +26,8 @@ use crate::choice::{Deviation, Script};
 /// # Errors
 /// Everything that is wrong with the file, by position.
 pub fn read_plan(path: &str, bytes: &[u8], catalogue: &Catalogue<'_>) -> Result<Plan, Complaints> {
-    let text = decode(path, bytes)?;
-    let table = header::parse(text, Findings::new(Sources::new(path, text)))?;
-    let mut findings = Findings::new(Sources::new(path, text));
-    let root = Fields::root(&table, keys::PLAN, true);
+    let (table, mut findings) = header::parse(path, bytes)?;
+    let root = Fields::root(&table, keys::PLAN);
     if !header::check_version(&root, &mut findings) {
         return findings.finish(None);
     }
@@ -64,13 +62,11 @@ fn check(
     let (fails_on, holds_on) =
         read_variants(root, variant.as_deref(), failure.is_some(), names, findings);
 
-    if !root.has("expect") {
-        root.missing(
-            "expect",
-            "[expect] with violates = \"no-panic\" or holds = true",
-            findings,
-        );
-    }
+    root.require(
+        "expect",
+        "[expect] with violates = \"no-panic\" or holds = true",
+        findings,
+    );
     let expected = root.table("expect", keys::PLAN_EXPECT, findings);
     let claim = expected.and_then(|table| expect::claim(&table, names, findings));
     let checks = root
@@ -88,6 +84,7 @@ fn check(
         .names("contract", findings)
         .map(|table| faults::read_contract(table, findings));
     let limits = root.table("budget", keys::PLAN_BUDGET, findings);
+    let budget = budget::read(limits.as_ref(), findings);
 
     Some(Plan {
         scenario: scenario?.value,
@@ -108,7 +105,7 @@ fn check(
         checks: checks.unwrap_or_default(),
         config,
         contract: contract.unwrap_or_default(),
-        budget: budget::read(limits.as_ref(), findings),
+        budget,
     })
 }
 
@@ -120,12 +117,14 @@ fn read_operations(
     let mut operations = Vec::new();
     let mut seen = BTreeMap::new();
     let expected = "a list of operations, as in { n = 0, op = { … } }";
-    for item in root
-        .list("operations", expected, findings)
-        .into_iter()
-        .flatten()
-    {
-        let Some(fields) = Fields::of(item, "operations", keys::OPERATION, true, findings) else {
+    let list = root.list("operations", expected, findings);
+    for (index, item) in list.into_iter().flatten().enumerate() {
+        let Some(fields) = Fields::of(
+            item,
+            &format!("operations[{index}]"),
+            keys::OPERATION,
+            findings,
+        ) else {
             continue;
         };
         let n = required_count(&fields, "n", "{ n = 0, op = { … } }", findings);
@@ -139,7 +138,7 @@ fn read_operations(
             );
         }
         let Some(op) = fields.get("op") else {
-            fields.missing("op", "{ n = 0, op = { … } }", findings);
+            fields.require("op", "{ n = 0, op = { … } }", findings);
             continue;
         };
         let op = flow_types::read_operation(op, names, findings);
@@ -160,12 +159,14 @@ fn read_deviations(
     let mut deviations = Vec::new();
     let mut seen = BTreeMap::new();
     let expected = format!("a list of deviations, as in {DEVIATION}");
-    for item in root
-        .list("deviations", &expected, findings)
-        .into_iter()
-        .flatten()
-    {
-        let Some(fields) = Fields::of(item, "deviations", keys::DEVIATION, true, findings) else {
+    let list = root.list("deviations", &expected, findings);
+    for (index, item) in list.into_iter().flatten().enumerate() {
+        let Some(fields) = Fields::of(
+            item,
+            &format!("deviations[{index}]"),
+            keys::DEVIATION,
+            findings,
+        ) else {
             continue;
         };
         let site = fields
@@ -229,10 +230,8 @@ fn required_count(
     example: &str,
     findings: &mut Findings<'_>,
 ) -> Option<Placed<u64>> {
-    if !fields.has(key) {
-        fields.missing(key, example, findings);
-    }
-    fields.count(key, 0, i64::MAX as u64, findings)
+    fields.require(key, example, findings);
+    fields.count(key, 0, u64::MAX, findings)
 }
 
 fn refuse_twice<K: Ord>(
@@ -272,8 +271,8 @@ fn read_variants(
     names: Option<&Names<'_>>,
     findings: &mut Findings<'_>,
 ) -> (Vec<String>, Vec<String>) {
-    let fails_on = root.strings("fails-on", findings).unwrap_or_default();
-    let holds_on = root.strings("holds-on", findings).unwrap_or_default();
+    let fails_on = root.strings("fails-on", findings);
+    let holds_on = root.strings("holds-on", findings);
     if let Some(names) = names {
         for variant in fails_on.iter().chain(&holds_on) {
             header::check_variant(variant, names, findings);

@@ -6,6 +6,14 @@ use std::str::FromStr;
 use crate::choice::{ParseSeedError, Seed};
 
 /// Seeds in order, at least one.
+///
+/// ```
+/// use seedbed::choice::Seed;
+/// use seedbed::scenario::SeedRange;
+/// let range: SeedRange = "0x10..0x14".parse().unwrap();
+/// assert_eq!((range.count(), range.get(0)), (4, Some(Seed(16))));
+/// assert!("5..5".parse::<SeedRange>().unwrap_err().to_string().contains("empty"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeedRange {
     first: u64,

@@ -85,6 +85,10 @@ impl<'t> Sources<'t> {
         base
     }
 
+    pub(super) fn path(&self) -> &'t str {
+        self.path
+    }
+
     /// The text of a span on the command line; `None` for one in the file.
     pub(super) fn typed(&self, span: &Range<usize>) -> Option<&str> {
         let setting = self.setting_at(span.start)?;

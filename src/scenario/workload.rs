@@ -3,10 +3,11 @@
 use toml::de::DeValue;
 
 use super::catalogue::Names;
-use super::fields::{Fields, wrong_type};
+use super::fields::Fields;
 use super::findings::Findings;
 use super::flow_types;
 use super::model::Workload;
+use super::values::wrong_type;
 
 /// Operations of one run at most; a plan or a step budget ends far below.
 const OPERATIONS_MAX: u64 = 1_000_000;

@@ -70,13 +70,13 @@ pub fn write_plan(plan: &Plan) -> String {
         }
     }
     out.table("budget");
-    out.key("steps", plan.budget.steps);
+    out.key("steps", grouped(plan.budget.steps));
     out.key(
         "virtual",
         quoted(&format_duration(plan.budget.virtual_time)),
     );
-    out.key("polls-per-step", plan.budget.polls_per_step);
-    out.key("trace-events", plan.budget.trace_events);
+    out.key("polls-per-step", grouped(plan.budget.polls_per_step));
+    out.key("trace-events", grouped(plan.budget.trace_events));
     out.text
 }
 
@@ -138,7 +138,8 @@ impl Writer {
 }
 
 /// A value on one line, in the shape people write it.
-fn inline(value: &toml::Value) -> String {
+#[must_use]
+pub fn inline(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => quoted(text),
         toml::Value::Array(items) => list(items.iter().map(inline)),
@@ -152,6 +153,19 @@ fn inline(value: &toml::Value) -> String {
         }
         scalar => scalar.to_string(),
     }
+}
+
+/// A count with its thousands set apart.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push('_');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

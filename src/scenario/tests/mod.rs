@@ -4,6 +4,7 @@ mod errors;
 mod overrides;
 mod plans;
 mod properties;
+mod sections;
 mod valid;
 
 use std::collections::BTreeMap;

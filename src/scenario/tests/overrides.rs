@@ -32,7 +32,7 @@ fn settings_win() {
     let refused = read(&settings).expect_err("a rate has no keys").to_string();
     assert_eq!(
         refused.lines().next(),
-        Some("command line: `faults.\"publish/dead-reference\"` is not a table but a number")
+        Some("command line: `faults.\"publish/dead-reference\"` is not a table but the number 0.1")
     );
 
     let settings: Vec<&str> = settings

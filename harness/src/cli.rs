@@ -1,0 +1,362 @@
+//! The command line, as data. Help teaches with examples; what the options mean is said here and nowhere else.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use seedbed::choice::Seed;
+use seedbed::scenario::{Override, SeedRange, parse_duration};
+
+use crate::shrink::EXECUTIONS_DEFAULT;
+
+const EXAMPLES: &str = "\
+Examples:
+  seedbed                                  run every scenario under scenarios/
+  seedbed run scenarios/publish --full     one folder, its full budget of seeds
+  seedbed replay x.toml --seed 12 --trace full
+                                           one run, with everything that happened in it
+  seedbed shrink x.toml --seed 12          the smallest run that fails in the same way
+  seedbed list                             flows, variants, faults, invariants, scenarios
+  seedbed check                            are all scenario files valid?
+
+Exit codes:
+  0  everything is as expected             4  two executions of one run differ
+  1  an expectation is not met             5  the tool itself failed
+  2  usage or scenario error               6  a budget was reached before there was an answer
+  3  liveness violated, or a run hangs";
+
+const RUN_EXAMPLES: &str = "\
+A sweep stops at its lowest failing seed, whatever the number of jobs.
+
+Examples:
+  seedbed run                              everything; regressions first
+  seedbed run x.toml                       one scenario
+  seedbed run x.toml --seeds 0..100        these seeds only (vacuity is not judged then)
+  seedbed run x.toml --variant correct --set flow-config.servers=5
+                                           another variant, another configuration
+  seedbed run x.toml --keep-going --for 60s
+                                           how often does it fail? Count for a minute
+  seedbed run --format json | jq .verdict  one JSON object per scenario";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  seedbed replay x.toml --seed 12          what broke, and what was unusual about this run
+  seedbed replay x.toml --seed 12 --trace full
+                                           every event, one column per node
+  seedbed replay x.toml --seed 12 -o x.plan.toml
+                                           write the run down, without its seed
+  seedbed replay x.plan.toml               follow it; it may be edited by hand";
+
+const SHRINK_EXAMPLES: &str = "\
+Every candidate is executed, and accepted only if it fails with the same invariant and the same cause.
+
+Examples:
+  seedbed shrink x.toml --seed 12          writes x.plan.toml
+  seedbed shrink x.plan.toml -o y.plan.toml
+                                           a plan, smaller
+  seedbed shrink x.toml --seed 12 --relatives found
+                                           keep the other failures met on the way, too";
+
+const PROMOTE_EXAMPLES: &str = "\
+A regression is replayed by every `seedbed run`, before anything is searched.
+
+Examples:
+  seedbed promote x.plan.toml --name lost-ack --sentence \"An acknowledged mail is lost.\"
+                                           to scenarios/<flow>/regressions/lost-ack.plan.toml
+  seedbed promote x.plan.toml --name lost-ack --fails-on 1.0,1.1 --holds-on correct
+                                           each of these is executed before anything is written
+  seedbed promote scenarios/mailbox/regressions/lost-ack.plan.toml --refresh
+                                           the code has changed: find the failure again, near the plan";
+
+/// Deterministic simulation testing: run scenarios over many seeds, replay what failed.
+#[derive(Debug, Parser)]
+#[command(name = "seedbed", after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(disable_help_subcommand = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do; without one: `run`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of `run`.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios over their budget of seeds, and follow regression plans (the default).
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArguments),
+    /// One run: a scenario with a seed, or a plan.
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArguments),
+    /// The smallest run that fails in the same way, from a failing seed or a plan.
+    #[command(after_help = SHRINK_EXAMPLES)]
+    Shrink(ShrinkArguments),
+    /// Make a plan a regression, or find a regression's failure again.
+    #[command(after_help = PROMOTE_EXAMPLES)]
+    Promote(PromoteArguments),
+    /// Flows, variants, sites, invariants, scenarios.
+    List(ListArguments),
+    /// Are these files valid? All errors of all files, with line and column.
+    Check(CheckArguments),
+    /// Serve seeds to a parent process (what `--isolate` starts).
+    #[command(hide = true)]
+    Worker(WorkerArguments),
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Scenario files, plan files or folders [default: scenarios]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Options.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// Use the scenarios' full budget of seeds
+    #[arg(long, conflicts_with = "seeds")]
+    pub full: bool,
+    /// Run exactly these seeds: A..B, A..=B or one
+    #[arg(long, value_name = "A..B")]
+    pub seeds: Option<SeedRange>,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// For people, or one JSON object per scenario
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Settings laid over the files.
+    #[command(flatten)]
+    pub overlay: Overlay,
+    /// Stop after the first scenario that is not as expected
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Go on after a failing seed, and count them all
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Shrink each expected failure and compare it with expect.minimal
+    #[arg(long)]
+    pub check_minimal: bool,
+    /// Search each scenario for this long, instead of for a number of seeds
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub time: Option<Duration>,
+    /// Run in child processes: a crash or an endless loop becomes the verdict of its seed
+    #[arg(long)]
+    pub isolate: bool,
+    /// Wall time one seed may take before it counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
+/// Settings laid over a scenario file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Overlay {
+    /// Set a key of the scenario, by its path; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    pub settings: Vec<Override>,
+    /// Run this variant instead of the scenario's
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// A scenario (with --seed) or a plan
+    #[arg(value_name = "SCENARIO|PLAN")]
+    pub path: String,
+    /// The seed, decimal or 0x…
+    #[arg(long, value_name = "N")]
+    pub seed: Option<Seed>,
+    /// How much to show [default: card]
+    #[arg(long, value_enum)]
+    pub trace: Option<TraceMode>,
+    /// End the run after this step
+    #[arg(long, value_name = "STEP")]
+    pub until: Option<u64>,
+    /// For people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write the run as a plan
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<String>,
+    /// Settings laid over the scenario.
+    #[command(flatten)]
+    pub overlay: Overlay,
+    /// Wall time the run may take before it counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
+/// Arguments of `shrink`.
+#[derive(Debug, Args)]
+pub struct ShrinkArguments {
+    /// A scenario (with --seed) or a plan
+    #[arg(value_name = "SCENARIO|PLAN")]
+    pub path: String,
+    /// The failing seed, decimal or 0x…
+    #[arg(long, value_name = "N")]
+    pub seed: Option<Seed>,
+    /// The plan to write [default: the scenario's name in the current folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<String>,
+    /// Write failures of another kind, met on the way, into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub relatives: Option<String>,
+    /// Executions it may take
+    #[arg(long, value_name = "N", default_value_t = EXECUTIONS_DEFAULT)]
+    pub executions: u64,
+    /// Candidates executed at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// For people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Settings laid over the scenario.
+    #[command(flatten)]
+    pub overlay: Overlay,
+    /// Wall time one execution may take before it counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
+/// Arguments of `promote`.
+#[derive(Debug, Args)]
+pub struct PromoteArguments {
+    /// A plan
+    #[arg(value_name = "PLAN")]
+    pub path: String,
+    /// The regression's name, in kebab-case
+    #[arg(long, value_name = "X", value_parser = kebab_case, conflicts_with = "refresh")]
+    pub name: Option<String>,
+    /// One sentence: what happens in this run
+    #[arg(long, value_name = "TEXT")]
+    pub sentence: Option<String>,
+    /// Variants on which it must fail [default: the plan's]
+    #[arg(long, value_name = "V,…", value_delimiter = ',')]
+    pub fails_on: Vec<String>,
+    /// Variants on which it must hold [default: `correct`, if there is one]
+    #[arg(long, value_name = "V,…", value_delimiter = ',')]
+    pub holds_on: Vec<String>,
+    /// Search near the plan for its failure, and write it anew
+    #[arg(long)]
+    pub refresh: bool,
+    /// Executions the search may take
+    #[arg(long, value_name = "N", default_value_t = EXECUTIONS_DEFAULT)]
+    pub executions: u64,
+    /// Candidates executed at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Wall time one execution may take before it counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// For people, or one JSON object per flow and per scenario
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Scenario files, plan files or folders [default: scenarios]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// For people, or one JSON object per file
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of a child process.
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// The scenario.
+    pub path: String,
+    /// Settings laid over it.
+    #[command(flatten)]
+    pub overlay: Overlay,
+    /// Go on after a failing seed.
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Wall time of one seed.
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// How much of a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceMode {
+    /// The verdict in one line
+    None,
+    /// What broke and what was unusual
+    Card,
+    /// Every event, one column per node
+    Full,
+}
+
+impl Overlay {
+    /// All of it, in the order in which it applies.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<Override> {
+        let mut all = self.settings.clone();
+        all.extend(self.variant.as_deref().map(Override::variant));
+        all
+    }
+
+    /// The arguments that give this overlay again.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if let Some(variant) = &self.variant {
+            arguments.extend(["--variant".to_owned(), variant.clone()]);
+        }
+        for setting in &self.settings {
+            arguments.extend([
+                "--set".to_owned(),
+                format!("{}={}", setting.key, setting.value),
+            ]);
+        }
+        arguments
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Some(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("expected a positive duration, as in 250ms, 60s or 10m".to_owned()),
+    }
+}
+
+fn kebab_case(text: &str) -> Result<String, String> {
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    if text.split('-').all(is_word) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a name in kebab-case, as in lost-ack".to_owned())
+    }
+}
+
+fn setting(text: &str) -> Result<Override, String> {
+    Override::parse(text).map_err(|complaint| complaint.to_string())
+}

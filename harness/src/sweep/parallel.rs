@@ -1,0 +1,313 @@
+//! The parallel part of a sweep: who runs which chunk, when to stop, and merging in seed order.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::children::{ChildCommand, Children};
+use super::isolate::ChildWorker;
+use super::seed::run_seed;
+use super::{Chunk, Job, Live, Seeds, SweepEnd, Swept, Tally};
+use crate::execute::{STACK_BYTES, ToolFailure};
+use crate::watch::Watch;
+
+/// Largest number of seeds a worker takes at once.
+const CHUNK_SEEDS_MAX: u64 = 64;
+/// Chunks a job may be ahead of the slowest one; bounds what waits to be merged.
+const CHUNKS_AHEAD_PER_JOB: u64 = 8;
+/// How often the monitor looks at the watch.
+const MONITOR_PERIOD: Duration = Duration::from_millis(50);
+
+/// When a sweep ends before its range does.
+#[derive(Clone, Copy, Debug)]
+pub struct Stops<'a> {
+    /// Set by Ctrl-C.
+    pub interrupted: &'a AtomicBool,
+    /// The time asked for is up.
+    pub deadline: Option<Instant>,
+}
+
+impl Stops<'_> {
+    fn due(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed) || self.is_time_up()
+    }
+
+    fn is_time_up(&self) -> bool {
+        self.deadline.is_some_and(|at| Instant::now() >= at)
+    }
+
+    fn reason(&self) -> SweepEnd {
+        if self.is_time_up() {
+            SweepEnd::TimeUp
+        } else {
+            SweepEnd::Interrupted
+        }
+    }
+}
+
+/// Where runs are executed, and what is done about one that does not end.
+pub enum Workers<'a> {
+    /// On threads of this process. A run that does not end cannot be stopped there: the function is told
+    /// its seed and is expected to end the process.
+    Threads(&'a (dyn Fn(u64) + Sync)),
+    /// In child processes: one that does not end is killed, one that dies is the verdict of its seed.
+    Processes(&'a ChildCommand),
+}
+
+/// Runs the seeds of a range on `jobs` workers; `run_limit` is the wall time one seed may take.
+///
+/// # Errors
+/// When the tool itself fails.
+pub fn sweep(
+    job: Job<'_>,
+    seeds: Seeds,
+    jobs: usize,
+    run_limit: Duration,
+    workers: &Workers<'_>,
+    stops: Stops<'_>,
+    live: &Live,
+) -> Result<Swept, ToolFailure> {
+    let chunks = Chunks::of(seeds);
+    let watch = Watch::new(jobs, run_limit);
+    let children = Children::new(jobs);
+    let floor = Floor {
+        job,
+        chunks,
+        stops,
+        live,
+        watch: &watch,
+        state: Mutex::default(),
+        room: Condvar::new(),
+        ahead: CHUNKS_AHEAD_PER_JOB * jobs as u64,
+        lowest_failure: AtomicU64::new(u64::MAX),
+        over: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        let (sender, results) = mpsc::channel();
+        for worker in 0..jobs {
+            let (sender, floor, children) = (sender.clone(), &floor, &children);
+            let work = move || match workers {
+                Workers::Threads(_) => floor.work(&sender, |seeds| floor.run_chunk(worker, seeds)),
+                Workers::Processes(command) => {
+                    let mut child = ChildWorker::new(command, children, worker, floor);
+                    floor.work(&sender, |seeds| child.run_chunk(seeds));
+                }
+            };
+            let thread = thread::Builder::new()
+                .name(format!("world-{worker}"))
+                .stack_size(STACK_BYTES);
+            if let Err(error) = thread.spawn_scoped(scope, work) {
+                floor.finish();
+                return Err(no_thread(seeds.first, &error));
+            }
+        }
+        drop(sender);
+        let monitor = scope.spawn(|| floor.monitor(workers, &children));
+        let swept = floor.collect(seeds, &results);
+        floor.finish();
+        monitor.thread().unpark();
+        swept
+    })
+}
+
+fn no_thread(seed: u64, error: &io::Error) -> ToolFailure {
+    ToolFailure {
+        seed,
+        message: format!("no worker thread could be started: {error}"),
+    }
+}
+
+/// A range of seeds, cut into chunks. The size depends on the range alone.
+#[derive(Clone, Copy, Debug)]
+struct Chunks {
+    seeds: Seeds,
+    size: u64,
+    count: u64,
+}
+
+impl Chunks {
+    fn of(seeds: Seeds) -> Chunks {
+        let size = (seeds.count / 128).clamp(1, CHUNK_SEEDS_MAX);
+        Chunks {
+            seeds,
+            size,
+            count: seeds.count.div_ceil(size),
+        }
+    }
+
+    fn get(&self, index: u64) -> Seeds {
+        let before = index * self.size;
+        Seeds {
+            first: self.seeds.first + before,
+            count: self.size.min(self.seeds.count - before),
+        }
+    }
+}
+
+/// What the workers of one sweep share.
+pub(super) struct Floor<'a> {
+    pub(super) job: Job<'a>,
+    pub(super) watch: &'a Watch,
+    pub(super) live: &'a Live,
+    chunks: Chunks,
+    stops: Stops<'a>,
+    state: Mutex<Dealt>,
+    /// Signalled when a chunk was merged.
+    room: Condvar,
+    ahead: u64,
+    /// The lowest seed known to fail; nothing beyond it matters.
+    lowest_failure: AtomicU64,
+    over: AtomicBool,
+}
+
+/// How far the chunks are dealt out and merged.
+#[derive(Debug, Default)]
+struct Dealt {
+    next: u64,
+    merged: u64,
+}
+
+type Results = mpsc::Receiver<(u64, Result<Chunk, ToolFailure>)>;
+
+impl Floor<'_> {
+    /// Whether this seed is still worth running.
+    pub(super) fn wants(&self, seed: u64) -> bool {
+        seed <= self.lowest_failure.load(Ordering::Relaxed) && !self.stops.due() && !self.is_over()
+    }
+
+    /// Whether Ctrl-C was pressed.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.stops.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Nothing beyond this seed matters any more.
+    fn ends_at(&self, seed: u64) {
+        self.lowest_failure.fetch_min(seed, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    fn finish(&self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.room.notify_all();
+    }
+
+    fn dealt(&self) -> MutexGuard<'_, Dealt> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next chunk to run; waits while this sweep is too far ahead of its slowest worker.
+    fn take(&self) -> Option<u64> {
+        let mut dealt = self.dealt();
+        loop {
+            if dealt.next >= self.chunks.count || !self.wants(self.chunks.get(dealt.next).first) {
+                return None;
+            }
+            if dealt.next < dealt.merged + self.ahead {
+                dealt.next += 1;
+                return Some(dealt.next - 1);
+            }
+            let waited = self.room.wait_timeout(dealt, MONITOR_PERIOD);
+            dealt = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn work(
+        &self,
+        results: &mpsc::Sender<(u64, Result<Chunk, ToolFailure>)>,
+        mut run: impl FnMut(Seeds) -> Result<Chunk, ToolFailure>,
+    ) {
+        while let Some(index) = self.take() {
+            let result = run(self.chunks.get(index));
+            match &result {
+                Err(failure) => self.ends_at(failure.seed),
+                Ok(Chunk {
+                    first: Some(failed),
+                    ..
+                }) if !self.job.keep_going => self.ends_at(failed.seed),
+                Ok(_) => {}
+            }
+            if results.send((index, result)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn run_chunk(&self, worker: usize, seeds: Seeds) -> Result<Chunk, ToolFailure> {
+        let mut chunk = Chunk::default();
+        for seed in seeds.iter() {
+            if !self.wants(seed) {
+                return Ok(chunk);
+            }
+            let (steps, failures) = (chunk.tally.steps, chunk.tally.failures);
+            self.watch.enter(worker, seed);
+            let result = run_seed(&self.job, seed, &mut chunk);
+            self.watch.leave(worker);
+            result?;
+            self.live.add(
+                1,
+                chunk.tally.steps - steps,
+                chunk.tally.failures - failures,
+            );
+            if chunk.first.is_some() && !self.job.keep_going {
+                break;
+            }
+        }
+        chunk.complete = true;
+        Ok(chunk)
+    }
+
+    /// Merges the chunks in seed order, up to the first that ends the sweep.
+    fn collect(&self, seeds: Seeds, results: &Results) -> Result<Swept, ToolFailure> {
+        let mut swept = Swept {
+            seeds,
+            tally: Tally::default(),
+            first: None,
+            ended: SweepEnd::Complete,
+        };
+        let mut waiting = BTreeMap::new();
+        let mut merged = 0;
+        for (index, result) in results {
+            waiting.insert(index, result);
+            while let Some(result) = waiting.remove(&merged) {
+                let chunk = result?;
+                swept.tally.merge(&chunk.tally);
+                swept.first = swept.first.or(chunk.first);
+                if swept.first.is_some() && !self.job.keep_going {
+                    swept.ended = SweepEnd::AtFailure;
+                    return Ok(swept);
+                }
+                if !chunk.complete {
+                    swept.ended = self.stops.reason();
+                    return Ok(swept);
+                }
+                merged += 1;
+                self.dealt().merged = merged;
+                self.room.notify_all();
+            }
+        }
+        if merged < self.chunks.count {
+            swept.ended = self.stops.reason();
+        }
+        Ok(swept)
+    }
+
+    /// Looks for runs that do not end, until the sweep is over. Ctrl-C ends children in the middle of a run.
+    fn monitor(&self, workers: &Workers<'_>, children: &Children) {
+        while !self.is_over() {
+            let overdue = self.watch.overdue();
+            match (workers, overdue) {
+                (Workers::Threads(on_hang), Some(overdue)) => on_hang(overdue.seed),
+                (Workers::Processes(_), Some(overdue)) => children.kill_overdue(overdue),
+                (Workers::Processes(_), None) if self.is_interrupted() => children.kill_all(),
+                (_, None) => {}
+            }
+            thread::park_timeout(MONITOR_PERIOD);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The command line, from outside: programs are started, their output and exit codes are read.
+//!
+//! Most tests need a system that fails, hangs or crashes where they want it. This test program therefore
+//! plays the binary itself when [`program::PLAY`] is set: a harness with the test double in it.
+
+#[path = "../double/mod.rs"]
+mod double;
+mod failures;
+mod files;
+mod host;
+mod program;
+mod results;
+mod shipped;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use seedbed_harness::Harness;
+
+fn main() -> ExitCode {
+    if std::env::var_os(program::PLAY).is_some() {
+        return Harness::new()
+            .erased_flow(Box::new(double::Double))
+            .flow::<host::AsksStd>()
+            .main();
+    }
+    let tests = [
+        results::TESTS,
+        files::TESTS,
+        failures::TESTS,
+        host::TESTS,
+        shipped::TESTS,
+    ];
+    let trials = tests.into_iter().flatten().map(|(name, test)| {
+        Trial::test(*name, || {
+            test();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
