@@ -67,8 +67,7 @@ impl Sim {
         let (key, at) = {
             let enabled = self.enabled();
             let chosen = if enabled.is_empty() {
-                let queue = self.core.queue.borrow();
-                let (key, at, _) = *queue.iter_in_order().first()?;
+                let (key, at, _) = *self.core.queue.borrow().iter_in_order().first()?;
                 return self.take_if_before(key, at, deadline);
             } else if enabled.len() == 1 {
                 0

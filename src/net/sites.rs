@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::choice::{Domain, Expander, Latency, Note, OneOf, Rate, Site};
+use crate::choice::{Domain, Expander, Latency, Note, OneOf, Rate, Site, smaller};
 
 const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
     Site::fault(
@@ -174,6 +174,21 @@ impl Domain for Cuts {
             None
         }
     }
+
+    /// Between two messages rather than inside one; there, after fewer bytes.
+    fn simpler(&self, value: &Cut) -> Vec<Cut> {
+        let whole = [Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
+        match value {
+            Cut::Inside(bytes) => {
+                let fewer = smaller(*bytes).into_iter().map(Cut::Inside);
+                whole.into_iter().chain(fewer).collect()
+            }
+            _ => whole
+                .into_iter()
+                .take_while(|whole| whole != value)
+                .collect(),
+        }
+    }
 }
 
 /// How many of `bytes` a write takes, or a read returns; quiet is all of them.
@@ -215,6 +230,12 @@ impl Domain for Part {
 
     fn values(&self) -> Option<Vec<u64>> {
         (self.bytes <= 64).then(|| (1..=self.bytes.max(1)).rev().collect())
+    }
+
+    /// Larger parts, nearer to all of it.
+    fn simpler(&self, value: &u64) -> Vec<u64> {
+        let left_out = smaller(self.bytes.saturating_sub(*value));
+        left_out.into_iter().map(|left| self.bytes - left).collect()
     }
 }
 
@@ -273,6 +294,19 @@ impl Domain for Blocks {
 
     fn values(&self) -> Option<Vec<Block>> {
         None
+    }
+
+    /// One way rather than both, and for a rounder time.
+    fn simpler(&self, value: &Block) -> Vec<Block> {
+        let rounder = |length| BLOCK_MAX.simpler(length).into_iter();
+        match value {
+            Block::None => Vec::new(),
+            Block::OneWay(length) => rounder(length).map(Block::OneWay).collect(),
+            Block::BothWays(length) => [Block::OneWay(*length)]
+                .into_iter()
+                .chain(rounder(length).map(Block::BothWays))
+                .collect(),
+        }
     }
 }
 
@@ -357,6 +391,16 @@ impl Domain for Notices {
         values.extend(self.on_stack.then_some(Notice::Inline));
         values.extend((0..NOTICE_SCALES).map(later));
         Some(values)
+    }
+
+    /// Inline, without a time, or after a rounder time.
+    fn simpler(&self, value: &Notice) -> Vec<Notice> {
+        let Notice::Later(delay) = value else {
+            return Vec::new();
+        };
+        let rounder = NOTICE_MAX.simpler(delay).into_iter().map(Notice::Later);
+        let inline = self.on_stack.then_some(Notice::Inline);
+        inline.into_iter().chain(rounder).collect()
     }
 }
 

@@ -7,6 +7,7 @@
 mod double;
 mod failures;
 mod files;
+mod host;
 mod program;
 mod results;
 mod shipped;
@@ -18,12 +19,16 @@ use seedbed_harness::Harness;
 
 fn main() -> ExitCode {
     if std::env::var_os(program::PLAY).is_some() {
-        return Harness::new().erased_flow(Box::new(double::Double)).main();
+        return Harness::new()
+            .erased_flow(Box::new(double::Double))
+            .flow::<host::AsksStd>()
+            .main();
     }
     let tests = [
         results::TESTS,
         files::TESTS,
         failures::TESTS,
+        host::TESTS,
         shipped::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {
