@@ -126,6 +126,13 @@ pub trait Flow: Sized + 'static {
         Vec::new()
     }
 
+    /// Smaller configurations, the smallest first: fewer nodes, fewer copies. Each answer is a set of keys to lay
+    /// over the `[flow-config]`; following the answers must come to an end. Empty when there are none.
+    fn smaller(config: &Self::Config) -> Vec<toml::Table> {
+        let _ = config;
+        Vec::new()
+    }
+
     /// Whether a configuration makes sense, beyond what its type says. The message names the key.
     ///
     /// # Errors

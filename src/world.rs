@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::check::{Checks, InvariantKind, Outcome};
 use crate::choice::{Coin, Latency, Rate, Site};
+use crate::disk::{Disks, NodeDisk};
 use crate::kernel::{Down, NodeHandle, NodeId, Sim, StepHook};
 use crate::net::{Net, NetConfig, NodeNet};
 use crate::reentry::{self, Completer, Completion};
@@ -48,6 +49,7 @@ pub struct World {
 struct Inner {
     sim: Sim,
     net: Net,
+    disks: Disks,
     checks: RefCell<Checks>,
     workload: RefCell<Vec<Rc<Cell<bool>>>>,
     /// Nodes that start with the run phase; `None` once it has begun.
@@ -57,11 +59,12 @@ struct Inner {
     settle: Cell<Duration>,
 }
 
-/// A node, as its own code sees it: a [`NodeHandle`] with the network and re-entry added.
+/// A node, as its own code sees it: a [`NodeHandle`] with network, disk and re-entry added.
 #[derive(Clone)]
 pub struct Node {
     handle: NodeHandle,
     net: Net,
+    disks: Disks,
 }
 
 impl Deref for Node {
@@ -77,6 +80,12 @@ impl Node {
     #[must_use]
     pub fn net(&self) -> NodeNet {
         NodeNet::new(&self.net, &self.handle)
+    }
+
+    /// This node's disk. It survives the node.
+    #[must_use]
+    pub fn disk(&self) -> NodeDisk {
+        self.disks.of(&self.handle)
     }
 
     /// Marks a boundary inside a callback: see [`reentry::boundary`].
@@ -108,6 +117,7 @@ impl World {
         let inner = Inner {
             sim: sim.clone(),
             net: Net::new(sim, NetConfig::default()),
+            disks: Disks::new(sim),
             checks: RefCell::new(checks),
             workload: RefCell::default(),
             clients: RefCell::new(Some(Vec::new())),
@@ -132,6 +142,12 @@ impl World {
         &self.inner.net
     }
 
+    /// The disks of all nodes, from outside.
+    #[must_use]
+    pub fn disks(&self) -> &Disks {
+        &self.inner.disks
+    }
+
     // --- nodes -----------------------------------------------------------------------------------------------------
 
     /// A node whose code is a task, started anew at each start of the node.
@@ -150,11 +166,12 @@ impl World {
     }
 
     fn add_node(&self, name: &str, starter: impl Fn(Node) + 'static) -> NodeId {
-        let net = self.inner.net.clone();
+        let (net, disks) = (self.inner.net.clone(), self.inner.disks.clone());
         self.inner.sim.add_node(name, move |handle| {
             starter(Node {
                 handle,
                 net: net.clone(),
+                disks: disks.clone(),
             })
         })
     }
@@ -188,9 +205,15 @@ impl World {
         move || done.set(true)
     }
 
-    /// Lets the sites `node/kill` and `node/pause` strike this node. Its code must survive being started again.
+    /// Lets the sites `node/kill`, `node/pause` and `disk/power-cut` strike this node. Its code must survive being
+    /// started again.
     pub fn may_crash(&self, node: NodeId) {
         self.inner.may_crash.borrow_mut().push(node);
+        self.inner.disks.may_cut(node, |sim, node| {
+            let away = away(sim, node);
+            sim.kill(node, Down::PowerCut);
+            sim.start(node, away);
+        });
     }
 
     /// The run phase ends after this much virtual time even if the workload has not (default: the budget's half).
@@ -285,16 +308,12 @@ impl World {
             return;
         }
         let name = sim.node_name(node);
-        let (kill, pause, away) = (
-            sim.stream(&KILL, &name),
-            sim.stream(&PAUSE, &name),
-            sim.stream(&AWAY, &name),
-        );
+        let (kill, pause) = (sim.stream(&KILL, &name), sim.stream(&PAUSE, &name));
         let (killed, paused) = (sim.choose(kill, &Coin), sim.choose(pause, &Coin));
         if !killed && !paused {
             return;
         }
-        let away = sim.choose(away, &AWAY_TIME).max(Duration::from_millis(1));
+        let away = away(sim, node);
         if killed {
             sim.kill(node, Down::Kill);
             sim.start(node, away);
@@ -305,6 +324,12 @@ impl World {
             sim.observed(pause);
         }
     }
+}
+
+/// How long a node that crashes now is away.
+fn away(sim: &Sim, node: NodeId) -> Duration {
+    let stream = sim.stream(&AWAY, &sim.node_name(node));
+    sim.choose(stream, &AWAY_TIME).max(Duration::from_millis(1))
 }
 
 /// A starter that runs a node's code as a task.

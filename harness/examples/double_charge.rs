@@ -32,11 +32,15 @@ impl Flow for Deposits {
         let (account, dedupe) = (balance.clone(), setup.variant == "1.1");
         world.node("bank", move |node| bank(node, account.clone(), dedupe));
         let (operations, promised) = (Rc::new(setup.operations), wanted.clone());
-        world.client("client", move |node| client(node, operations.clone(), promised.clone()));
-        world.always("no-money-from-nothing", move || match (balance.get(), wanted.get()) {
-            (0, _) => Outcome::Idle,
-            (has, wanted) if has <= wanted => Outcome::Held,
-            (has, wanted) => Outcome::violated("applied twice", format!("{has} of {wanted}")),
+        world.client("client", move |node| {
+            client(node, operations.clone(), promised.clone())
+        });
+        world.always("no-money-from-nothing", move || {
+            match (balance.get(), wanted.get()) {
+                (0, _) => Outcome::Idle,
+                (has, wanted) if has <= wanted => Outcome::Held,
+                (has, wanted) => Outcome::violated("applied twice", format!("{has} of {wanted}")),
+            }
         });
     }
 }
@@ -76,5 +80,8 @@ async fn deposit(node: &Node, request: &[u8]) -> Result<(), NetError> {
 }
 
 fn main() -> std::process::ExitCode {
-    seedbed_harness::Harness::new().flow::<Deposits>().scenarios("harness/examples/double_charge").main()
+    seedbed_harness::Harness::new()
+        .flow::<Deposits>()
+        .scenarios("harness/examples/double_charge")
+        .main()
 }

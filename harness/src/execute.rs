@@ -111,13 +111,25 @@ impl<'a> Execution<'a> {
     /// # Errors
     /// When the simulator itself panics; what the code under test does is part of the report.
     pub fn run(&self, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        self.run_keeping(keep_trace, false)
+    }
+
+    /// Executes the run once; the report keeps what is asked for.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_keeping(
+        &self,
+        keep_trace: bool,
+        keep_offers: bool,
+    ) -> Result<RunReport, ToolFailure> {
         let request = RunRequest {
             scenario: self.scenario,
             seed: self.seed.map(Seed),
             source: self.source,
             operations: self.operations,
             keep_trace,
-            keep_offers: false,
+            keep_offers,
             dispatch: Dispatch::ByTime,
             until_step: self.until_step,
         };

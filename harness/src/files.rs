@@ -170,6 +170,21 @@ pub fn load<'a>(
     })))
 }
 
+/// Writes a file as a whole: a reader sees the old one or the new one. Folders on the way are made.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save(path: &str, text: &str) -> Result<(), Complaint> {
+    let unwritable =
+        |error: std::io::Error| Complaint::whole_file(path, format!("cannot be written: {error}"));
+    if let Some(folder) = Path::new(path).parent() {
+        fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    let unfinished = format!("{path}.new");
+    fs::write(&unfinished, text).map_err(unwritable)?;
+    fs::rename(&unfinished, path).map_err(unwritable)
+}
+
 fn read(path: &str, default: &str) -> Result<Vec<u8>, Complaint> {
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => missing(path, default),

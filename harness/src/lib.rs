@@ -11,7 +11,7 @@
 //! # }
 //! ```
 //!
-//! and has `run`, `replay`, `list` and `check` for it.
+//! and has `run`, `replay`, `shrink` and the rest for it.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("panics of code under test are verdicts: build with panic = \"unwind\"");
@@ -22,8 +22,11 @@ pub mod execute;
 pub mod exit;
 pub mod files;
 pub mod judge;
+pub mod minimal;
 mod output;
+pub mod regression;
 pub mod report;
+pub mod shrink;
 pub mod sweep;
 mod watch;
 
@@ -58,7 +61,7 @@ impl Harness {
     #[cfg(feature = "flows")]
     #[must_use]
     pub fn shipped() -> Harness {
-        Harness::new()
+        Harness::new().flow::<seedbed::flows::publish::Publish>()
     }
 
     /// Adds a flow.

@@ -38,6 +38,8 @@ pub struct Offer {
     pub values: Option<Vec<String>>,
     /// The value taken.
     pub chosen: String,
+    /// If it deviates: simpler values to try instead, the simplest first.
+    pub simpler: Vec<String>,
 }
 
 impl Choices {
@@ -65,13 +67,21 @@ impl Choices {
         }
         let stream = &self.cold[s.index()];
         let values = domain.values();
+        let simpler = if *chosen == domain.quiet() {
+            Vec::new()
+        } else {
+            domain.simpler(chosen)
+        };
+        let words =
+            |values: Vec<D::Value>| values.iter().map(|value| domain.words(value)).collect();
         self.offers.push(Offer {
             site: self.sites[stream.site].site.label.to_owned(),
             actor: stream.actor.to_string(),
             n,
             step: self.step,
-            values: values.map(|values| values.iter().map(|value| domain.words(value)).collect()),
+            values: values.map(words),
             chosen: domain.words(chosen),
+            simpler: words(simpler),
         });
     }
 
