@@ -121,7 +121,7 @@ impl<'a> When<'a> {
             .then(|| steps.events(last.step))
             .into_iter()
             .flatten();
-        let events: Vec<_> = events.map(|(id, event)| (id, event)).collect();
+        let events: Vec<_> = events.collect();
         Some(When {
             v: 1,
             scenario,

@@ -105,7 +105,7 @@ impl Search {
     }
 
     /// The next number to try; `None`: the search is over.
-    pub fn next(&mut self) -> Option<u64> {
+    pub fn ask(&mut self) -> Option<u64> {
         if let Some(number) = self.down.next().or_else(|| self.up.next()) {
             return Some(number);
         }
@@ -204,7 +204,7 @@ mod tests {
     fn search(start: u64, limit: u64, shows: impl Fn(u64) -> Shows) -> (Range, u32) {
         let mut search = Search::new(start, limit);
         let mut tries = 0;
-        while let Some(number) = search.next() {
+        while let Some(number) = search.ask() {
             tries += 1;
             search.tell(number, shows(number));
         }

@@ -238,7 +238,7 @@ fn numbers(
         let mut asked: Vec<(usize, u64, Case)> = Vec::new();
         for (index, dial) in dials.iter_mut().enumerate() {
             // What its type does not allow is answered without an execution.
-            while let Some(number) = dial.search.next() {
+            while let Some(number) = dial.search.ask() {
                 match dial.place.turned(lab, case, number) {
                     Some(turned) => {
                         asked.push((index, number, turned));

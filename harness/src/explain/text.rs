@@ -159,16 +159,16 @@ fn subsets(out: &mut String, subsets: &Subsets, deviations: usize) {
         return;
     }
     let everything = |set: &Vec<usize>| set.len() == deviations;
-    if let ([set], true) = (&subsets.minimal[..], subsets.complete) {
-        if everything(set) {
-            if deviations > 1 {
-                let _ = writeln!(
-                    out,
-                    "suffices: nothing less than all {deviations} deviations together"
-                );
-            }
-            return;
+    if let ([set], true) = (&subsets.minimal[..], subsets.complete)
+        && everything(set)
+    {
+        if deviations > 1 {
+            let _ = writeln!(
+                out,
+                "suffices: nothing less than all {deviations} deviations together"
+            );
         }
+        return;
     }
     if !subsets.complete && subsets.minimal.iter().all(everything) {
         return;

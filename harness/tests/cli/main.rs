@@ -13,6 +13,9 @@ mod post;
 mod program;
 mod results;
 mod shipped;
+mod shrinking;
+#[path = "../toy/mod.rs"]
+mod toy;
 mod views;
 
 use std::process::ExitCode;
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
             .erased_flow(Box::new(double::Double))
             .flow::<host::AsksStd>()
             .flow::<post::Post>()
+            .flow::<toy::Toy>()
             .main();
     }
     let tests = [
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         shipped::TESTS,
         explain::TESTS,
         views::TESTS,
+        shrinking::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {

@@ -1,8 +1,13 @@
 //! What `replay --until`, `why`, `when` and `diff` say.
 
+use seedbed::snapshot::KeepStates;
+use seedbed_harness::Harness;
+use seedbed_harness::execute::{Execution, Keep};
+use seedbed_harness::files::{Loaded, load};
 use serde_json::Value;
 
 use crate::explain::bench;
+use crate::post::Post;
 use crate::program::{Said, Test, snapshot};
 
 pub const TESTS: &[Test] = &[
@@ -21,6 +26,10 @@ pub const TESTS: &[Test] = &[
     (
         "diff_names_the_first_difference_in_events_and_in_state",
         diff_names_the_first_difference_in_events_and_in_state,
+    ),
+    (
+        "changes_add_up_to_the_state_at_every_step",
+        changes_add_up_to_the_state_at_every_step,
     ),
     (
         "looking_at_states_changes_no_digest",
@@ -169,6 +178,41 @@ fn diff_names_the_first_difference_in_events_and_in_state() {
         (&same["events"], &same["state"]),
         (&Value::Null, &Value::Null)
     );
+}
+
+/// What changed step by step adds up to what is there when the run is cut after any step.
+fn changes_add_up_to_the_state_at_every_step() {
+    let bench = bench("views-states");
+    let harness = Harness::new().flow::<Post>();
+    let path = bench.path("late.plan.toml");
+    let loaded = load(&harness, path.to_str().expect("a plain path"), &[]);
+    let Ok(Loaded::Plan(loaded)) = loaded else {
+        panic!("it is a valid plan");
+    };
+    let scenario = loaded.plan.to_scenario(&loaded.path);
+    let whole = Execution::of_plan(loaded.flow, &scenario, &loaded.plan);
+    let run = |until_step, states| {
+        let keep = Keep {
+            states,
+            ..Keep::default()
+        };
+        Execution {
+            until_step,
+            ..whole
+        }
+        .run_with(keep)
+        .expect("the simulator works")
+    };
+    let each = run(None, KeepStates::EachStep);
+    assert!(each.states.changes().len() > 5, "{:?}", each.states);
+    for step in 1..=each.steps {
+        let cut = run(Some(step), KeepStates::Last);
+        assert_eq!(&each.states.as_of(step), cut.states.last(), "step {step}");
+        assert!(cut.states.changes().is_empty());
+    }
+    let never = run(None, KeepStates::Never);
+    assert!(never.states.last().is_empty());
+    assert_eq!(never.digest, each.digest);
 }
 
 fn looking_at_states_changes_no_digest() {

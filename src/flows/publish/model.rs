@@ -409,7 +409,11 @@ impl Model {
     /// as little about what is in place as any failure; nobody waits for its operations.
     pub fn crashed(&mut self, client: &str) {
         let at = self.now();
-        for publish in self.publishes.iter_mut().filter(|publish| publish.start.client == client) {
+        for publish in self
+            .publishes
+            .iter_mut()
+            .filter(|publish| publish.start.client == client)
+        {
             if publish.end.is_none() {
                 publish.end = Some((at, Outcome::Other("crashed".into())));
             }
@@ -418,7 +422,11 @@ impl Model {
         for message in &mut self.messages {
             message.resolved |= publishes[message.publish.0 as usize].start.client == client;
         }
-        for (_, told) in self.operations.iter_mut().filter(|(name, _)| name == client) {
+        for (_, told) in self
+            .operations
+            .iter_mut()
+            .filter(|(name, _)| name == client)
+        {
             *told = (*told).max(1);
         }
         self.last_activity = at;

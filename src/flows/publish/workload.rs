@@ -18,7 +18,10 @@ use crate::reentry::{Completer, Completion};
 use crate::world::Node;
 
 /// How long callers pause between operations, at most.
-const PAUSE: Latency = Latency { quiet: Duration::from_millis(10), max: Duration::from_secs(20) };
+const PAUSE: Latency = Latency {
+    quiet: Duration::from_millis(10),
+    max: Duration::from_secs(20),
+};
 /// How long the workload waits for the first connections.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How often it looks.
@@ -181,12 +184,30 @@ impl Op {
 pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
     let writer = 0..config.writers.max(1);
     let bytes = prop_oneof![8 => 0_u32..200, 1 => 4_000_u32..20_000];
-    let write = (writer.clone(), bytes, proptest::bool::weighted(0.3))
-        .prop_map(|(by, bytes, with_next)| Write { by, bytes, with_next });
-    let modify = (writer.clone(), 1_u32..30, proptest::bool::weighted(0.3))
-        .prop_map(|(by, bytes, with_next)| Op::Modify(Modify { by, bytes, with_next, how: How::Append }));
-    let keep = (writer.clone(), any::<bool>())
-        .prop_map(|(by, with_next)| Op::KeepMap(KeepMap { by, mode: Mode::Write, with_next }));
+    let write = (writer.clone(), bytes, proptest::bool::weighted(0.3)).prop_map(
+        |(by, bytes, with_next)| Write {
+            by,
+            bytes,
+            with_next,
+        },
+    );
+    let modify = (writer.clone(), 1_u32..30, proptest::bool::weighted(0.3)).prop_map(
+        |(by, bytes, with_next)| {
+            Op::Modify(Modify {
+                by,
+                bytes,
+                with_next,
+                how: How::Append,
+            })
+        },
+    );
+    let keep = (writer.clone(), any::<bool>()).prop_map(|(by, with_next)| {
+        Op::KeepMap(KeepMap {
+            by,
+            mode: Mode::Write,
+            with_next,
+        })
+    });
     let fetch = (writer, any::<bool>()).prop_map(|(by, with_next)| Op::Fetch(By { by, with_next }));
     let writes = prop_oneof![
         6 => write.clone().prop_map(Op::Overwrite),
@@ -198,8 +219,14 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
     if config.readers == 0 {
         return writes.boxed();
     }
-    let read = (0..config.readers, any::<bool>(), any::<bool>())
-        .prop_map(|(by, check, with_next)| Op::Read(Read { by, check, with_next }));
+    let read =
+        (0..config.readers, any::<bool>(), any::<bool>()).prop_map(|(by, check, with_next)| {
+            Op::Read(Read {
+                by,
+                check,
+                with_next,
+            })
+        });
     prop_oneof![3 => writes, 1 => read].boxed()
 }
 
@@ -208,7 +235,11 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
 pub fn simpler(op: &Op) -> Vec<Op> {
     let smaller = |bytes: u32| [1, 64].into_iter().filter(move |smaller| *smaller < bytes);
     let mut simpler: Vec<Op> = match op {
-        Op::Modify(modify) => vec![Op::Overwrite(Write { by: modify.by, bytes: 64, with_next: modify.with_next })],
+        Op::Modify(modify) => vec![Op::Overwrite(Write {
+            by: modify.by,
+            bytes: 64,
+            with_next: modify.with_next,
+        })],
         _ => Vec::new(),
     };
     let with_bytes = |bytes| match op.clone() {
@@ -248,7 +279,12 @@ pub fn text(index: usize, bytes: u32) -> Vec<u8> {
         text = vec![b'A' + (index % 26) as u8; length];
     }
     let filler = text.clone();
-    text.extend(filler.iter().cycle().take(length.saturating_sub(filler.len())));
+    text.extend(
+        filler
+            .iter()
+            .cycle()
+            .take(length.saturating_sub(filler.len())),
+    );
     text
 }
 
@@ -256,7 +292,9 @@ fn modifier(index: usize, modify: &Modify) -> Modifier {
     let (addition, how) = (text(index, modify.bytes), modify.how);
     Box::new(move |old, first| {
         let append = || {
-            let there = old.windows(addition.len().max(1)).any(|part| part == addition);
+            let there = old
+                .windows(addition.len().max(1))
+                .any(|part| part == addition);
             let mut new = old.to_vec();
             if !there {
                 new.extend_from_slice(&addition);
@@ -287,9 +325,16 @@ impl Workload {
     /// A client's process has started. What its predecessor was asked to do will never end.
     pub fn client_started(&self, client: &Rc<Client>) {
         let name = client.node().name().to_string();
-        self.clients.borrow_mut().insert(name.clone(), Rc::clone(client));
-        let orphans: Vec<u64> =
-            self.waiting.borrow().iter().filter(|(_, (waits, _))| *waits == name).map(|(key, _)| *key).collect();
+        self.clients
+            .borrow_mut()
+            .insert(name.clone(), Rc::clone(client));
+        let orphans: Vec<u64> = self
+            .waiting
+            .borrow()
+            .iter()
+            .filter(|(_, (waits, _))| *waits == name)
+            .map(|(key, _)| *key)
+            .collect();
         for key in orphans {
             self.ended(key);
         }
@@ -302,7 +347,13 @@ impl Workload {
     }
 
     /// Calls the operations, one after the other or together, then `done`; then the final reads.
-    pub async fn run(self: Rc<Self>, node: Node, setting: Rc<Setting>, operations: Vec<(usize, Op)>, done: impl Fn()) {
+    pub async fn run(
+        self: Rc<Self>,
+        node: Node,
+        setting: Rc<Setting>,
+        operations: Vec<(usize, Op)>,
+        done: impl Fn(),
+    ) {
         let mut waited = Duration::ZERO;
         while waited < CONNECT_MAX && !self.connected(&setting) {
             node.sleep(CONNECT_POLL).await;
@@ -327,7 +378,11 @@ impl Workload {
         }
         node.sleep(QUIET).await;
         for by in 0..setting.config.readers {
-            let read = Op::Read(Read { by, check: true, with_next: false });
+            let read = Op::Read(Read {
+                by,
+                check: true,
+                with_next: false,
+            });
             if let Some(ended) = self.call(&node, operations.len(), &read) {
                 ended.await;
             }
@@ -337,13 +392,20 @@ impl Workload {
     fn connected(&self, setting: &Setting) -> bool {
         let clients = self.clients.borrow();
         clients.len() == setting.config.clients().len()
-            && clients.values().all(|client| client.broker().servers().len() == setting.order.len())
+            && clients
+                .values()
+                .all(|client| client.broker().servers().len() == setting.order.len())
     }
 
     /// Calls one operation; answers what ends with it. Without its client, or its map, it is a no-op.
     fn call(self: &Rc<Self>, node: &Node, index: usize, op: &Op) -> Option<Completion<()>> {
         let name = op.node();
-        let client = self.clients.borrow().get(&name).filter(|client| client.node().is_alive()).cloned();
+        let client = self
+            .clients
+            .borrow()
+            .get(&name)
+            .filter(|client| client.node().is_alive())
+            .cloned();
         let Some(client) = client else {
             node.sometimes("operation-skipped");
             return None;
@@ -398,13 +460,25 @@ mod tests {
             op: Op,
         }
         let file: File = toml::from_str("op.overwrite = { bytes = 64 }").unwrap();
-        assert_eq!(file.op, Op::Overwrite(Write { by: 0, bytes: 64, with_next: false }));
+        assert_eq!(
+            file.op,
+            Op::Overwrite(Write {
+                by: 0,
+                bytes: 64,
+                with_next: false
+            })
+        );
         assert!(toml::from_str::<File>("op.overwrite = { byts = 64 }").is_err());
     }
 
     #[test]
     fn simplifying_ends() {
-        let mut open = vec![Op::Modify(Modify { by: 0, bytes: 500, with_next: true, how: How::Append })];
+        let mut open = vec![Op::Modify(Modify {
+            by: 0,
+            bytes: 500,
+            with_next: true,
+            how: How::Append,
+        })];
         let mut steps = 0;
         while let Some(op) = open.pop() {
             open.extend(simpler(&op));

@@ -68,7 +68,10 @@ impl Client {
         self.serialized("keep-map", told, move |client, finish| {
             let map = client.new_map();
             client.map_then(&map, mode, move |client, map, since| {
-                *client.kept.borrow_mut() = Some(Kept { map: map.clone(), since });
+                *client.kept.borrow_mut() = Some(Kept {
+                    map: map.clone(),
+                    since,
+                });
                 finish(Outcome::Ok);
             });
         });
@@ -84,7 +87,9 @@ impl Client {
     pub fn upload(self: &Rc<Self>, text: Vec<u8>, told: impl FnOnce(Outcome) + 'static) {
         self.serialized("upload", told, move |client, finish| {
             let kept = client.kept.borrow().clone();
-            let Some(kept) = kept else { return finish(Outcome::NotEnoughShares) };
+            let Some(kept) = kept else {
+                return finish(Outcome::NotEnoughShares);
+            };
             client.broker.lose_at_publish();
             publish(client, &kept.map, kept.since, &text, finish);
         });
@@ -94,14 +99,20 @@ impl Client {
     pub fn fetch(self: &Rc<Self>, told: impl FnOnce(Outcome) + 'static) {
         self.serialized("fetch", told, move |client, finish| {
             let kept = client.kept.borrow().clone();
-            let Some(kept) = kept else { return finish(Outcome::NotEnoughShares) };
-            read_best(client, &kept.map, kept.since, move |text| finish(outcome(text)));
+            let Some(kept) = kept else {
+                return finish(Outcome::NotEnoughShares);
+            };
+            read_best(client, &kept.map, kept.since, move |text| {
+                finish(outcome(text))
+            });
         });
     }
 
     /// Changes the text.
     pub fn modify(self: &Rc<Self>, modifier: Modifier, told: impl FnOnce(Outcome) + 'static) {
-        self.serialized("modify", told, move |client, finish| modify(client, modifier, finish));
+        self.serialized("modify", told, move |client, finish| {
+            modify(client, modifier, finish)
+        });
     }
 
     /// Reads the best version: with reasonable effort, and once more with greater effort if shares turn out to be
@@ -109,11 +120,17 @@ impl Client {
     pub fn read(self: &Rc<Self>, check: bool, told: impl FnOnce(Outcome) + 'static) {
         self.serialized("read", told, move |client, finish| {
             let map = client.new_map();
-            let mode = if check { UpdateMode::Check } else { UpdateMode::Read };
+            let mode = if check {
+                UpdateMode::Check
+            } else {
+                UpdateMode::Read
+            };
             client.map_then(&map, mode, move |client, map, since| {
                 let (again, same_map) = (Rc::clone(client), map.clone());
+                // Only a fetch that failed is tried again, not a map without a version.
+                let there_was_one = map.borrow().best().is_some();
                 read_best(client, map, since, move |text| match text {
-                    Err(Outcome::NotEnoughShares) if !check && same_map.borrow().best().is_some() => {
+                    Err(Outcome::NotEnoughShares) if !check && there_was_one => {
                         again.map_then(&same_map, UpdateMode::Write, move |client, map, since| {
                             read_best(client, map, since, move |text| finish(outcome(text)));
                         });
@@ -124,7 +141,12 @@ impl Client {
         });
     }
 
-    fn map_then(self: &Rc<Self>, map: &Map, mode: UpdateMode, then: impl FnOnce(&Rc<Client>, &Map, Tick) + 'static) {
+    fn map_then(
+        self: &Rc<Self>,
+        map: &Map,
+        mode: UpdateMode,
+        then: impl FnOnce(&Rc<Client>, &Map, Tick) + 'static,
+    ) {
         let since = self.ghost(|model| model.now());
         if mode != UpdateMode::Check {
             self.broker.hide_by_choice();
@@ -152,7 +174,9 @@ impl Client {
             let caller = Rc::clone(&client);
             client.node.eventually("operation done", move || {
                 let frames = caller.frames.get();
-                caller.node.note(&trace::RESULT, name, format_args!("{}", outcome.label()));
+                caller
+                    .node
+                    .note(&trace::RESULT, name, format_args!("{}", outcome.label()));
                 caller.node.outcome(outcome.label());
                 caller.ghost(|model| model.told(operation, outcome.clone(), frames));
                 told(outcome);
@@ -195,16 +219,29 @@ pub fn read_best(
 ) {
     let asked_all = {
         let map = map.borrow();
-        let heard = client.setting.order.iter().all(|server| map.heard.contains(server));
+        let heard = client
+            .setting
+            .order
+            .iter()
+            .all(|server| map.heard.contains(server));
         map.last_update == Some(UpdateMode::Check) && heard
     };
     let reader = Rc::clone(client);
     let report = move |text: Result<Vec<u8>, Outcome>, undisturbed: bool| {
-        reader.ghost(|model| model.read(&reader.node.name(), since, asked_all && undisturbed, text.clone()));
+        reader.ghost(|model| {
+            model.read(
+                &reader.node.name(),
+                since,
+                asked_all && undisturbed,
+                text.clone(),
+            )
+        });
         done(text);
     };
     let best = map.borrow().best();
-    let Some(version) = best else { return report(Err(Outcome::NotEnoughShares), true) };
+    let Some(version) = best else {
+        return report(Err(Outcome::NotEnoughShares), true);
+    };
     let report = Rc::new(std::cell::RefCell::new(Some(report)));
     let later = Rc::clone(&report);
     let started = retrieve(client, map, version, move |text, undisturbed| {

@@ -48,14 +48,22 @@ pub fn retrieve(
         blocks: BTreeMap::new(),
         done: Some(Box::new(done)),
     };
-    let retrieve =
-        Rc::new(Retrieve { client: Rc::clone(client), map: map.clone(), version, state: client.cell("retrieve", state) });
+    let retrieve = Rc::new(Retrieve {
+        client: Rc::clone(client),
+        map: map.clone(),
+        version,
+        state: client.cell("retrieve", state),
+    });
     for share in first {
         let holder = retrieve.state.borrow().holder(share);
         match holder {
             Some(server) => retrieve.query(share, server),
             None if client.variant().reads_go_on == GoOn::NextTurn => {}
-            None => return Err(Outcome::Other(format!("share {share} has left the list while it was walked"))),
+            None => {
+                return Err(Outcome::Other(format!(
+                    "share {share} has left the list while it was walked"
+                )));
+            }
         }
     }
     Ok(())
@@ -104,8 +112,12 @@ impl State {
 
 impl Retrieve {
     fn query(self: &Rc<Self>, share: ShareNumber, server: ServerId) {
-        let prefix = Span { offset: 0, length: PREFIX_LENGTH as u64 };
-        let body = body_range(&self.version.offsets).map_or(prefix, |(offset, length)| Span { offset, length });
+        let prefix = Span {
+            offset: 0,
+            length: PREFIX_LENGTH as u64,
+        };
+        let body = body_range(&self.version.offsets)
+            .map_or(prefix, |(offset, length)| Span { offset, length });
         let number = self.state.with(|state| {
             let number = state.next_query;
             state.next_query += 1;
@@ -116,11 +128,17 @@ impl Retrieve {
         let (completion, delivery) = match self.client.recall(&self.version, share, &spans) {
             Some(parts) => {
                 let reply = Reply::Read(ReadData::from([(share, parts)]));
-                (Completion::ready(self.client.node(), "cache", Ok(reply)), Delivery::Eventual)
+                (
+                    Completion::ready(self.client.node(), "cache", Ok(reply)),
+                    Delivery::Eventual,
+                )
             }
             None => {
                 let remote = self.map.borrow().connections.get(&server).cloned();
-                let request = Request::Read { shares: vec![share], spans };
+                let request = Request::Read {
+                    shares: vec![share],
+                    spans,
+                };
                 let completion = match remote {
                     Some(remote) => remote.call(&request),
                     None => Completion::ready(self.client.node(), "read", Err(CallError::Dead)),
@@ -151,7 +169,9 @@ impl Retrieve {
             GoOn::OnTheSpot => self.check(),
             GoOn::NextTurn => {
                 let retrieve = Rc::clone(self);
-                self.client.node().eventually("retrieve", move || retrieve.check());
+                self.client
+                    .node()
+                    .eventually("retrieve", move || retrieve.check());
             }
         }
     }
@@ -166,7 +186,9 @@ impl Retrieve {
             return true;
         }
         for (&share, parts) in data {
-            let [prefix, body, ..] = &parts[..] else { return false };
+            let [prefix, body, ..] = &parts[..] else {
+                return false;
+            };
             if *prefix != self.version.prefix {
                 return false;
             }
@@ -176,7 +198,9 @@ impl Retrieve {
                 }
                 Err(_) => {
                     self.state.borrow_mut().forget_server(server);
-                    self.map.borrow_mut().mark_bad_share((server, share), prefix.clone());
+                    self.map
+                        .borrow_mut()
+                        .mark_bad_share((server, share), prefix.clone());
                 }
             }
         }
@@ -222,7 +246,15 @@ impl Retrieve {
             let state = self.state.borrow();
             let asked: BTreeSet<ShareNumber> = state.outstanding.values().copied().collect();
             let missing = (k - state.blocks.len()).saturating_sub(state.outstanding.len());
-            (missing, state.remaining.keys().filter(|share| !asked.contains(share)).copied().collect::<Vec<_>>())
+            (
+                missing,
+                state
+                    .remaining
+                    .keys()
+                    .filter(|share| !asked.contains(share))
+                    .copied()
+                    .collect::<Vec<_>>(),
+            )
         };
         for share in candidates {
             if needed == 0 {
@@ -242,7 +274,9 @@ impl Retrieve {
             (state.done.take(), state.undisturbed)
         });
         if let Some(done) = done {
-            self.client.node().eventually("retrieve done", move || done(result, undisturbed));
+            self.client
+                .node()
+                .eventually("retrieve done", move || done(result, undisturbed));
         }
     }
 }

@@ -28,7 +28,12 @@ pub fn update(client: &Rc<Client>, map: &Map, mode: UpdateMode, done: impl FnOnc
     map.borrow_mut().heard.clear();
     let servers = client.servers();
     let (k, n) = client.encoding();
-    let mut state = State::new(mode, servers.iter().map(Remote::server).collect(), k.into(), n.into());
+    let mut state = State::new(
+        mode,
+        servers.iter().map(Remote::server).collect(),
+        k.into(),
+        n.into(),
+    );
     let mut first: Vec<Remote> = Vec::new();
     if mode == UpdateMode::Check {
         state.must_answer = state.all.iter().copied().collect();
@@ -42,9 +47,14 @@ pub fn update(client: &Rc<Client>, map: &Map, mode: UpdateMode, done: impl FnOnc
         drop(known);
         state.extra = servers.into();
         while first.len() < state.target {
-            let Some(next) = state.extra.pop_front() else { break };
+            let Some(next) = state.extra.pop_front() else {
+                break;
+            };
             // A server of the old map may be asked once more later, under its present reference.
-            if let Some(asked) = first.iter_mut().find(|asked| asked.server() == next.server()) {
+            if let Some(asked) = first
+                .iter_mut()
+                .find(|asked| asked.server() == next.server())
+            {
                 *asked = next;
             } else {
                 first.push(next);
@@ -108,7 +118,11 @@ enum Next {
 impl State {
     fn new(mode: UpdateMode, all: Vec<ServerId>, k: usize, n: usize) -> State {
         let epsilon = k;
-        let target = if mode == UpdateMode::Write { n + epsilon } else { k + epsilon };
+        let target = if mode == UpdateMode::Write {
+            n + epsilon
+        } else {
+            k + epsilon
+        };
         State {
             mode,
             running: true,
@@ -141,7 +155,11 @@ impl State {
             UpdateMode::Check => Next::Done,
             UpdateMode::Read => {
                 let enough = self.completed >= self.target && !recoverable.is_empty();
-                if enough && map.unrecoverable_newer().is_empty() { Next::Done } else { Next::Ask(QUERIES_IN_FLIGHT_MAX) }
+                if enough && map.unrecoverable_newer().is_empty() {
+                    Next::Done
+                } else {
+                    Next::Ask(QUERIES_IN_FLIGHT_MAX)
+                }
             }
             UpdateMode::Write if recoverable.is_empty() => Next::Ask(QUERIES_IN_FLIGHT_MAX),
             UpdateMode::Write => match self.silent_before_boundary() {
@@ -182,10 +200,20 @@ struct Undigested;
 impl Updater {
     fn query(self: &Rc<Self>, remote: &Remote) {
         let server = remote.server();
-        self.map.borrow_mut().connections.insert(server, remote.clone());
+        self.map
+            .borrow_mut()
+            .connections
+            .insert(server, remote.clone());
         self.state.borrow_mut().outstanding.insert(server);
-        let length = if self.mode == UpdateMode::Check { CHECK_READ_LENGTH } else { READ_LENGTH };
-        let completion = remote.call(&Request::Read { shares: vec![], spans: vec![Span { offset: 0, length }] });
+        let length = if self.mode == UpdateMode::Check {
+            CHECK_READ_LENGTH
+        } else {
+            READ_LENGTH
+        };
+        let completion = remote.call(&Request::Read {
+            shares: vec![],
+            spans: vec![Span { offset: 0, length }],
+        });
         let updater = Rc::clone(self);
         completion.then(self.client.delivery(), move |answer| {
             let _frame = updater.client.frame();
@@ -205,7 +233,9 @@ impl Updater {
             GoOn::OnTheSpot => self.check(),
             GoOn::NextTurn => {
                 let updater = Rc::clone(self);
-                self.client.node().eventually("map update", move || updater.check());
+                self.client
+                    .node()
+                    .eventually("map update", move || updater.check());
             }
         }
     }
@@ -220,7 +250,11 @@ impl Updater {
             if !state.running {
                 return Ok(());
             }
-            if data.is_empty() { state.empty.insert(server) } else { state.with_shares.insert(server) };
+            if data.is_empty() {
+                state.empty.insert(server)
+            } else {
+                state.with_shares.insert(server)
+            };
         }
         for (&share, parts) in data {
             let bytes = parts.first().map_or(&[][..], |bytes| &bytes[..]);
@@ -230,11 +264,18 @@ impl Updater {
         Ok(())
     }
 
-    fn got_share(&self, server: ServerId, share: ShareNumber, bytes: &[u8]) -> Result<(), Undigested> {
+    fn got_share(
+        &self,
+        server: ServerId,
+        share: ShareNumber,
+        bytes: &[u8],
+    ) -> Result<(), Undigested> {
         let place = (server, share);
         let opening = match parse_opening(bytes) {
             Ok(opening) => opening,
-            Err(_) if self.client.variant().bad_share == BadShare::SpoilsAnswer => return Err(Undigested),
+            Err(_) if self.client.variant().bad_share == BadShare::SpoilsAnswer => {
+                return Err(Undigested);
+            }
             Err(_) => {
                 self.mark_bad(place, bytes);
                 return Ok(());
@@ -264,7 +305,9 @@ impl Updater {
 
     fn mark_bad(&self, place: (ServerId, ShareNumber), bytes: &[u8]) {
         self.state.borrow_mut().bad.insert(place.0);
-        self.map.borrow_mut().mark_bad_share(place, bytes[..bytes.len().min(PREFIX_LENGTH)].to_vec());
+        self.map
+            .borrow_mut()
+            .mark_bad_share(place, bytes[..bytes.len().min(PREFIX_LENGTH)].to_vec());
     }
 
     fn query_failed(&self, server: ServerId) {
@@ -289,7 +332,9 @@ impl Updater {
                 let mut more = Vec::new();
                 self.state.with(|state| {
                     while state.outstanding.len() + more.len() < in_flight {
-                        let Some(remote) = state.extra.pop_front() else { break };
+                        let Some(remote) = state.extra.pop_front() else {
+                            break;
+                        };
                         more.push(remote);
                     }
                 });
@@ -320,7 +365,9 @@ mod tests {
 
     fn map(version: u64, shares: &[(u8, u8)]) -> ServerMap<()> {
         use crate::flows::publish::{keys::FileKeys, version::make_version};
-        let version = make_version(&FileKeys::derive(&[1; 32]), version, [0; 16], (2, 3), b"x").unwrap().info;
+        let version = make_version(&FileKeys::derive(&[1; 32]), version, [0; 16], (2, 3), b"x")
+            .unwrap()
+            .info;
         let mut map = ServerMap::default();
         for (server, share) in shares {
             map.add_new_share((ServerId(*server), *share), version, 0);
@@ -330,7 +377,12 @@ mod tests {
 
     #[test]
     fn nothing_outstanding_and_nobody_left_to_ask_is_the_end_in_every_mode() {
-        for mode in [UpdateMode::Anything, UpdateMode::Read, UpdateMode::Write, UpdateMode::Check] {
+        for mode in [
+            UpdateMode::Anything,
+            UpdateMode::Read,
+            UpdateMode::Write,
+            UpdateMode::Check,
+        ] {
             assert_eq!(state(mode, 5).next(&map(1, &[])), Next::Done);
         }
     }
@@ -349,12 +401,24 @@ mod tests {
         writer.outstanding.extend([ServerId(2), ServerId(5)]);
         writer.with_shares.extend([ServerId(0), ServerId(1)]);
         writer.empty.insert(ServerId(3));
-        assert_eq!(writer.next(&known), Next::Ask(QUERIES_IN_FLIGHT_MAX), "one empty server is no boundary");
+        assert_eq!(
+            writer.next(&known),
+            Next::Ask(QUERIES_IN_FLIGHT_MAX),
+            "one empty server is no boundary"
+        );
         writer.empty.insert(ServerId(4));
         assert_eq!(writer.next(&known), Next::Ask(1), "server 3 is silent");
         writer.bad.insert(ServerId(2));
-        assert_eq!(writer.next(&known), Next::Done, "a failed server is skipped over");
-        assert_eq!(writer.next(&map(1, &[(0, 0)])), Next::Ask(QUERIES_IN_FLIGHT_MAX), "nothing is recoverable");
+        assert_eq!(
+            writer.next(&known),
+            Next::Done,
+            "a failed server is skipped over"
+        );
+        assert_eq!(
+            writer.next(&map(1, &[(0, 0)])),
+            Next::Ask(QUERIES_IN_FLIGHT_MAX),
+            "nothing is recoverable"
+        );
     }
 
     #[test]
@@ -362,7 +426,11 @@ mod tests {
         let mut reader = state(UpdateMode::Read, 6);
         reader.outstanding.insert(ServerId(5));
         let mut known = map(1, &[(0, 0), (1, 1)]);
-        assert_eq!(reader.next(&known), Next::Ask(QUERIES_IN_FLIGHT_MAX), "too few have answered");
+        assert_eq!(
+            reader.next(&known),
+            Next::Ask(QUERIES_IN_FLIGHT_MAX),
+            "too few have answered"
+        );
         reader.completed = 4;
         assert_eq!(reader.next(&known), Next::Done);
         known.shares.extend(map(2, &[(3, 2)]).shares);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::facts::{Fact, Outcome as Ended, PublishId, Tick};
 use super::super::model::{Model, Publish};
 use super::server::overlap;
-use super::{DAMAGE, SILENCE, Judge, Rule, both, require};
+use super::{DAMAGE, Judge, Rule, SILENCE, both, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
 /// "Somebody else wrote" must be true. The cause says what the client took for somebody else.
@@ -34,7 +34,10 @@ pub static UCWE_IS_EARNED: Rule = Rule {
         } else {
             "other"
         };
-        let newer = publish.unlisted.values().any(|found| Some(found.seqnum) >= publish.version.map(|own| own.seqnum));
+        let newer = publish
+            .unlisted
+            .values()
+            .any(|found| Some(found.seqnum) >= publish.version.map(|own| own.seqnum));
         require(newer || rival(model, *id).is_some(), cause, || {
             let placed = publish.applied.len();
             format!(

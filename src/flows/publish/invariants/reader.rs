@@ -39,9 +39,17 @@ pub static READ_BACK: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Some((reader, result)) = decisive(fact) else { return Outcome::Idle };
-        let Some(contest) = contest(model) else { return Outcome::Idle };
-        if contest.failures > 0 { Outcome::Idle } else { judge(model, reader, result, &contest) }
+        let Some((reader, result)) = decisive(fact) else {
+            return Outcome::Idle;
+        };
+        let Some(contest) = contest(model) else {
+            return Outcome::Idle;
+        };
+        if contest.failures > 0 {
+            Outcome::Idle
+        } else {
+            judge(model, reader, result, &contest)
+        }
     }),
 };
 
@@ -54,9 +62,17 @@ pub static FAILURES_ARE_INDETERMINATE: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Some((reader, result)) = decisive(fact) else { return Outcome::Idle };
-        let Some(contest) = contest(model) else { return Outcome::Idle };
-        if contest.failures == 0 { Outcome::Idle } else { judge(model, reader, result, &contest) }
+        let Some((reader, result)) = decisive(fact) else {
+            return Outcome::Idle;
+        };
+        let Some(contest) = contest(model) else {
+            return Outcome::Idle;
+        };
+        if contest.failures == 0 {
+            Outcome::Idle
+        } else {
+            judge(model, reader, result, &contest)
+        }
     }),
 };
 
@@ -65,7 +81,12 @@ type Text<'a> = &'a Result<Vec<u8>, Ended>;
 /// A read that says something about what is in place: in quiet, with an answer from every server.
 fn decisive(fact: &Fact) -> Option<(&str, Text<'_>)> {
     match fact {
-        Fact::Read { reader, asked_all: true, quiet: true, result } => Some((reader, result)),
+        Fact::Read {
+            reader,
+            asked_all: true,
+            quiet: true,
+            result,
+        } => Some((reader, result)),
         _ => None,
     }
 }
@@ -83,11 +104,19 @@ struct Contest {
 fn contest(model: &Model) -> Option<Contest> {
     let succeeded = |publish: &Publish| matches!(publish.end, Some((_, Ended::Ok)));
     let number = |publish: &Publish| publish.version.map(|version| version.seqnum);
-    let (_, winner) =
-        model.publishes().filter(|(_, publish)| succeeded(publish)).max_by_key(|(_, publish)| number(publish))?;
-    let as_new: Vec<_> = model.publishes().filter(|(_, publish)| number(publish) >= number(winner)).collect();
+    let (_, winner) = model
+        .publishes()
+        .filter(|(_, publish)| succeeded(publish))
+        .max_by_key(|(_, publish)| number(publish))?;
+    let as_new: Vec<_> = model
+        .publishes()
+        .filter(|(_, publish)| number(publish) >= number(winner))
+        .collect();
     Some(Contest {
-        failures: as_new.iter().filter(|(_, publish)| !succeeded(publish)).count(),
+        failures: as_new
+            .iter()
+            .filter(|(_, publish)| !succeeded(publish))
+            .count(),
         versions: as_new.into_iter().map(|(id, _)| id).collect(),
         encoding: model.publishes().last()?.1.start.encoding,
     })
@@ -97,15 +126,23 @@ fn judge(model: &Model, reader: &str, result: Text<'_>, contest: &Contest) -> Ou
     let ids: Vec<u32> = contest.versions.iter().map(|id| id.0).collect();
     match result {
         Ok(text) => {
-            let known = contest.versions.iter().any(|id| model.publish(*id).start.text == *text);
-            require(known, "an older text", || format!("{reader} got the text of none of the publishes {ids:?}"))
+            let known = contest
+                .versions
+                .iter()
+                .any(|id| model.publish(*id).start.text == *text);
+            require(known, "an older text", || {
+                format!("{reader} got the text of none of the publishes {ids:?}")
+            })
         }
         Err(error) => {
             // N share numbers, each ending at one of S versions: if N > S · (k − 1), one version has k of them.
             let (k, n) = contest.encoding;
             let possible = usize::from(n) <= ids.len() * usize::from(k.saturating_sub(1));
             require(possible, "lost", || {
-                format!("{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}", error.label())
+                format!(
+                    "{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}",
+                    error.label()
+                )
             })
         }
     }

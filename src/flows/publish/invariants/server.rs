@@ -163,14 +163,24 @@ pub static NO_FORK_WITHOUT_CONTENTION: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Fact::Handled { publish, server, handling, forks, .. } = fact else { return Outcome::Idle };
+        let Fact::Handled {
+            publish,
+            server,
+            handling,
+            forks,
+            ..
+        } = fact
+        else {
+            return Outcome::Idle;
+        };
         if handling.changed.is_empty() {
             return Outcome::Idle;
         }
         let mine = model.publish(*publish);
         let seen = |server: ServerId, share: ShareNumber| {
             let written = model.written().get(&(server, share));
-            mine.start.answered.contains(&server) && written.is_some_and(|last| last.at < mine.start.map_start)
+            mine.start.answered.contains(&server)
+                && written.is_some_and(|last| last.at < mine.start.map_start)
         };
         let lonely: Vec<_> = forks
             .iter()
@@ -178,7 +188,10 @@ pub static NO_FORK_WITHOUT_CONTENTION: Rule = Rule {
             .filter(|(server, share, other)| other == publish || seen(*server, *share))
             .collect();
         require(lonely.is_empty(), "same number, two roots", || {
-            format!("publish {} wrote {:?} on {server}; forks: {lonely:?}", publish.0, mine.version)
+            format!(
+                "publish {} wrote {:?} on {server}; forks: {lonely:?}",
+                publish.0, mine.version
+            )
         })
     }),
 };
