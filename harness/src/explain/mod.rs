@@ -192,7 +192,12 @@ pub fn explain(subject: &Subject<'_>, options: &Options<'_>) -> Result<Explanati
             taken.script.len()
         ));
         let (report, failure) = failing(&mut lab, &reduced)?;
-        let subsets = renumbered(subsets, reduced.script.len());
+        let subsets = renumbered(subsets, report.script.len());
+        // The steps they happen in are those of the smaller run.
+        let reduced = Case {
+            script: report.script.clone(),
+            ..reduced
+        };
         (reduced, report, failure, subsets)
     };
     finish(lab, subject, notes, (case, report, failure, subsets))
