@@ -14,6 +14,7 @@
 //! | `lifecycle` | start, kill, restart, pause, resume |
 //! | `handle` | [`NodeHandle`], what code on a node holds |
 //! | `timer` | sleeping, deadlines, callback timers |
+//! | `tear_down` | the end of a run, after which none of its memory is left |
 //! | `host` | madsim, which simulates std's clock and randomness |
 
 mod ended;
@@ -30,8 +31,12 @@ mod resource;
 mod sim;
 mod steps;
 mod task;
+mod tear_down;
 mod time;
 mod timer;
+
+#[cfg(test)]
+mod tests;
 
 pub use ended::{Ended, Exhausted, Incident, IncidentKind};
 pub use handle::{NodeHandle, TaskHandle};
@@ -46,5 +51,6 @@ pub use resource::{Down, Resource, ResourceId, StepHook};
 pub use sim::{Action, Counters, Lane, MAX_INLINE_DEPTH, NodeId, Schedule, Sim};
 pub use steps::Until;
 pub use task::TaskKey;
+pub use tear_down::InCircle;
 pub use time::{EPOCH_SECS, Time};
 pub use timer::{Elapsed, Sleep, Timeout};

@@ -2,8 +2,9 @@
 
 use super::kinds;
 use super::queue::QueueKey;
-use super::sim::{Lane, Queued, Sim};
+use super::sim::{Action, Lane, Queued, Schedule, Sim};
 use super::{NodeId, Time};
+use crate::trace::NameId;
 use std::time::Duration;
 
 /// The order of dispatch.
@@ -12,8 +13,9 @@ pub enum Dispatch {
     /// The normal one: whatever is due first.
     #[default]
     ByTime,
-    /// For exploration: any enabled event may be next, and each advances the clock by 1 µs. Enabled are the
-    /// head of each FIFO queue and every timer that is due; if nothing is, the earliest deadline moves the clock.
+    /// For exploration, while the choices are armed (so not while nodes boot, and not once the system is healed): any
+    /// enabled event may be next, and each advances the clock by 1 µs. Enabled are the head of each FIFO queue and
+    /// every timer that is due; if nothing is, the earliest deadline moves the clock.
     ByChoice {
         /// By time until this mark of the flow was passed.
         from: Option<String>,
@@ -31,25 +33,76 @@ pub(super) enum Next {
     Event(Time, Queued),
 }
 
+/// Whether the node of an event can take it.
+pub(super) enum Admission {
+    Now,
+    /// Its node is busy until then.
+    Later(Time),
+    /// Its node is paused.
+    WhenResumed,
+    /// The life of the node that it belongs to is over.
+    Never,
+}
+
 impl Sim {
-    /// Takes the next event, unless it lies beyond the deadline.
+    /// Takes the next event that its node can take, unless it lies beyond the deadline.
     pub(super) fn take_next(&self, deadline: Time) -> Option<Next> {
-        let turn = self.core.turns.borrow_mut().pop_front();
-        if let Some(node) = turn {
+        if let Some(node) = self.take_turn() {
             return Some(Next::Turn(node));
         }
         if self.chooses() {
             return self.take_chosen(deadline);
         }
-        let mut queue = self.core.queue.borrow_mut();
-        if queue.next_at()? > deadline {
-            return None;
+        loop {
+            let (key, node, admission) = {
+                let queue = self.core.queue.borrow();
+                let (key, at, queued) = queue.peek()?;
+                if at > deadline {
+                    return None;
+                }
+                (key, queued.schedule.node, self.admission(at, queued))
+            };
+            match admission {
+                Admission::Now => {
+                    let next = self.core.queue.borrow_mut().pop();
+                    return next.map(|(at, queued)| Next::Event(at, queued));
+                }
+                Admission::Later(until) => self.core.queue.borrow_mut().postpone(key, until),
+                Admission::WhenResumed => {
+                    self.core.queue.borrow_mut().park(key);
+                    self.defer(node, key);
+                }
+                Admission::Never => {
+                    let dead = self.core.queue.borrow_mut().cancel(key);
+                    drop(dead);
+                }
+            }
         }
-        queue.pop().map(|(at, queued)| Next::Event(at, queued))
+    }
+
+    /// The next turn that may be taken now. That of a busy node is queued as an event for when it is free.
+    fn take_turn(&self) -> Option<NodeId> {
+        loop {
+            let node = self.core.turns.borrow_mut().pop_front()?;
+            match self.turn_admission(node) {
+                Admission::Now => return Some(node),
+                Admission::Later(at) => {
+                    self.schedule(Schedule {
+                        at,
+                        lane: Lane::SOON,
+                        node,
+                        label: "turn",
+                        subject: NameId::NONE,
+                        action: Action::Turn,
+                    });
+                }
+                Admission::WhenResumed | Admission::Never => {}
+            }
+        }
     }
 
     fn chooses(&self) -> bool {
-        match &*self.core.dispatch.borrow() {
+        let reached = match &*self.core.dispatch.borrow() {
             Dispatch::ByTime => false,
             Dispatch::ByChoice { from: None, .. } => true,
             Dispatch::ByChoice {
@@ -60,43 +113,57 @@ impl Sim {
                 .borrow()
                 .marks
                 .contains_key(mark.as_str()),
-        }
+        };
+        reached && self.core.choices.borrow().is_armed()
     }
 
     fn take_chosen(&self, deadline: Time) -> Option<Next> {
-        let (key, at) = {
-            let enabled = self.enabled();
-            let chosen = if enabled.is_empty() {
-                let (key, at, _) = *self.core.queue.borrow().iter_in_order().first()?;
-                return self.take_if_before(key, at, deadline);
-            } else if enabled.len() == 1 {
-                0
-            } else {
-                let names: Vec<&str> = enabled
-                    .iter()
-                    .map(|candidate| candidate.name.as_str())
-                    .collect();
-                let stream = self.stream(&kinds::NEXT_EVENT, "world");
-                self.core.choices.borrow_mut().pick(stream, &names)
-            };
-            (enabled[chosen].key, self.now() + CHOICE_TICK)
+        let (key, at) = match self.enabled() {
+            Enabled::Soon(key) => (key, self.now()),
+            Enabled::Any(candidates) if !candidates.is_empty() => {
+                let chosen = self.choose_event(&candidates);
+                (candidates[chosen].key, self.now() + CHOICE_TICK)
+            }
+            Enabled::Any(_) => self.earliest()?,
         };
-        self.take_if_before(key, at, deadline)
-    }
-
-    fn take_if_before(&self, key: QueueKey, at: Time, deadline: Time) -> Option<Next> {
         if at > deadline {
             return None;
         }
-        self.core
-            .queue
-            .borrow_mut()
-            .cancel(key)
-            .map(|queued| Next::Event(at, queued))
+        let taken = self.core.queue.borrow_mut().cancel(key);
+        taken.map(|queued| Next::Event(at, queued))
+    }
+
+    fn choose_event(&self, candidates: &[Candidate]) -> usize {
+        if candidates.len() == 1 {
+            return 0;
+        }
+        let names: Vec<&str> = candidates
+            .iter()
+            .map(|candidate| candidate.name.as_str())
+            .collect();
+        let stream = self.stream(&kinds::NEXT_EVENT, "world");
+        self.core.choices.borrow_mut().pick(stream, &names)
+    }
+
+    /// Nothing is enabled: what can be taken first, and when.
+    fn earliest(&self) -> Option<(QueueKey, Time)> {
+        let queue = self.core.queue.borrow();
+        let mut earliest: Option<(QueueKey, Time)> = None;
+        for (key, at, queued) in queue.iter_in_order() {
+            let at = match self.admission(at, queued) {
+                Admission::Now => at,
+                Admission::Later(until) => until,
+                Admission::WhenResumed | Admission::Never => continue,
+            };
+            if earliest.is_none_or(|(_, best)| at < best) {
+                earliest = Some((key, at));
+            }
+        }
+        earliest
     }
 
     /// The events that may be dispatched now, in the order in which they were scheduled.
-    fn enabled(&self) -> Vec<Candidate> {
+    fn enabled(&self) -> Enabled {
         let queue = self.core.queue.borrow();
         let dispatch = self.core.dispatch.borrow();
         let listed = |queued: &Queued| match &*dispatch {
@@ -105,60 +172,69 @@ impl Sim {
             }
             _ => true,
         };
+        let now = self.now();
         let mut lanes: Vec<Lane> = Vec::new();
-        let mut chosen = Vec::new();
-        let mut unlisted: Option<Candidate> = None;
+        let mut chosen: Vec<Candidate> = Vec::new();
+        let mut unlisted: Option<(Time, Candidate)> = None;
         for (key, at, queued) in queue.iter_as_scheduled() {
             let lane = queued.schedule.lane;
-            if lane == Lane::SOON {
-                return vec![Candidate {
-                    key,
-                    at,
-                    name: String::new(),
-                }];
-            }
-            if lane == Lane::TIMER {
-                if at > self.now() {
-                    continue;
-                }
-            } else if lanes.contains(&lane) {
+            let has_queue = lane != Lane::TIMER && lane != Lane::SOON;
+            if has_queue && lanes.contains(&lane) {
                 continue;
-            } else {
-                lanes.push(lane);
             }
-            let candidate = Candidate {
-                key,
-                at,
-                name: self.candidate_name(queued, &chosen),
-            };
+            if has_queue {
+                lanes.push(lane);
+            } else if at > now {
+                continue;
+            }
+            if !matches!(self.admission(now, queued), Admission::Now) {
+                continue;
+            }
+            if lane == Lane::SOON {
+                return Enabled::Soon(key);
+            }
+            let candidate = Candidate::new(key, self.candidate_name(queued), &chosen);
             if listed(queued) {
                 chosen.push(candidate);
-            } else if unlisted.as_ref().is_none_or(|best| at < best.at) {
-                unlisted = Some(candidate);
+            } else if unlisted.as_ref().is_none_or(|(best, _)| at < *best) {
+                unlisted = Some((at, candidate));
             }
         }
-        unlisted.map_or(chosen, |first| vec![first])
+        Enabled::Any(unlisted.map_or(chosen, |(_, first)| vec![first]))
     }
 
-    /// `request client->s2`; a second one of the same name gets `#2`.
-    fn candidate_name(&self, queued: &Queued, others: &[Candidate]) -> String {
-        let subject = self.name_text(queued.schedule.subject);
-        let name = format!("{} {subject}", queued.schedule.label);
-        let same = others
-            .iter()
-            .filter(|other| other.name.split('#').next() == Some(name.as_str()))
-            .count();
-        if same == 0 {
-            name
-        } else {
-            format!("{name}#{}", same + 1)
-        }
+    /// `request client->s2`.
+    fn candidate_name(&self, queued: &Queued) -> String {
+        let trace = self.core.trace.borrow();
+        let subject = trace.names().text(queued.schedule.subject);
+        format!("{} {subject}", queued.schedule.label)
     }
+}
+
+/// What may be dispatched now.
+enum Enabled {
+    /// This and nothing else, at this very instant.
+    Soon(QueueKey),
+    /// Any of these.
+    Any(Vec<Candidate>),
 }
 
 /// An enabled event and its name in the choice.
 struct Candidate {
     key: QueueKey,
-    at: Time,
     name: String,
+}
+
+impl Candidate {
+    /// A second event of the same name is called `<name> (2)`.
+    fn new(key: QueueKey, name: String, others: &[Candidate]) -> Candidate {
+        let taken = |name: &str| others.iter().any(|other| other.name == name);
+        let mut unique = name.clone();
+        let mut count = 1;
+        while taken(&unique) {
+            count += 1;
+            unique = format!("{name} ({count})");
+        }
+        Candidate { key, name: unique }
+    }
 }

@@ -10,8 +10,10 @@ use std::task::Waker;
 use super::host::HostClock;
 use super::kinds;
 use super::lifecycle::Node;
+use super::panics::{guarded, install_hook};
 use super::queue::Queue;
 use super::task::{TaskKey, Tasks, Woken};
+use super::tear_down::Circles;
 use super::{Dispatch, Incident, IncidentKind, Limits, QueueKey, Resource, ResourceId, Time};
 use crate::choice::{Choices, Domain, Site, StreamId};
 use crate::trace::{EventId, Header, Kind, NameId, Trace};
@@ -54,6 +56,15 @@ pub enum Action {
     Start,
     /// A paused node goes on.
     Resume,
+    /// A node's eventual queue is drained once: a turn that had to wait for a busy node.
+    Turn,
+}
+
+impl Action {
+    /// Whether it is the node's own code, which ends with the node's life.
+    pub(super) fn is_own_code(&self) -> bool {
+        matches!(self, Action::Wake(_) | Action::Call(_) | Action::Turn)
+    }
 }
 
 /// An event to be queued.
@@ -87,6 +98,17 @@ pub(super) struct Frame {
     pub(super) name: NameId,
 }
 
+impl Frame {
+    /// Code that belongs to no node.
+    pub(super) fn of_world(name: NameId) -> Frame {
+        Frame {
+            node: NodeId::WORLD,
+            task: None,
+            name,
+        }
+    }
+}
+
 /// Counts kept while a run goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
@@ -113,6 +135,8 @@ pub(super) struct Core {
     pub(super) now: Cell<Time>,
     pub(super) step: Cell<u64>,
     pub(super) instant_steps: Cell<u64>,
+    /// Polls in this step, nested ones included.
+    pub(super) polls: Cell<u64>,
     pub(super) stepped: Cell<Option<NodeId>>,
     pub(super) cause: Cell<EventId>,
     pub(super) turns: RefCell<VecDeque<NodeId>>,
@@ -125,6 +149,7 @@ pub(super) struct Core {
     pub(super) incidents: RefCell<Vec<Incident>>,
     pub(super) failed: Cell<bool>,
     pub(super) counters: RefCell<Counters>,
+    pub(super) circles: RefCell<Circles>,
     pub(super) limits: Limits,
     pub(super) dispatch: RefCell<Dispatch>,
     pub(super) host: HostClock,
@@ -141,6 +166,7 @@ impl Sim {
     /// A simulation in which nothing has happened yet.
     #[must_use]
     pub fn new(choices: Choices, trace: Trace, limits: Limits, dispatch: Dispatch) -> Sim {
+        install_hook();
         Sim {
             core: Rc::new(Core {
                 choices: RefCell::new(choices),
@@ -152,6 +178,7 @@ impl Sim {
                 now: Cell::new(Time::ZERO),
                 step: Cell::new(0),
                 instant_steps: Cell::new(0),
+                polls: Cell::new(0),
                 stepped: Cell::new(None),
                 cause: Cell::new(EventId::ROOT),
                 turns: RefCell::default(),
@@ -164,6 +191,7 @@ impl Sim {
                 incidents: RefCell::default(),
                 failed: Cell::new(false),
                 counters: RefCell::default(),
+                circles: RefCell::default(),
                 limits,
                 dispatch: RefCell::new(dispatch),
                 host: HostClock::current(),
@@ -374,7 +402,7 @@ impl Sim {
     /// Faults end: every resource lets blocked things go on.
     pub fn heal_resources(&self) {
         for resource in self.all_resources() {
-            resource.heal(self);
+            self.guard("heal", || resource.heal(self));
         }
     }
 
@@ -384,17 +412,25 @@ impl Sim {
         self.core.stepped.get()
     }
 
-    /// Runs code outside a step as code under test: a panic becomes an incident.
+    /// Runs code that belongs to no node (building, checks) as code under test: a panic becomes an incident.
     pub fn guard(&self, name: &str, code: impl FnOnce()) {
-        let name = self.name(name);
-        self.on_stack(
-            Frame {
-                node: NodeId::WORLD,
+        if let Err(caught) = guarded(code) {
+            let name = self.name(name);
+            self.note_panic(Frame::of_world(name), 0, &caught);
+        }
+    }
+
+    /// Runs a callback of a node on the current stack: a panic becomes an incident of that node, and what the callback
+    /// does has its name. Nothing happens if the node is down.
+    pub fn call_back(&self, node: NodeId, name: NameId, callback: impl FnOnce()) {
+        if self.is_up(node) {
+            let frame = Frame {
+                node,
                 task: None,
                 name,
-            },
-            code,
-        );
+            };
+            self.on_stack(frame, callback);
+        }
     }
 
     pub(super) fn all_resources(&self) -> Vec<Rc<dyn Resource>> {

@@ -239,7 +239,10 @@ impl Drop for Listener {
             let key = (self.node.id(), self.port.clone());
             let listening = self.net.inner.state.borrow_mut().listeners.remove(&key);
             // As a real one: who was not accepted is reset.
-            for stream in listening.into_iter().flat_map(|listening| listening.backlog) {
+            for stream in listening
+                .into_iter()
+                .flat_map(|listening| listening.backlog)
+            {
                 stream.abort();
             }
         }

@@ -141,9 +141,7 @@ impl Inner {
         let on_end = side.on_end.take();
         let node = conn.pipes[out.direction()].from;
         let incoming = &mut conn.pipes[1 - out.direction()];
-        let event = self
-            .sim
-            .emit(node, &kinds::TOLD, incoming.name, [0; 3]);
+        let event = self.sim.emit(node, &kinds::TOLD, incoming.name, [0; 3]);
         self.sim.set_cause(event);
         if half_open {
             self.sim.observed(incoming.streams.half_open);

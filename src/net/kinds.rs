@@ -58,6 +58,6 @@ pub(super) static PARKED: Kind = Kind::new("parked", 'p', "an arrival waits for 
 
 /// Every trace kind the network emits.
 pub static KINDS: &[&Kind] = &[
-    &CONNECT, &ACCEPT, &CONNECTED, &REFUSE, &SEND, &DELIVER, &CLOSE, &RESET, &LOST, &CUT, &DUPLICATE, &REORDER,
-    &FIN, &ENDED, &TOLD, &BLOCK, &UNBLOCK, &PARKED,
+    &CONNECT, &ACCEPT, &CONNECTED, &REFUSE, &SEND, &DELIVER, &CLOSE, &RESET, &LOST, &CUT,
+    &DUPLICATE, &REORDER, &FIN, &ENDED, &TOLD, &BLOCK, &UNBLOCK, &PARKED,
 ];

@@ -233,7 +233,11 @@ impl Inner {
             .received
             .front()
             .is_some_and(|chunk| chunk.start == chunk.bytes.len());
-        let chunk = if used_up { pipe.received.pop_front() } else { None };
+        let chunk = if used_up {
+            pipe.received.pop_front()
+        } else {
+            None
+        };
         self.consumed(conn, incoming, HEADER_BYTES + length);
         if let Some(chunk) = chunk {
             state.recycle(chunk.bytes);

@@ -190,7 +190,11 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn wait(&mut self, waker: &Waker) {
         self.waits = true;
-        if self.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+        if self
+            .waker
+            .as_ref()
+            .is_none_or(|known| !known.will_wake(waker))
+        {
             self.waker = Some(waker.clone());
         }
     }

@@ -28,10 +28,16 @@ impl Flow for Exchange {
     const INFO: FlowInfo = FlowInfo {
         variants: &[Named::new("correct", "the only one")],
         invariants: &[
-            InvariantInfo::always("replies-follow-requests", "no reply comes before its request"),
+            InvariantInfo::always(
+                "replies-follow-requests",
+                "no reply comes before its request",
+            ),
             InvariantInfo::always("few-under-way", "at most one request is under way"),
         ],
-        needs: Needs { host: false, fresh_thread: false },
+        needs: Needs {
+            host: false,
+            fresh_thread: false,
+        },
         ..FlowInfo::new("exchange", "a client that calls servers in turn", "made up")
     };
 
@@ -41,29 +47,43 @@ impl Flow for Exchange {
 
     fn build(world: &World, setup: Setup<Self>) {
         let (asked, answered) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(0_u64)));
-        let names: Vec<String> = (1..=setup.config.servers).map(|number| format!("s{number}")).collect();
+        let names: Vec<String> = (1..=setup.config.servers)
+            .map(|number| format!("s{number}"))
+            .collect();
         for name in &names {
             world.node(name, serve);
         }
         let (asks, answers, config) = (asked.clone(), answered.clone(), setup.config);
         world.client("client", move |node| {
-            call_all(node, names.clone(), config.clone(), asks.clone(), answers.clone())
+            call_all(
+                node,
+                names.clone(),
+                config.clone(),
+                asks.clone(),
+                answers.clone(),
+            )
         });
         let counts = (asked.clone(), answered.clone());
-        world.always("replies-follow-requests", move || match (counts.0.get(), counts.1.get()) {
-            (0, 0) => Outcome::Idle,
-            (asked, answered) if answered <= asked => Outcome::Held,
-            _ => Outcome::violated("more replies than requests", ""),
+        world.always("replies-follow-requests", move || {
+            match (counts.0.get(), counts.1.get()) {
+                (0, 0) => Outcome::Idle,
+                (asked, answered) if answered <= asked => Outcome::Held,
+                _ => Outcome::violated("more replies than requests", ""),
+            }
         });
-        world.always("few-under-way", move || match asked.get().saturating_sub(answered.get()) {
-            0 => Outcome::Idle,
-            _ => Outcome::Held,
+        world.always("few-under-way", move || {
+            match asked.get().saturating_sub(answered.get()) {
+                0 => Outcome::Idle,
+                _ => Outcome::Held,
+            }
         });
     }
 }
 
 async fn serve(node: Node) {
-    let Ok(listener) = node.net().listen("calls") else { return };
+    let Ok(listener) = node.net().listen("calls") else {
+        return;
+    };
     while let Ok(stream) = listener.accept().await {
         let connection = Messages::new(stream);
         node.spawn("connection", async move {
@@ -77,10 +97,18 @@ async fn serve(node: Node) {
     }
 }
 
-async fn call_all(node: Node, servers: Vec<String>, config: Config, asked: Rc<Cell<u64>>, answered: Rc<Cell<u64>>) {
+async fn call_all(
+    node: Node,
+    servers: Vec<String>,
+    config: Config,
+    asked: Rc<Cell<u64>>,
+    answered: Rc<Cell<u64>>,
+) {
     let mut buffer = Vec::new();
     for server in &servers {
-        let Ok(stream) = node.net().connect(server, "calls").await else { continue };
+        let Ok(stream) = node.net().connect(server, "calls").await else {
+            continue;
+        };
         let connection = Messages::new(stream);
         for call in 0..config.calls {
             if config.crash && server == "s4" && call == 20 {
@@ -90,7 +118,9 @@ async fn call_all(node: Node, servers: Vec<String>, config: Config, asked: Rc<Ce
                 }
             }
             asked.set(asked.get() + 1);
-            if connection.send(&[7; 16]).is_err() || connection.recv_into(&mut buffer).await.is_err() {
+            if connection.send(&[7; 16]).is_err()
+                || connection.recv_into(&mut buffer).await.is_err()
+            {
                 break;
             }
             answered.set(answered.get() + 1);
@@ -105,8 +135,12 @@ fn scenario(flow: &dyn AnyFlow, servers: usize, calls: u64, crash: bool) -> Scen
          [budget]\nsteps = 1_000_000_000\nvirtual = \"100h\"\ntrace-events = 100_000_000\n\
          [expect]\nholds = true\n"
     );
-    let catalogue = Catalogue { flows: vec![flow], engine_sites: engine_sites() };
-    read_scenario("speed.toml", text.as_bytes(), &catalogue, &[]).unwrap_or_else(|wrong| panic!("{wrong}"))
+    let catalogue = Catalogue {
+        flows: vec![flow],
+        engine_sites: engine_sites(),
+    };
+    read_scenario("speed.toml", text.as_bytes(), &catalogue, &[])
+        .unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
 fn run(flow: &dyn AnyFlow, scenario: &Scenario, seed: u64, keep_trace: bool) -> u64 {
@@ -147,7 +181,9 @@ pub fn flows(rounds: usize) {
     let mut seen = Vec::new();
     println!("\nShipped flows (one core, median of {rounds} rounds)");
     for path in find(&[], folder).unwrap_or_default() {
-        let Ok(Loaded::Scenario(loaded)) = load(&harness, &path, &[]) else { continue };
+        let Ok(Loaded::Scenario(loaded)) = load(&harness, &path, &[]) else {
+            continue;
+        };
         let scenario = &loaded.scenario;
         let key = (scenario.flow.clone(), scenario.variant.clone());
         if scenario.faults.profile != seedbed::choice::Profile::Swarm || seen.contains(&key) {
@@ -178,6 +214,9 @@ pub fn flows(rounds: usize) {
         }
         rates.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (seeds, steps) = rates[rates.len() / 2];
-        println!("  {:<34} {seeds:>10.0} seeds/s {steps:>12.0} steps/s", scenario.name);
+        println!(
+            "  {:<34} {seeds:>10.0} seeds/s {steps:>12.0} steps/s",
+            scenario.name
+        );
     }
 }
