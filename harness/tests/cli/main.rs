@@ -11,6 +11,9 @@ mod host;
 mod program;
 mod results;
 mod shipped;
+mod shrinking;
+#[path = "../toy/mod.rs"]
+mod toy;
 
 use std::process::ExitCode;
 
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
         return Harness::new()
             .erased_flow(Box::new(double::Double))
             .flow::<host::AsksStd>()
+            .flow::<toy::Toy>()
             .main();
     }
     let tests = [
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
         failures::TESTS,
         host::TESTS,
         shipped::TESTS,
+        shrinking::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
