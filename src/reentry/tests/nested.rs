@@ -5,10 +5,12 @@ use crate::kernel::{Action, Eligible, Lane, MAX_NESTED_DEPTH, QueueKey, Resource
 use crate::net::{Messages, Net, NetConfig, NodeNet};
 use std::task::{Poll, Waker};
 
+type Handler = Rc<dyn Fn(u64)>;
+
 /// A mailbox whose events wake a task or call back, as its owner wants.
 struct Mailbox {
     reader: RefCell<Option<Waker>>,
-    callback: RefCell<Option<Rc<dyn Fn(u64)>>>,
+    callback: RefCell<Option<Handler>>,
     arrived: RefCell<Vec<u64>>,
 }
 
@@ -183,7 +185,7 @@ fn fifo_is_kept() {
     let seen = diary.clone();
     node(&sim, "n", move |node| {
         let noted = seen.clone();
-        let callback: Rc<dyn Fn(u64)> = Rc::new(move |letter| noted.write(format!("{letter}")));
+        let callback: Handler = Rc::new(move |letter| noted.write(format!("{letter}")));
         *letters.mailbox.callback.borrow_mut() = Some(callback);
         for (letter, ms) in [(1, 5), (2, 5), (3, 9)] {
             letters.send(&node, letter, MS * ms);
