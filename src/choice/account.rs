@@ -38,9 +38,16 @@ pub struct Offer {
     pub values: Option<Vec<String>>,
     /// The value taken.
     pub chosen: String,
+    /// Deviating values that stand for all of them (see [`Domain::representatives`]).
+    pub representatives: Vec<String>,
 }
 
 impl Choices {
+    /// Limits the list of offers to these sites, by label.
+    pub fn log_only(&mut self, sites: impl IntoIterator<Item = String>) {
+        self.logged_sites = Some(sites.into_iter().collect());
+    }
+
     /// Starts or stops keeping a list of all offers, for those who enumerate them. Offers that no script
     /// could have answered (ineligible ones, and those in a quiet phase) are not listed.
     pub fn log_offers(&mut self, on: bool) {
@@ -64,14 +71,25 @@ impl Choices {
             return;
         }
         let stream = &self.cold[s.index()];
+        let label = self.sites[stream.site].site.label;
+        if let Some(logged) = &self.logged_sites
+            && !logged.contains(label)
+        {
+            return;
+        }
         let values = domain.values();
         self.offers.push(Offer {
-            site: self.sites[stream.site].site.label.to_owned(),
+            site: label.to_owned(),
             actor: stream.actor.to_string(),
             n,
             step: self.step,
             values: values.map(|values| values.iter().map(|value| domain.words(value)).collect()),
             chosen: domain.words(chosen),
+            representatives: domain
+                .representatives()
+                .iter()
+                .map(|value| domain.words(value))
+                .collect(),
         });
     }
 

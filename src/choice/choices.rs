@@ -1,6 +1,6 @@
 //! The answers of one run: drawn from a seed, looked up in a script, or first one and then the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Offer;
 use super::domain::{Domain, Note};
@@ -25,6 +25,9 @@ pub enum Mode {
         /// The first step that is searched.
         until_step: u64,
     },
+    /// From the script; what it does not mention takes the value it is pinned to, and is quiet where it is not
+    /// pinned. The rest of the settings, and the seed, are ignored: this is what enumerating starts from.
+    Explore,
 }
 
 /// Makes all choices of a run and remembers those that deviated.
@@ -51,6 +54,8 @@ pub struct Choices {
     records: Vec<Record>,
     rejected_pins: BTreeMap<&'static str, String>,
     pub(super) logging: bool,
+    /// Labels of the sites whose offers are listed; `None`: all.
+    pub(super) logged_sites: Option<BTreeSet<String>>,
     pub(super) offers: Vec<Offer>,
 }
 
@@ -88,6 +93,7 @@ impl Choices {
             records: Vec::new(),
             rejected_pins: BTreeMap::new(),
             logging: false,
+            logged_sites: None,
             offers: Vec::new(),
         }
     }
@@ -192,14 +198,19 @@ impl Choices {
 
     #[inline]
     fn source(&mut self, s: StreamId, n: u64) -> Source {
-        if !self.searching {
-            return self.scripted(s, n).map_or(Source::Quiet, Source::Script);
+        if !self.searching
+            && let Some(entry) = self.scripted(s, n)
+        {
+            return Source::Script(entry);
         }
         let hot = &mut self.hot[s.index()];
         if !hot.is_live() {
             return Source::Quiet;
         }
         hot.armed += 1;
+        if !self.searching {
+            return Source::Pin;
+        }
         let rate = Rate::from_threshold(hot.live);
         let reader = match &mut hot.reader {
             Some(reader) => reader,
@@ -259,10 +270,16 @@ impl Choices {
         }
     }
 
-    /// Whether the phase lets this stream deviate.
+    /// Whether the phase lets this stream deviate. A script may say in every phase how long something takes and
+    /// what goes first, so that an order which was explored can be told; a seed may not.
     #[inline]
     pub(super) fn answerable(&self, s: StreamId) -> bool {
-        self.armed || self.sites[self.cold[s.index()].site].site.class == SiteClass::Value
+        self.armed
+            || match self.sites[self.cold[s.index()].site].site.class {
+                SiteClass::Value => true,
+                SiteClass::Latency | SiteClass::Schedule => !self.searching,
+                SiteClass::Fault | SiteClass::Reentry => false,
+            }
     }
 
     /// Recomputes what offers of this stream read.
@@ -271,7 +288,10 @@ impl Choices {
         let cold = &self.cold[s.index()];
         let state = &self.sites[cold.site];
         let used_up = state.resolved.max.is_some_and(|max| state.fired >= max);
-        let live = self.searching && answerable && cold.covered && !used_up;
+        let pinned = self.mode == Mode::Explore
+            && state.resolved.pin.is_some()
+            && state.resolved.rate == Rate::ALWAYS;
+        let live = (self.searching || pinned) && answerable && cold.covered && !used_up;
         let hot = &mut self.hot[s.index()];
         hot.live = if live {
             state.resolved.rate.threshold()
@@ -317,6 +337,20 @@ impl Choices {
         }
     }
 
+    /// How many offers a stream has made: the n of its next one.
+    #[must_use]
+    #[inline]
+    pub fn position(&self, s: StreamId) -> u64 {
+        self.hot[s.index()].n
+    }
+
+    /// The site and the actor of a stream.
+    #[must_use]
+    pub fn name_of(&self, s: StreamId) -> (&'static str, &str) {
+        let cold = &self.cold[s.index()];
+        (self.sites[cold.site].site.label, &cold.actor)
+    }
+
     /// How many deviations the run has taken so far.
     #[must_use]
     pub fn deviations(&self) -> usize {
@@ -357,7 +391,7 @@ impl Choices {
 fn searching(mode: Mode, step: u64) -> bool {
     match mode {
         Mode::Search => true,
-        Mode::Replay => false,
+        Mode::Replay | Mode::Explore => false,
         Mode::Mixed { until_step } => step >= until_step,
     }
 }

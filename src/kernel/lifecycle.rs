@@ -339,6 +339,24 @@ impl Sim {
         Some(queued)
     }
 
+    /// Whether an event waits for its node to go on.
+    pub(super) fn is_held_back(&self, queued: &Queued) -> bool {
+        let lifecycle = matches!(queued.schedule.action, Action::Start | Action::Resume);
+        let nodes = self.core.nodes.borrow();
+        let node = nodes.get(queued.schedule.node.0 as usize);
+        !lifecycle && node.is_some_and(|node| node.state == State::Paused)
+    }
+
+    /// From when on the event's node has time for it.
+    pub(super) fn free_from(&self, queued: &Queued) -> Time {
+        let lifecycle = matches!(queued.schedule.action, Action::Start | Action::Resume);
+        let nodes = self.core.nodes.borrow();
+        match nodes.get(queued.schedule.node.0 as usize) {
+            Some(node) if node.state == State::Up && !lifecycle => node.busy_until,
+            _ => Time::ZERO,
+        }
+    }
+
     // --- the eventual queue ----------------------------------------------------------------------------------------
 
     pub(super) fn queue_continuation(&self, node: NodeId, continuation: Continuation) {

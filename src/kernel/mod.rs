@@ -10,6 +10,7 @@
 //! | `sim` | [`Sim`], the handle to a running simulation |
 //! | `steps` | the loop: dispatch, draining ready tasks, budgets |
 //! | `order` | which event is next: by time or by choice |
+//! | `timing` | what an explored run knows about its times |
 //! | `nested` | dispatching an event inside a callback |
 //! | `lifecycle` | start, kill, restart, pause, resume |
 //! | `handle` | [`NodeHandle`], what code on a node holds |
@@ -32,6 +33,7 @@ mod steps;
 mod task;
 mod time;
 mod timer;
+mod timing;
 
 pub use ended::{Ended, Exhausted, Incident, IncidentKind};
 pub use handle::{NodeHandle, TaskHandle};
@@ -48,3 +50,4 @@ pub use steps::Until;
 pub use task::TaskKey;
 pub use time::{EPOCH_SECS, Time};
 pub use timer::{Elapsed, Sleep, Timeout};
+pub use timing::{Due, Governed, Timing};

@@ -14,6 +14,9 @@ pub enum Dispatch {
     ByTime,
     /// For exploration: any enabled event may be next, and each advances the clock by 1 µs. Enabled are the
     /// head of each FIFO queue and every timer that is due; if nothing is, the earliest deadline moves the clock.
+    /// Events of a paused node are not enabled, and those of a busy one when it is free again.
+    ///
+    /// Applies between [`Sim::explore`] calls only: nodes start, and systems settle, by time.
     ByChoice {
         /// By time until this mark of the flow was passed.
         from: Option<String>,
@@ -22,82 +25,106 @@ pub enum Dispatch {
     },
 }
 
+impl Dispatch {
+    /// The mark from which on the order is chosen.
+    pub(super) fn from(&self) -> Option<&str> {
+        match self {
+            Dispatch::ByTime => None,
+            Dispatch::ByChoice { from, .. } => from.as_deref(),
+        }
+    }
+}
+
 /// How far the clock moves per dispatched event when exploring.
 const CHOICE_TICK: Duration = Duration::from_micros(1);
 
 /// What is dispatched next.
 pub(super) enum Next {
     Turn(NodeId),
-    Event(Time, Queued),
+    Event {
+        at: Time,
+        key: QueueKey,
+        queued: Queued,
+    },
 }
 
 impl Sim {
+    /// Begins or ends the stretch of the run in which the order is chosen, if the run is explored at all.
+    pub fn explore(&self, on: bool) {
+        let from = self.core.dispatch.borrow().from().map(str::to_owned);
+        let marks = &self.core.counters.borrow().marks;
+        let begun = from.is_none_or(|mark| marks.contains_key(mark.as_str()));
+        self.core.exploring.set(on);
+        self.core.choosing.set(on && self.is_explored() && begun);
+    }
+
+    /// Whether the order is chosen at some point of this run.
+    #[must_use]
+    pub fn is_explored(&self) -> bool {
+        *self.core.dispatch.borrow() != Dispatch::ByTime
+    }
+
+    /// The order is chosen from here on if this is the mark it waits for.
+    pub(super) fn choose_from(&self, mark: &str) {
+        if self.core.exploring.get() && self.core.dispatch.borrow().from() == Some(mark) {
+            self.core.choosing.set(true);
+        }
+    }
+
+    /// Whether something is under way: an event in a FIFO queue, a turn, or a timer that is due.
+    #[must_use]
+    pub fn in_flight(&self) -> bool {
+        let now = self.now();
+        let under_way =
+            |at: Time, queued: &Queued| queued.schedule.lane != Lane::TIMER || at <= now;
+        let queue = self.core.queue.borrow();
+        !self.core.turns.borrow().is_empty()
+            || queue.iter().any(|(at, queued)| under_way(at, queued))
+    }
+
     /// Takes the next event, unless it lies beyond the deadline.
     pub(super) fn take_next(&self, deadline: Time) -> Option<Next> {
         let turn = self.core.turns.borrow_mut().pop_front();
         if let Some(node) = turn {
             return Some(Next::Turn(node));
         }
-        if self.chooses() {
+        if self.core.choosing.get() {
             return self.take_chosen(deadline);
         }
         let mut queue = self.core.queue.borrow_mut();
         if queue.next_at()? > deadline {
             return None;
         }
-        queue.pop().map(|(at, queued)| Next::Event(at, queued))
-    }
-
-    fn chooses(&self) -> bool {
-        match &*self.core.dispatch.borrow() {
-            Dispatch::ByTime => false,
-            Dispatch::ByChoice { from: None, .. } => true,
-            Dispatch::ByChoice {
-                from: Some(mark), ..
-            } => self
-                .core
-                .counters
-                .borrow()
-                .marks
-                .contains_key(mark.as_str()),
-        }
+        let (key, at, queued) = queue.pop()?;
+        Some(Next::Event { at, key, queued })
     }
 
     fn take_chosen(&self, deadline: Time) -> Option<Next> {
-        let (key, at) = {
-            let enabled = self.enabled();
-            let chosen = if enabled.is_empty() {
-                let queue = self.core.queue.borrow();
-                let (key, at, _) = *queue.iter_in_order().first()?;
-                return self.take_if_before(key, at, deadline);
-            } else if enabled.len() == 1 {
-                0
-            } else {
-                let names: Vec<&str> = enabled
-                    .iter()
-                    .map(|candidate| candidate.name.as_str())
-                    .collect();
-                let stream = self.stream(&kinds::NEXT_EVENT, "world");
-                self.core.choices.borrow_mut().pick(stream, &names)
-            };
-            (enabled[chosen].key, self.now() + CHOICE_TICK)
+        let now = self.now();
+        let mut candidates = self.candidates();
+        let earliest = candidates.iter().map(|candidate| candidate.at).min()?;
+        let at = if candidates.iter().any(|candidate| candidate.soon) {
+            now
+        } else if earliest <= now {
+            now + CHOICE_TICK
+        } else {
+            earliest
         };
-        self.take_if_before(key, at, deadline)
-    }
-
-    fn take_if_before(&self, key: QueueKey, at: Time, deadline: Time) -> Option<Next> {
         if at > deadline {
             return None;
         }
-        self.core
-            .queue
-            .borrow_mut()
-            .cancel(key)
-            .map(|queued| Next::Event(at, queued))
+        candidates.retain(|candidate| candidate.at <= now.max(earliest));
+        let key = match candidates.iter().position(|candidate| !candidate.listed) {
+            Some(unlisted) => candidates[unlisted].key,
+            None => candidates[self.pick_next(&candidates)].key,
+        };
+        let queued = self.core.queue.borrow_mut().cancel(key)?;
+        Some(Next::Event { at, key, queued })
     }
 
-    /// The events that may be dispatched now, in the order in which they were scheduled.
-    fn enabled(&self) -> Vec<Candidate> {
+    /// The events that are or will be enabled, with the instant from which on: what is unlisted first, by time.
+    fn candidates(&self) -> Vec<Candidate> {
+        let now = self.now();
         let queue = self.core.queue.borrow();
         let dispatch = self.core.dispatch.borrow();
         let listed = |queued: &Queued| match &*dispatch {
@@ -107,59 +134,99 @@ impl Sim {
             _ => true,
         };
         let mut lanes: Vec<Lane> = Vec::new();
-        let mut chosen = Vec::new();
-        let mut unlisted: Option<Candidate> = None;
+        let mut candidates = Vec::new();
         for (key, at, queued) in queue.iter_as_scheduled() {
             let lane = queued.schedule.lane;
             if lane == Lane::SOON {
-                return vec![Candidate {
+                let soon = Candidate {
                     key,
-                    at,
-                    name: String::new(),
-                }];
+                    at: now,
+                    due: at,
+                    listed: false,
+                    soon: true,
+                };
+                return vec![soon];
             }
-            if lane == Lane::TIMER {
-                if at > self.now() {
-                    continue;
-                }
+            if self.is_held_back(queued) {
+                continue;
+            }
+            let free = self.free_from(queued);
+            let at_earliest = if lane == Lane::TIMER {
+                at.max(free)
             } else if lanes.contains(&lane) {
                 continue;
             } else {
                 lanes.push(lane);
-            }
-            let candidate = Candidate {
-                key,
-                at,
-                name: self.candidate_name(queued, &chosen),
+                free
             };
-            if listed(queued) {
-                chosen.push(candidate);
-            } else if unlisted.as_ref().is_none_or(|best| at < best.at) {
-                unlisted = Some(candidate);
-            }
+            candidates.push(Candidate {
+                key,
+                at: at_earliest,
+                due: at,
+                listed: listed(queued),
+                soon: false,
+            });
         }
-        unlisted.map_or(chosen, |first| vec![first])
+        // Stable: what was scheduled first stays first.
+        candidates.sort_by_key(|candidate| {
+            (
+                candidate.listed,
+                if candidate.listed {
+                    Time::ZERO
+                } else {
+                    candidate.due
+                },
+            )
+        });
+        candidates
     }
 
-    /// `request client->s2`; a second one of the same name gets `#2`.
-    fn candidate_name(&self, queued: &Queued, others: &[Candidate]) -> String {
-        let subject = self.name_text(queued.schedule.subject);
-        let name = format!("{} {subject}", queued.schedule.label);
-        let same = others
-            .iter()
-            .filter(|other| other.name.split('#').next() == Some(name.as_str()))
-            .count();
-        if same == 0 {
-            name
-        } else {
-            format!("{name}#{}", same + 1)
+    fn pick_next(&self, candidates: &[Candidate]) -> usize {
+        if candidates.len() == 1 {
+            return 0;
         }
+        let names = self.candidate_names(candidates);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let stream = self.stream(&kinds::NEXT_EVENT, "world");
+        self.core.choices.borrow_mut().pick(stream, &names)
+    }
+
+    /// `request client->s2`, `timer s2/retry`; a second one of the same name gets ` (2)`.
+    fn candidate_names(&self, candidates: &[Candidate]) -> Vec<String> {
+        let queue = self.core.queue.borrow();
+        let mut names: Vec<String> = Vec::new();
+        for candidate in candidates {
+            let Some(queued) = queue.get(candidate.key) else {
+                continue;
+            };
+            let schedule = &queued.schedule;
+            let subject = self.name_text(schedule.subject);
+            let name = if schedule.lane == Lane::TIMER {
+                let node = self.node_name(schedule.node);
+                format!("{} {node}/{subject}", schedule.label)
+            } else {
+                format!("{} {subject}", schedule.label)
+            };
+            let numbered = |count: usize| match count {
+                1 => name.clone(),
+                _ => format!("{name} ({count})"),
+            };
+            let free = (1..).map(numbered).find(|name| !names.contains(name));
+            names.extend(free);
+        }
+        names
     }
 }
 
-/// An enabled event and its name in the choice.
+/// An event that may be dispatched by choice.
 struct Candidate {
     key: QueueKey,
+    /// From when on.
     at: Time,
-    name: String,
+    /// When it would be due by time.
+    due: Time,
+    /// Its order is explored.
+    listed: bool,
+    /// It comes before everything else.
+    soon: bool,
 }

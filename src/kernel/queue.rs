@@ -5,7 +5,7 @@
 use super::Time;
 
 /// Names a queued event; stays harmless after the event has left the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueKey {
     slot: u32,
     generation: u32,
@@ -99,9 +99,34 @@ impl<T> Queue<T> {
     }
 
     /// Takes the next event.
-    pub fn pop(&mut self) -> Option<(Time, T)> {
+    pub fn pop(&mut self) -> Option<(QueueKey, Time, T)> {
         let first = *self.heap.first()?;
-        self.remove_at(0).map(|value| (first.at, value))
+        let key = self.key_of(first.slot);
+        self.remove_at(0).map(|value| (key, first.at, value))
+    }
+
+    /// A queued event.
+    pub fn get(&self, key: QueueKey) -> Option<&T> {
+        let slot = self.slots.get(key.slot as usize)?;
+        slot.value
+            .as_ref()
+            .filter(|_| slot.generation == key.generation)
+    }
+
+    /// All queued events, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Time, &T)> {
+        let value = |position: &Position| {
+            let slot = &self.slots[position.slot as usize];
+            slot.value.as_ref().map(|value| (position.at, value))
+        };
+        self.heap.iter().filter_map(value)
+    }
+
+    fn key_of(&self, slot: u32) -> QueueKey {
+        QueueKey {
+            slot,
+            generation: self.slots[slot as usize].generation,
+        }
     }
 
     /// Takes an event out, wherever it stands.
@@ -132,10 +157,7 @@ impl<T> Queue<T> {
             .into_iter()
             .filter_map(|position| {
                 let slot = &self.slots[position.slot as usize];
-                let key = QueueKey {
-                    slot: position.slot,
-                    generation: slot.generation,
-                };
+                let key = self.key_of(position.slot);
                 slot.value.as_ref().map(|value| (key, position.at, value))
             })
             .collect()
@@ -239,7 +261,7 @@ mod tests {
                     Act::Pop => {
                         model.sort_unstable();
                         let expected = (!model.is_empty()).then(|| model.remove(0));
-                        let got = queue.pop().map(|(at, id)| (at.as_nanos(), id));
+                        let got = queue.pop().map(|(_, at, id)| (at.as_nanos(), id));
                         prop_assert_eq!(got, expected);
                     }
                     Act::Cancel(which) => {

@@ -12,6 +12,7 @@ use super::kinds;
 use super::lifecycle::Node;
 use super::queue::Queue;
 use super::task::{TaskKey, Tasks, Woken};
+use super::timing::Timings;
 use super::{Dispatch, Incident, IncidentKind, Limits, QueueKey, Resource, ResourceId, Time};
 use crate::choice::{Choices, Domain, Site, StreamId};
 use crate::trace::{EventId, Header, Kind, NameId, Trace};
@@ -127,6 +128,14 @@ pub(super) struct Core {
     pub(super) counters: RefCell<Counters>,
     pub(super) limits: Limits,
     pub(super) dispatch: RefCell<Dispatch>,
+    /// This is the stretch of the run in which the order may be chosen.
+    pub(super) exploring: Cell<bool>,
+    /// The order is chosen at present.
+    pub(super) choosing: Cell<bool>,
+    /// Kept only if the order is chosen at some point.
+    pub(super) timings: Option<RefCell<Timings>>,
+    /// Offers are listed from this mark on.
+    log_from: RefCell<Option<String>>,
     pub(super) host: HostClock,
     next_lane: Cell<u32>,
 }
@@ -165,7 +174,11 @@ impl Sim {
                 failed: Cell::new(false),
                 counters: RefCell::default(),
                 limits,
+                timings: (dispatch != Dispatch::ByTime).then(RefCell::default),
                 dispatch: RefCell::new(dispatch),
+                exploring: Cell::new(false),
+                choosing: Cell::new(false),
+                log_from: RefCell::default(),
                 host: HostClock::current(),
                 next_lane: Cell::new(2),
             }),
@@ -347,11 +360,14 @@ impl Sim {
             incarnation,
         };
         let mut queue = self.core.queue.borrow_mut();
-        if queued.schedule.lane == Lane::SOON {
+        let key = if queued.schedule.lane == Lane::SOON {
             queue.push_first(at, queued)
         } else {
             queue.push(at, queued)
-        }
+        };
+        drop(queue);
+        self.note_queued(key);
+        key
     }
 
     /// Takes a queued event back; answers whether it was still there.
@@ -527,6 +543,24 @@ impl Sim {
             .marks
             .entry(mark)
             .or_insert(step);
+        self.choose_from(mark);
+        if self
+            .core
+            .log_from
+            .borrow_mut()
+            .take_if(|from| from == mark)
+            .is_some()
+        {
+            self.with_choices(|choices| choices.log_offers(true));
+        }
+    }
+
+    /// Lists offers: at once, or from a mark of the flow on.
+    pub fn log_offers_from(&self, mark: Option<&str>) {
+        match mark {
+            None => self.with_choices(|choices| choices.log_offers(true)),
+            Some(mark) => *self.core.log_from.borrow_mut() = Some(mark.to_owned()),
+        }
     }
 
     /// Notes the phase in the trace.

@@ -80,8 +80,8 @@ impl Sim {
     fn step_once(&self, next: Next) -> bool {
         let next = match next {
             Next::Turn(node) => Next::Turn(node),
-            Next::Event(at, queued) => match self.admit(at, queued) {
-                Some(queued) => Next::Event(at, queued),
+            Next::Event { at, key, queued } => match self.admit(at, queued) {
+                Some(queued) => Next::Event { at, key, queued },
                 None => return false,
             },
         };
@@ -94,7 +94,8 @@ impl Sim {
                 self.core.stepped.set(Some(node));
                 self.run_turn(node);
             }
-            Next::Event(at, queued) => {
+            Next::Event { at, key, queued } => {
+                self.note_dispatched(key, at, &queued);
                 let node = queued.schedule.node;
                 self.core
                     .stepped

@@ -6,13 +6,14 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::sites::{self, WELCOMES, Welcome};
 use super::state::{Conn, Inner, Net, Pipe, PipeId, PipeStreams, Side};
 use super::stream::{Endpoint, Stream};
 use super::{deliver, kinds};
 use crate::choice::{Latency, StreamId};
-use crate::kernel::{Action, Lane, NodeHandle, NodeId, QueueKey, Schedule, Time};
+use crate::kernel::{Action, Governed, Lane, NodeHandle, NodeId, QueueKey, Schedule, Time};
 use crate::trace::NameId;
 
 /// What goes wrong on the network, as code under test sees it.
@@ -244,27 +245,41 @@ impl Inner {
             state.next_dial += 1;
             number
         };
-        let timer = |at: Time, node: NodeId, kind: u64, label: &'static str| Schedule {
-            at,
-            lane: Lane::TIMER,
-            node,
-            label,
-            subject: name,
-            action: Action::Resource {
-                resource: self.id.get(),
-                token: deliver::token(kind, 0, number),
-            },
-        };
-        let delay = sim.choose(latency, &self.latencies());
+        let event_at =
+            |at: Time, lane: Lane, node: NodeId, kind: u64, label: &'static str| Schedule {
+                at,
+                lane,
+                node,
+                label,
+                subject: name,
+                action: Action::Resource {
+                    resource: self.id.get(),
+                    token: deliver::token(kind, 0, number),
+                },
+            };
+        let (n, delay) = self.transit_of_dial(latency);
         if welcome != Welcome::Lost {
-            sim.schedule_caused(
-                timer(node.now() + delay, to, deliver::DIAL, "connect"),
-                event,
-            );
+            // On its way like a message, and in no order with anything else.
+            let lane = sim.lane();
+            let at = node.now() + delay;
+            let key = sim.schedule_caused(event_at(at, lane, to, deliver::DIAL, "connect"), event);
+            let governed = Governed {
+                stream: latency,
+                n,
+                latency: delay,
+                base: node.now() - sim.now(),
+            };
+            sim.governed(key, governed);
         }
         let give_up = node.now() + self.config.connect_timeout;
         let timeout = sim.schedule_caused(
-            timer(give_up, node.id(), deliver::GIVE_UP, "connect-timeout"),
+            event_at(
+                give_up,
+                Lane::TIMER,
+                node.id(),
+                deliver::GIVE_UP,
+                "connect-timeout",
+            ),
             event,
         );
         let dial = Dial {
@@ -283,7 +298,15 @@ impl Inner {
         number
     }
 
-    fn latencies(&self) -> Latency {
+    /// Which choice decides how long an attempt or its answer is under way, and the answer.
+    fn transit_of_dial(&self, latency: StreamId) -> (u64, Duration) {
+        self.sim.with_choices(|choices| {
+            let n = choices.position(latency);
+            (n, choices.choose(latency, &self.latencies()))
+        })
+    }
+
+    pub(super) fn latencies(&self) -> Latency {
         Latency {
             quiet: self.config.latency,
             max: self.config.latency_max,
@@ -332,10 +355,11 @@ impl Inner {
         dial.made = Some(made);
         let latency = dial.latency;
         drop(state);
-        let delay = self.sim.choose(latency, &self.latencies());
-        self.sim.schedule(Schedule {
-            at: self.sim.node_now(to) + delay,
-            lane: Lane::TIMER,
+        let (n, delay) = self.transit_of_dial(latency);
+        let answered_at = self.sim.node_now(to);
+        let key = self.sim.schedule(Schedule {
+            at: answered_at + delay,
+            lane: self.sim.lane(),
             node: from,
             label: "connected",
             subject: name,
@@ -344,6 +368,13 @@ impl Inner {
                 token: deliver::token(deliver::ANSWER, 0, number),
             },
         });
+        let governed = Governed {
+            stream: latency,
+            n,
+            latency: delay,
+            base: answered_at - self.sim.now(),
+        };
+        self.sim.governed(key, governed);
     }
 
     /// An attempt that waited for its link goes on.
@@ -357,7 +388,7 @@ impl Inner {
         };
         self.sim.schedule(Schedule {
             at: self.sim.now() + self.config.latency,
-            lane: Lane::TIMER,
+            lane: self.sim.lane(),
             node,
             label: "connect",
             subject: name,

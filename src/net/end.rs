@@ -233,7 +233,8 @@ impl Inner {
             }
             pipe.fin_sent = true;
         }
-        self.push_payload(out, Payload::Fin, self.config.latency, "fin", false);
+        let transit = self.transit_of_fin(out);
+        self.push_payload(out, Payload::Fin, transit, "fin", false);
     }
 
     /// Frees the slot of a connection that nobody holds and on which nothing is under way.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::choice::{Domain, Expander, Latency, OneOf, Rate, Site};
+use crate::choice::{Domain, Expander, Latency, OneOf, Rate, Site, distinct};
 
 const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
     Site::fault(
@@ -174,6 +174,19 @@ impl Domain for Cuts {
             None
         }
     }
+
+    /// Between messages, and inside one: in the length that stands in front of it, and after half of it.
+    fn representatives(&self) -> Vec<Cut> {
+        let mut some = vec![Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
+        let inside = [1, self.bytes / 2];
+        some.extend(
+            inside
+                .into_iter()
+                .filter(|bytes| (1..self.bytes).contains(bytes))
+                .map(Cut::Inside),
+        );
+        distinct(some)
+    }
 }
 
 /// How many of `bytes` a write takes, or a read returns; quiet is all of them.
@@ -211,6 +224,13 @@ impl Domain for Part {
 
     fn values(&self) -> Option<Vec<u64>> {
         (self.bytes <= 64).then(|| (1..=self.bytes.max(1)).rev().collect())
+    }
+
+    /// One byte, half of them, all but one.
+    fn representatives(&self) -> Vec<u64> {
+        let mut some = vec![1, self.bytes / 2, self.bytes.saturating_sub(1)];
+        some.retain(|part| (1..self.bytes).contains(part));
+        distinct(some)
     }
 }
 
@@ -269,6 +289,15 @@ impl Domain for Blocks {
 
     fn values(&self) -> Option<Vec<Block>> {
         None
+    }
+
+    /// Shorter than the usual time limits, and longer.
+    fn representatives(&self) -> Vec<Block> {
+        let lengths = [Duration::from_millis(10), Duration::from_secs(60)];
+        lengths
+            .into_iter()
+            .flat_map(|length| [Block::OneWay(length), Block::BothWays(length)])
+            .collect()
     }
 }
 
@@ -337,6 +366,10 @@ impl Domain for Notices {
 
     fn values(&self) -> Option<Vec<Notice>> {
         Some(vec![Notice::NextTurn, Notice::Inline])
+    }
+
+    fn representatives(&self) -> Vec<Notice> {
+        vec![Notice::Inline, Notice::Later(Duration::from_secs(1))]
     }
 }
 

@@ -5,18 +5,29 @@ use std::time::Duration;
 use super::connect::NetError;
 use super::end::Told;
 use super::kinds;
-use super::sites::{Block, Blocks, Cut, Cuts, Part, STALL_MAX};
+use super::sites::{Block, Blocks, Cut, Cuts, LATENCY, Part, STALL_MAX};
 use super::state::{EndReason, Inner, Payload, PipeId, Segment};
 use super::{Way, deliver};
-use crate::choice::{Coin, Latency};
-use crate::kernel::{Action, Schedule};
+use crate::choice::{Coin, StreamId};
+use crate::kernel::{Action, Governed, Schedule};
+
+/// How long a segment is under way.
+#[derive(Clone, Copy)]
+pub(super) struct Transit {
+    latency: Duration,
+    /// The direction stands still for this long before.
+    stall: Duration,
+    /// The choice that decided the latency.
+    stream: StreamId,
+    n: u64,
+}
 
 /// What the choices say about one write.
 struct Weather {
     cut: Cut,
     block: Block,
     taken: usize,
-    delay: Duration,
+    transit: Transit,
     twice: bool,
     overtakes: bool,
 }
@@ -80,16 +91,16 @@ impl Inner {
         self.push(
             pipe,
             &arriving[..split],
-            weather.delay,
+            weather.transit,
             label,
             ends && split == arriving.len(),
         );
         if split < arriving.len() {
-            self.push(pipe, &arriving[split..], weather.delay, label, ends);
+            self.push(pipe, &arriving[split..], weather.transit, label, ends);
         }
         if weather.twice {
             self.emit_on_sender(pipe, &kinds::DUPLICATE, arriving.len() as u64);
-            self.push(pipe, arriving, weather.delay, label, false);
+            self.push(pipe, arriving, weather.transit, label, false);
         }
         if weather.overtakes {
             self.overtake(pipe);
@@ -112,14 +123,15 @@ impl Inner {
             );
             (pipe.streams, last_is_data)
         };
-        let latency = Latency {
-            quiet: self.config.latency,
-            max: self.config.latency_max,
-        };
+        let latency = self.latencies();
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
-            let delay = choices.choose(streams.latency, &latency)
-                + choices.choose(streams.stall, &STALL_MAX);
+            let transit = Transit {
+                n: choices.position(streams.latency),
+                stream: streams.latency,
+                latency: choices.choose(streams.latency, &latency),
+                stall: choices.choose(streams.stall, &STALL_MAX),
+            };
             let taken = choices.choose(streams.partial_write, &Part { bytes });
             let cut = choices.choose(streams.cut, &Cuts { bytes });
             let block = choices.choose(streams.partition, &Blocks);
@@ -139,7 +151,7 @@ impl Inner {
                 cut,
                 block,
                 taken: taken as usize,
-                delay,
+                transit,
                 twice,
                 overtakes,
             }
@@ -189,10 +201,23 @@ impl Inner {
         std::mem::take(&mut state.conns[pipe.conn()].pipes[pipe.direction()].ends_after_next)
     }
 
-    fn push(&self, pipe: PipeId, bytes: &[u8], delay: Duration, label: &'static str, ends: bool) {
+    /// How long the end of a direction takes to arrive; the sites of a write do not apply to it.
+    pub(super) fn transit_of_fin(&self, pipe: PipeId) -> Transit {
+        let name = self.state.borrow().conns[pipe.conn()].pipes[pipe.direction()].name;
+        let actor = format!("{}/fin", self.sim.name_text(name));
+        let stream = self.sim.stream(&LATENCY, &actor);
+        Transit {
+            n: self.sim.with_choices(|choices| choices.position(stream)),
+            stream,
+            latency: self.sim.choose(stream, &self.latencies()),
+            stall: Duration::ZERO,
+        }
+    }
+
+    fn push(&self, pipe: PipeId, bytes: &[u8], transit: Transit, label: &'static str, ends: bool) {
         let mut buffer = self.state.borrow_mut().buffer();
         buffer.extend_from_slice(bytes);
-        self.push_payload(pipe, Payload::Bytes(buffer), delay, label, ends);
+        self.push_payload(pipe, Payload::Bytes(buffer), transit, label, ends);
     }
 
     /// Puts a segment under way, behind everything that is under way in its direction.
@@ -200,7 +225,7 @@ impl Inner {
         &self,
         pipe_id: PipeId,
         payload: Payload,
-        delay: Duration,
+        transit: Transit,
         label: &'static str,
         ends: bool,
     ) {
@@ -212,6 +237,7 @@ impl Inner {
         let conn = &mut state.conns[pipe_id.conn()];
         let generation = conn.generation;
         let pipe = &mut conn.pipes[pipe_id.direction()];
+        let delay = transit.latency + transit.stall;
         let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         let sent = self.sim.emit(
             pipe.from,
@@ -219,7 +245,8 @@ impl Inner {
             pipe.name,
             [bytes as u64, delay_ns, 0],
         );
-        let at = (self.sim.node_now(pipe.from) + delay).max(pipe.last_at);
+        let sent_at = self.sim.node_now(pipe.from);
+        let at = (sent_at + delay).max(pipe.last_at);
         pipe.last_at = at;
         let key = self.sim.schedule_caused(
             Schedule {
@@ -235,6 +262,13 @@ impl Inner {
             },
             sent,
         );
+        let governed = Governed {
+            stream: transit.stream,
+            n: transit.n,
+            latency: transit.latency,
+            base: (sent_at - self.sim.now()) + transit.stall,
+        };
+        self.sim.governed(key, governed);
         pipe.pending_bytes += bytes;
         pipe.in_flight.push_back(Segment {
             payload,

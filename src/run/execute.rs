@@ -35,6 +35,7 @@ fn execute_here<F: Flow>(request: &RunRequest<'_>, seed: Seed) -> RunReport {
         Source::Search => (Mode::Search, &empty),
         Source::Replay(script) => (Mode::Replay, script),
         Source::Mixed(script, until_step) => (Mode::Mixed { until_step }, script),
+        Source::Explore(exploring) => (Mode::Explore, exploring.script),
     };
     let mut choices = Choices::new(seed, mode, script, &scenario.faults);
     choices.log_offers(request.keep_offers);
@@ -48,7 +49,13 @@ fn execute_here<F: Flow>(request: &RunRequest<'_>, seed: Seed) -> RunReport {
     };
     let trace = Trace::new(request.keep_trace, budget.trace_events);
     let sim = Sim::new(choices, trace, limits, request.dispatch.clone());
-    let checks = Checks::new(F::INFO.invariants, modes(scenario));
+    let mut record_all = false;
+    if let Source::Explore(exploring) = request.source {
+        sim.with_choices(|choices| choices.log_only(exploring.sites.iter().cloned()));
+        sim.log_offers_from(exploring.from);
+        record_all = true;
+    }
+    let checks = Checks::new(F::INFO.invariants, modes(scenario, record_all));
     let mut world = World::new(&sim, checks);
     let setup = Setup::<F> {
         variant: scenario.variant.clone(),
@@ -90,13 +97,17 @@ fn operations_of<F: Flow>(
     }
 }
 
-/// What a violation of each invariant does, as the scenario says.
-fn modes(scenario: &Scenario) -> impl Fn(&str) -> CheckMode + 'static {
+/// What a violation of each invariant does, as the scenario says; `record_all`: nothing ends the run.
+fn modes(scenario: &Scenario, record_all: bool) -> impl Fn(&str) -> CheckMode + 'static {
     let overrides = scenario.checks.clone();
     let claim = scenario.expect.claim.clone();
     move |id| {
-        if let Some(mode) = overrides.get(id) {
-            return *mode;
+        let explicit = overrides.get(id).copied();
+        if record_all && explicit != Some(CheckMode::Off) {
+            return CheckMode::Record;
+        }
+        if let Some(mode) = explicit {
+            return mode;
         }
         let stops = match &claim {
             Claim::Violates(expected) => expected == id,
@@ -134,6 +145,7 @@ fn pass_phases(world: &mut World, budget: Duration, last_step: u64) -> Option<Ex
         go(Time::ZERO, &|| false)?;
         sim.with_choices(|choices| choices.arm(true));
         sim.enter_phase("run");
+        sim.explore(true);
         let (run_limit, settle) = world.limits();
         let deadline = sim.now() + run_limit.unwrap_or(budget / 2);
         go(deadline, &|| world.workload_done())?;
@@ -142,6 +154,11 @@ fn pass_phases(world: &mut World, budget: Duration, last_step: u64) -> Option<Ex
         world.heal();
         sim.enter_phase("settle");
         let deadline = sim.now() + settle;
+        if sim.is_explored() {
+            // Order matters as long as something is under way; what only time brings about is by time again.
+            go(deadline, &|| !sim.in_flight())?;
+            sim.explore(false);
+        }
         go(deadline, &|| false)
     };
     let result = phases();
@@ -220,5 +237,6 @@ fn report<F: Flow>(
         },
         trace: request.keep_trace.then(|| trace.clone()),
         offers,
+        timings: sim.timings(),
     }
 }
