@@ -111,6 +111,14 @@ impl<'a> Execution<'a> {
     /// # Errors
     /// When the simulator itself panics; what the code under test does is part of the report.
     pub fn run(&self, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        self.run_by(Dispatch::ByTime, keep_trace)
+    }
+
+    /// [`Execution::run`] in another order of dispatch.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_by(&self, dispatch: Dispatch, keep_trace: bool) -> Result<RunReport, ToolFailure> {
         let request = RunRequest {
             scenario: self.scenario,
             seed: self.seed.map(Seed),
@@ -118,7 +126,7 @@ impl<'a> Execution<'a> {
             operations: self.operations,
             keep_trace,
             keep_offers: false,
-            dispatch: Dispatch::ByTime,
+            dispatch,
             until_step: self.until_step,
         };
         let failure = |message| ToolFailure {
@@ -164,7 +172,7 @@ impl<'a> Execution<'a> {
     }
 }
 
-fn alike(one: &RunReport, other: &RunReport) -> bool {
+pub(crate) fn alike(one: &RunReport, other: &RunReport) -> bool {
     one.digest == other.digest
         && one.verdict == other.verdict
         && one.steps == other.steps

@@ -53,6 +53,7 @@ pub struct Choices {
     by_label: BTreeMap<&'static str, usize>,
     records: Vec<Record>,
     rejected_pins: BTreeMap<&'static str, String>,
+    lasting: Vec<Deviation>,
     pub(super) logging: bool,
     /// Labels of the sites whose offers are listed; `None`: all.
     pub(super) logged_sites: Option<BTreeSet<String>>,
@@ -92,10 +93,17 @@ impl Choices {
             by_label: BTreeMap::new(),
             records: Vec::new(),
             rejected_pins: BTreeMap::new(),
+            lasting: Vec::new(),
             logging: false,
             logged_sites: None,
             offers: Vec::new(),
         }
+    }
+
+    /// Makes deviations stay when exploring: each holds for its n and every later one of its site and actor,
+    /// wherever the value is possible. To be told before the first stream is asked for.
+    pub fn make_lasting(&mut self, lasting: &[Deviation]) {
+        self.lasting = lasting.to_vec();
     }
 
     /// The stream of a site and an actor. Two look-ups by name: ask once and keep the id.
@@ -122,6 +130,13 @@ impl Choices {
             id: stable_hash(&[site.first_label(), actor]),
             covered,
             scripted,
+            lasting: self
+                .lasting
+                .iter()
+                .find(|lasting| {
+                    lasting.actor == actor && site.names().any(|name| name == lasting.site)
+                })
+                .map(|lasting| (lasting.n, lasting.value.clone())),
             candidates: BTreeMap::new(),
         });
         self.hot.push(Hot {
@@ -180,7 +195,7 @@ impl Choices {
                 }
                 value
             }
-            Source::Pin => self.pinned(s, domain),
+            Source::Pin => self.pinned(s, n, domain),
         };
         let quiet = domain.quiet();
         let value = match chosen {
@@ -244,7 +259,10 @@ impl Choices {
         found
     }
 
-    fn pinned<D: Domain>(&mut self, s: StreamId, domain: &D) -> Option<D::Value> {
+    fn pinned<D: Domain>(&mut self, s: StreamId, n: u64, domain: &D) -> Option<D::Value> {
+        if let Some((from, words)) = &self.cold[s.index()].lasting {
+            return domain.parse(words).filter(|_| n >= *from);
+        }
         let state = &self.sites[self.cold[s.index()].site];
         let words = state.resolved.pin.as_deref()?;
         let value = domain.parse(words);
@@ -292,8 +310,11 @@ impl Choices {
             && state.resolved.pin.is_some()
             && state.resolved.rate == Rate::ALWAYS;
         let live = (self.searching || pinned) && answerable && cold.covered && !used_up;
+        let lasts = answerable && cold.lasting.is_some();
         let hot = &mut self.hot[s.index()];
-        hot.live = if live {
+        hot.live = if lasts {
+            Rate::ALWAYS.threshold()
+        } else if live {
             state.resolved.rate.threshold()
         } else {
             0

@@ -51,7 +51,10 @@ fn execute_here<F: Flow>(request: &RunRequest<'_>, seed: Seed) -> RunReport {
     let sim = Sim::new(choices, trace, limits, request.dispatch.clone());
     let mut record_all = false;
     if let Source::Explore(exploring) = request.source {
-        sim.with_choices(|choices| choices.log_only(exploring.sites.iter().cloned()));
+        sim.with_choices(|choices| {
+            choices.log_only(exploring.sites.iter().cloned());
+            choices.make_lasting(exploring.lasting);
+        });
         sim.log_offers_from(exploring.from);
         record_all = true;
     }

@@ -15,7 +15,7 @@ pub use erased::erased;
 use std::collections::BTreeMap;
 
 use crate::check::{Evaluations, Failure, Verdict};
-use crate::choice::{Anchoring, Offer, Script, Seed, SiteCount};
+use crate::choice::{Anchoring, Deviation, Offer, Script, Seed, SiteCount};
 use crate::flow::FlowSchema;
 use crate::kernel::{Dispatch, Timing};
 use crate::scenario::Scenario;
@@ -61,6 +61,8 @@ pub enum Source<'a> {
 pub struct Exploring<'a> {
     /// What deviates.
     pub script: &'a Script,
+    /// What deviates there and at every later offer of the same site and actor.
+    pub lasting: &'a [Deviation],
     /// Labels of the sites whose offers are listed.
     pub sites: &'a [String],
     /// They are listed from this mark of the flow on; `None`: from the start.

@@ -1,6 +1,7 @@
 //! The commands, and what they share.
 
 mod check;
+mod explore;
 mod interrupt;
 mod list;
 mod replay;
@@ -44,6 +45,7 @@ pub fn main(harness: &Harness) -> Exit {
         ),
         Some(Command::Run(arguments)) => run::run(harness, arguments),
         Some(Command::Replay(arguments)) => replay::replay(harness, &arguments),
+        Some(Command::Explore(arguments)) => explore::explore(harness, &arguments),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),
         Some(Command::Check(arguments)) => check::check(harness, &arguments),
         Some(Command::Worker(arguments)) => worker::worker(harness, &arguments),

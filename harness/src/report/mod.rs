@@ -1,6 +1,7 @@
 //! What people and scripts read: the table, failure cards, JSON lines, the progress bar.
 
 mod card;
+mod exploration;
 mod json;
 mod paint;
 mod progress;
@@ -8,6 +9,7 @@ mod table;
 mod words;
 
 pub use card::{Card, card};
+pub use exploration::{ExploreLine, Explored};
 pub use json::{FirstFailure, ReplayLine, RunLine};
 pub use paint::Paint;
 pub use progress::with_progress;

@@ -5,11 +5,14 @@
 
 #[path = "../double/mod.rs"]
 mod double;
+mod explorations;
 mod failures;
 mod files;
 mod program;
 mod results;
 mod shipped;
+#[path = "../toys/mod.rs"]
+mod toys;
 
 use std::process::ExitCode;
 
@@ -17,6 +20,9 @@ use libtest_mimic::{Arguments, Trial};
 use seedbed_harness::Harness;
 
 fn main() -> ExitCode {
+    if std::env::var_os(program::PLAY).is_some_and(|flow| flow == program::TOYS) {
+        return Harness::new().erased_flow(toys::toys()).main();
+    }
     if std::env::var_os(program::PLAY).is_some() {
         return Harness::new().erased_flow(Box::new(double::Double)).main();
     }
@@ -24,6 +30,7 @@ fn main() -> ExitCode {
         results::TESTS,
         files::TESTS,
         failures::TESTS,
+        explorations::TESTS,
         shipped::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {

@@ -163,8 +163,7 @@ impl AnyFlow for Double {
                     config.stuck_at.contains(&seed),
                 )
             }
-            Source::Replay(script)
-            | Source::Explore(seedbed::run::Exploring { script, .. }) => {
+            Source::Replay(script) | Source::Explore(seedbed::run::Exploring { script, .. }) => {
                 let all = script.deviations.iter().cloned();
                 let (found, unused): (Vec<_>, Vec<_>) =
                     all.partition(|deviation| deviation.site == STRIKES.label);
