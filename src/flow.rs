@@ -40,6 +40,19 @@ pub struct FlowInfo {
     pub needs: Needs,
 }
 
+impl Named {
+    /// A label and what it means.
+    #[must_use]
+    pub const fn new(label: &'static str, doc: &'static str) -> Named {
+        Named { label, doc }
+    }
+}
+
+/// The configuration of a flow that has none.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}
+
 impl FlowInfo {
     /// A declaration in which only the name, what it models and the source are filled in; for struct update syntax.
     #[must_use]
@@ -110,6 +123,13 @@ pub trait Flow: Sized + 'static {
     /// Simpler forms of an operation, simplest first; empty when there are none.
     fn simpler(operation: &Self::Op) -> Vec<Self::Op> {
         let _ = operation;
+        Vec::new()
+    }
+
+    /// Smaller configurations, the smallest first: fewer nodes, fewer copies. Each answer is a set of keys to lay
+    /// over the `[flow-config]`; following the answers must come to an end. Empty when there are none.
+    fn smaller(config: &Self::Config) -> Vec<toml::Table> {
+        let _ = config;
         Vec::new()
     }
 

@@ -9,7 +9,7 @@
 //! | [`choice`] | every decision of a run: keyed, with a quiet value, recorded in words |
 //! | [`trace`] | what happened, what caused it, and a digest over all of it |
 //! | [`kernel`] | virtual time, event queue, tasks, nodes, the step loop |
-//! | [`net`], [`reentry`] | simulated streams and messages; completions and boundaries |
+//! | [`net`], [`disk`], [`reentry`] | streams and messages; files, power cuts, faults; completions and boundaries |
 //! | [`world`] | what a flow is built into |
 //! | [`check`] | invariants and verdicts |
 //! | [`scenario`] | scenario and plan files |
@@ -22,9 +22,13 @@ compile_error!(
 
 pub mod check;
 pub mod choice;
+pub mod disk;
 pub mod flow;
+#[cfg(feature = "flows")]
+pub mod flows;
 pub mod kernel;
 pub mod net;
+pub mod prelude;
 pub mod reentry;
 pub mod run;
 pub mod scenario;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::check::{Checks, InvariantKind, Outcome};
 use crate::choice::{Coin, Latency, Rate, Site};
+use crate::disk::{Disks, NodeDisk};
 use crate::kernel::{Down, NodeHandle, NodeId, Sim, StepHook};
 use crate::net::{Net, NetConfig, NodeNet};
 use crate::reentry::{self, Completer, Completion};
@@ -50,6 +51,7 @@ pub struct World {
 struct Inner {
     sim: Sim,
     net: Net,
+    disks: Disks,
     checks: RefCell<Checks>,
     workload: RefCell<Vec<Rc<Cell<bool>>>>,
     may_crash: RefCell<Vec<NodeId>>,
@@ -57,11 +59,12 @@ struct Inner {
     settle: Cell<Duration>,
 }
 
-/// A node, as its own code sees it: a [`NodeHandle`] with the network and re-entry added.
+/// A node, as its own code sees it: a [`NodeHandle`] with network, disk and re-entry added.
 #[derive(Clone)]
 pub struct Node {
     handle: NodeHandle,
     net: Net,
+    disks: Disks,
 }
 
 impl Deref for Node {
@@ -77,6 +80,12 @@ impl Node {
     #[must_use]
     pub fn net(&self) -> NodeNet {
         NodeNet::new(&self.net, &self.handle)
+    }
+
+    /// This node's disk. It survives the node.
+    #[must_use]
+    pub fn disk(&self) -> NodeDisk {
+        self.disks.of(&self.handle)
     }
 
     /// Marks a boundary inside a callback: see [`reentry::boundary`].
@@ -108,6 +117,7 @@ impl World {
         let inner = Inner {
             sim: sim.clone(),
             net: Net::new(sim, NetConfig::default()),
+            disks: Disks::new(sim),
             checks: RefCell::new(checks),
             workload: RefCell::default(),
             may_crash: RefCell::default(),
@@ -131,6 +141,12 @@ impl World {
         &self.inner.net
     }
 
+    /// The disks of all nodes, from outside.
+    #[must_use]
+    pub fn disks(&self) -> &Disks {
+        &self.inner.disks
+    }
+
     // --- nodes -----------------------------------------------------------------------------------------------------
 
     /// A node whose code is a task, started anew at each start of the node.
@@ -146,11 +162,12 @@ impl World {
 
     /// A node whose code is callbacks: `starter` runs at each start of the node and attaches them.
     pub fn callback_node(&self, name: &str, starter: impl Fn(Node) + 'static) -> NodeId {
-        let net = self.inner.net.clone();
+        let (net, disks) = (self.inner.net.clone(), self.inner.disks.clone());
         let id = self.inner.sim.add_node(name, move |handle| {
             starter(Node {
                 handle,
                 net: net.clone(),
+                disks: disks.clone(),
             })
         });
         self.inner.sim.start(id, Duration::ZERO);
@@ -173,16 +190,21 @@ impl World {
     }
 
     /// A part of the workload whose end is reported by calling the answer; for workloads written with callbacks.
-    #[must_use]
     pub fn workload_part(&self) -> impl Fn() + Clone + 'static {
         let done = Rc::new(Cell::new(false));
         self.inner.workload.borrow_mut().push(Rc::clone(&done));
         move || done.set(true)
     }
 
-    /// Lets the sites `node/kill` and `node/pause` strike this node. Its code must survive being started again.
+    /// Lets the sites `node/kill`, `node/pause` and `disk/power-cut` strike this node. Its code must survive being
+    /// started again.
     pub fn may_crash(&self, node: NodeId) {
         self.inner.may_crash.borrow_mut().push(node);
+        self.inner.disks.may_cut(node, |sim, node| {
+            let away = away(sim, node);
+            sim.kill(node, Down::PowerCut);
+            sim.start(node, away);
+        });
     }
 
     /// The run phase ends after this much virtual time even if the workload has not (default: the budget's half).
@@ -269,16 +291,12 @@ impl World {
             return;
         }
         let name = sim.node_name(node);
-        let (kill, pause, away) = (
-            sim.stream(&KILL, &name),
-            sim.stream(&PAUSE, &name),
-            sim.stream(&AWAY, &name),
-        );
+        let (kill, pause) = (sim.stream(&KILL, &name), sim.stream(&PAUSE, &name));
         let (killed, paused) = (sim.choose(kill, &Coin), sim.choose(pause, &Coin));
         if !killed && !paused {
             return;
         }
-        let away = sim.choose(away, &AWAY_TIME).max(Duration::from_millis(1));
+        let away = away(sim, node);
         if killed {
             sim.kill(node, Down::Kill);
             sim.start(node, away);
@@ -289,6 +307,12 @@ impl World {
             sim.observed(pause);
         }
     }
+}
+
+/// How long a node that crashes now is away.
+fn away(sim: &Sim, node: NodeId) -> Duration {
+    let stream = sim.stream(&AWAY, &sim.node_name(node));
+    sim.choose(stream, &AWAY_TIME).max(Duration::from_millis(1))
 }
 
 impl StepHook for World {

@@ -6,12 +6,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use seedbed::choice::Seed;
 use seedbed::scenario::{Override, SeedRange, parse_duration};
 
+use crate::shrink::EXECUTIONS_DEFAULT;
+
 const EXAMPLES: &str = "\
 Examples:
   seedbed                                  run every scenario under scenarios/
   seedbed run scenarios/publish --full     one folder, its full budget of seeds
   seedbed replay x.toml --seed 12 --trace full
                                            one run, with everything that happened in it
+  seedbed shrink x.toml --seed 12          the smallest run that fails in the same way
   seedbed list                             flows, variants, faults, invariants, scenarios
   seedbed check                            are all scenario files valid?
 
@@ -60,6 +63,27 @@ Examples:
   seedbed explore x.toml --faults 1 --format json
   seedbed explore x.toml --faults 2 --max-runs 100000";
 
+const SHRINK_EXAMPLES: &str = "\
+Every candidate is executed, and accepted only if it fails with the same invariant and the same cause.
+
+Examples:
+  seedbed shrink x.toml --seed 12          writes x.plan.toml
+  seedbed shrink x.plan.toml -o y.plan.toml
+                                           a plan, smaller
+  seedbed shrink x.toml --seed 12 --relatives found
+                                           keep the other failures met on the way, too";
+
+const PROMOTE_EXAMPLES: &str = "\
+A regression is replayed by every `seedbed run`, before anything is searched.
+
+Examples:
+  seedbed promote x.plan.toml --name lost-ack --sentence \"An acknowledged mail is lost.\"
+                                           to scenarios/<flow>/regressions/lost-ack.plan.toml
+  seedbed promote x.plan.toml --name lost-ack --fails-on 1.0,1.1 --holds-on correct
+                                           each of these is executed before anything is written
+  seedbed promote scenarios/mailbox/regressions/lost-ack.plan.toml --refresh
+                                           the code has changed: find the failure again, near the plan";
+
 /// Deterministic simulation testing: run scenarios over many seeds, replay what failed.
 #[derive(Debug, Parser)]
 #[command(name = "seedbed", after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
@@ -85,6 +109,12 @@ pub enum Command {
     /// Systematic search instead of seeds: every order of events, or every placement of a few faults.
     #[command(after_help = EXPLORE_EXAMPLES)]
     Explore(ExploreArguments),
+    /// The smallest run that fails in the same way, from a failing seed or a plan.
+    #[command(after_help = SHRINK_EXAMPLES)]
+    Shrink(ShrinkArguments),
+    /// Make a plan a regression, or find a regression's failure again.
+    #[command(after_help = PROMOTE_EXAMPLES)]
+    Promote(PromoteArguments),
     /// Flows, variants, sites, invariants, scenarios.
     List(ListArguments),
     /// Are these files valid? All errors of all files, with line and column.
@@ -129,6 +159,9 @@ pub struct RunOptions {
     /// Go on after a failing seed, and count them all
     #[arg(long)]
     pub keep_going: bool,
+    /// Shrink each expected failure and compare it with expect.minimal
+    #[arg(long)]
+    pub check_minimal: bool,
     /// Search each scenario for this long, instead of for a number of seeds
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub time: Option<Duration>,
@@ -227,6 +260,70 @@ pub struct ExploreArguments {
     pub run_limit: Duration,
 }
 
+/// Arguments of `shrink`.
+#[derive(Debug, Args)]
+pub struct ShrinkArguments {
+    /// A scenario (with --seed) or a plan
+    #[arg(value_name = "SCENARIO|PLAN")]
+    pub path: String,
+    /// The failing seed, decimal or 0x…
+    #[arg(long, value_name = "N")]
+    pub seed: Option<Seed>,
+    /// The plan to write [default: the scenario's name in the current folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<String>,
+    /// Write failures of another kind, met on the way, into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub relatives: Option<String>,
+    /// Executions it may take
+    #[arg(long, value_name = "N", default_value_t = EXECUTIONS_DEFAULT)]
+    pub executions: u64,
+    /// Candidates executed at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// For people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Settings laid over the scenario.
+    #[command(flatten)]
+    pub overlay: Overlay,
+    /// Wall time one execution may take before it counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
+/// Arguments of `promote`.
+#[derive(Debug, Args)]
+pub struct PromoteArguments {
+    /// A plan
+    #[arg(value_name = "PLAN")]
+    pub path: String,
+    /// The regression's name, in kebab-case
+    #[arg(long, value_name = "X", value_parser = kebab_case, conflicts_with = "refresh")]
+    pub name: Option<String>,
+    /// One sentence: what happens in this run
+    #[arg(long, value_name = "TEXT")]
+    pub sentence: Option<String>,
+    /// Variants on which it must fail [default: the plan's]
+    #[arg(long, value_name = "V,…", value_delimiter = ',')]
+    pub fails_on: Vec<String>,
+    /// Variants on which it must hold [default: `correct`, if there is one]
+    #[arg(long, value_name = "V,…", value_delimiter = ',')]
+    pub holds_on: Vec<String>,
+    /// Search near the plan for its failure, and write it anew
+    #[arg(long)]
+    pub refresh: bool,
+    /// Executions the search may take
+    #[arg(long, value_name = "N", default_value_t = EXECUTIONS_DEFAULT)]
+    pub executions: u64,
+    /// Candidates executed at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Wall time one execution may take before it counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArguments {
@@ -310,6 +407,20 @@ fn duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Some(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("expected a positive duration, as in 250ms, 60s or 10m".to_owned()),
+    }
+}
+
+fn kebab_case(text: &str) -> Result<String, String> {
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    if text.split('-').all(is_word) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a name in kebab-case, as in lost-ack".to_owned())
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Execution<'a> {
     /// # Errors
     /// When the simulator itself panics; what the code under test does is part of the report.
     pub fn run(&self, keep_trace: bool) -> Result<RunReport, ToolFailure> {
-        self.run_by(Dispatch::ByTime, keep_trace)
+        self.run_keeping(keep_trace, false)
     }
 
     /// [`Execution::run`] in another order of dispatch.
@@ -119,13 +119,34 @@ impl<'a> Execution<'a> {
     /// # Errors
     /// As [`Execution::run`].
     pub fn run_by(&self, dispatch: Dispatch, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        self.run_with(dispatch, keep_trace, false)
+    }
+
+    /// Executes the run once; the report keeps what is asked for.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_keeping(
+        &self,
+        keep_trace: bool,
+        keep_offers: bool,
+    ) -> Result<RunReport, ToolFailure> {
+        self.run_with(Dispatch::ByTime, keep_trace, keep_offers)
+    }
+
+    fn run_with(
+        &self,
+        dispatch: Dispatch,
+        keep_trace: bool,
+        keep_offers: bool,
+    ) -> Result<RunReport, ToolFailure> {
         let request = RunRequest {
             scenario: self.scenario,
             seed: self.seed.map(Seed),
             source: self.source,
             operations: self.operations,
             keep_trace,
-            keep_offers: false,
+            keep_offers,
             dispatch,
             until_step: self.until_step,
         };

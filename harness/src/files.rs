@@ -63,12 +63,12 @@ pub fn is_plan(path: &str) -> bool {
 }
 
 /// The files that are meant: those named, and those in the folders named; plans first within a folder. Without
-/// any name, all of [`DEFAULT_FOLDER`].
+/// any name, all of `default`.
 ///
 /// # Errors
 /// What does not exist or cannot be listed.
-pub fn find(paths: &[String]) -> Result<Vec<String>, Vec<Complaint>> {
-    let default = [DEFAULT_FOLDER.to_owned()];
+pub fn find(paths: &[String], default: &str) -> Result<Vec<String>, Vec<Complaint>> {
+    let default = [default.to_owned()];
     let paths = if paths.is_empty() {
         &default[..]
     } else {
@@ -89,7 +89,7 @@ pub fn find(paths: &[String]) -> Result<Vec<String>, Vec<Complaint>> {
                 found.append(&mut files);
             }
             Ok(_) => found.push(path.clone()),
-            Err(_) => wrong.push(missing(path)),
+            Err(_) => wrong.push(missing(path, &default[0])),
         }
     }
     let mut seen = Vec::new();
@@ -106,20 +106,19 @@ pub fn find(paths: &[String]) -> Result<Vec<String>, Vec<Complaint>> {
 }
 
 /// A path that is not there, with the nearest one that is.
-fn missing(path: &str) -> Complaint {
-    if path == DEFAULT_FOLDER {
-        return Complaint::whole_file(path, "there is no such folder here")
-            .with_help("name a scenario, or go to the folder that holds `scenarios/`");
+fn missing(path: &str, default: &str) -> Complaint {
+    if path == default {
+        let help = format!("name a scenario, or go to the folder that holds `{default}`");
+        return Complaint::whole_file(path, "there is no such folder here").with_help(help);
     }
     let mut there = Vec::new();
-    // Only for a better message: what cannot be listed is not suggested.
-    let _ = collect(DEFAULT_FOLDER, &mut there);
-    if let Some(parent) = Path::new(path)
-        .parent()
-        .and_then(Path::to_str)
-        .filter(|parent| !parent.is_empty())
+    let parent = Path::new(path).parent().and_then(Path::to_str);
+    for folder in [default]
+        .into_iter()
+        .chain(parent.filter(|parent| !parent.is_empty()))
     {
-        let _ = collect(parent, &mut there);
+        // Only for a better message: what cannot be listed is not suggested.
+        let _ = collect(folder, &mut there);
     }
     let near: Vec<&str> = there.iter().map(String::as_str).collect();
     Complaint::missing_file(path, &near)
@@ -152,7 +151,7 @@ pub fn load<'a>(
     path: &str,
     settings: &[Override],
 ) -> Result<Loaded<'a>, Complaints> {
-    let bytes = read(path)?;
+    let bytes = read(path, harness.folder())?;
     let catalogue = harness.catalogue();
     if is_plan(path) {
         let plan = read_plan(path, &bytes, &catalogue)?;
@@ -171,16 +170,31 @@ pub fn load<'a>(
     })))
 }
 
-fn read(path: &str) -> Result<Vec<u8>, Complaint> {
+/// Writes a file as a whole: a reader sees the old one or the new one. Folders on the way are made.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save(path: &str, text: &str) -> Result<(), Complaint> {
+    let unwritable =
+        |error: std::io::Error| Complaint::whole_file(path, format!("cannot be written: {error}"));
+    if let Some(folder) = Path::new(path).parent() {
+        fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    let unfinished = format!("{path}.new");
+    fs::write(&unfinished, text).map_err(unwritable)?;
+    fs::rename(&unfinished, path).map_err(unwritable)
+}
+
+fn read(path: &str, default: &str) -> Result<Vec<u8>, Complaint> {
     let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => missing(path),
+        std::io::ErrorKind::NotFound => missing(path, default),
         _ => Complaint::unreadable(path, &error.to_string()),
     };
     let about = fs::metadata(path).map_err(unreadable)?;
     if about.is_dir() {
         return Err(Complaint::unreadable(path, "it is a folder"));
     }
-    if about.len() > MAX_FILE_BYTES as u64 {
+    if about.len() > MAX_FILE_BYTES {
         return Err(Complaint::too_large(path, about.len()));
     }
     fs::read(path).map_err(unreadable)

@@ -11,7 +11,7 @@
 //! # }
 //! ```
 //!
-//! and has `run`, `replay`, `list` and `check` for it.
+//! and has `run`, `replay`, `shrink` and the rest for it.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("panics of code under test are verdicts: build with panic = \"unwind\"");
@@ -23,8 +23,11 @@ pub mod exit;
 pub mod explore;
 pub mod files;
 pub mod judge;
+pub mod minimal;
 mod output;
+pub mod regression;
 pub mod report;
+pub mod shrink;
 pub mod sweep;
 mod watch;
 
@@ -34,9 +37,18 @@ use seedbed::flow::Flow;
 use seedbed::run::{AnyFlow, erased};
 
 /// The command line, over a set of flows.
-#[derive(Default)]
 pub struct Harness {
     flows: Vec<Box<dyn AnyFlow>>,
+    folder: String,
+}
+
+impl Default for Harness {
+    fn default() -> Harness {
+        Harness {
+            flows: Vec::new(),
+            folder: files::DEFAULT_FOLDER.to_owned(),
+        }
+    }
 }
 
 impl Harness {
@@ -50,7 +62,7 @@ impl Harness {
     #[cfg(feature = "flows")]
     #[must_use]
     pub fn shipped() -> Harness {
-        Harness::new()
+        Harness::new().flow::<seedbed::flows::publish::Publish>()
     }
 
     /// Adds a flow.
@@ -64,6 +76,19 @@ impl Harness {
     pub fn erased_flow(mut self, flow: Box<dyn AnyFlow>) -> Harness {
         self.flows.push(flow);
         self
+    }
+
+    /// Where scenarios are looked for when the command line names none (default: `scenarios`).
+    #[must_use]
+    pub fn scenarios(mut self, folder: &str) -> Harness {
+        folder.clone_into(&mut self.folder);
+        self
+    }
+
+    /// Where scenarios are looked for when the command line names none.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        &self.folder
     }
 
     /// The flows, in the order in which they were added.

@@ -34,6 +34,46 @@ pub struct InvariantInfo {
     pub promise: Promise,
 }
 
+impl InvariantInfo {
+    /// One that must hold after every step, whatever the faults.
+    #[must_use]
+    pub const fn always(id: &'static str, doc: &'static str) -> InvariantInfo {
+        InvariantInfo {
+            id,
+            kind: InvariantKind::Always,
+            doc,
+            promise: Promise::Always,
+        }
+    }
+
+    /// One that must hold once faults have stopped and the system has settled.
+    #[must_use]
+    pub const fn eventually(id: &'static str, doc: &'static str) -> InvariantInfo {
+        InvariantInfo {
+            kind: InvariantKind::Eventually,
+            ..InvariantInfo::always(id, doc)
+        }
+    }
+
+    /// One that is looked at once, at the very end.
+    #[must_use]
+    pub const fn at_end(id: &'static str, doc: &'static str) -> InvariantInfo {
+        InvariantInfo {
+            kind: InvariantKind::AtEnd,
+            ..InvariantInfo::always(id, doc)
+        }
+    }
+
+    /// The same, claimed only as long as none of these sites has fired.
+    #[must_use]
+    pub const fn unless(self, sites: &'static [&'static str]) -> InvariantInfo {
+        InvariantInfo {
+            promise: Promise::Unless(sites),
+            ..self
+        }
+    }
+}
+
 /// What one evaluation of an invariant found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -40,6 +40,8 @@ pub struct Offer {
     pub chosen: String,
     /// Deviating values that stand for all of them (see [`Domain::representatives`]).
     pub representatives: Vec<String>,
+    /// If it deviates: simpler values to try instead, the simplest first.
+    pub simpler: Vec<String>,
 }
 
 impl Choices {
@@ -78,18 +80,26 @@ impl Choices {
             return;
         }
         let values = domain.values();
+        let simpler = if *chosen == domain.quiet() {
+            Vec::new()
+        } else {
+            domain.simpler(chosen)
+        };
+        let words =
+            |values: Vec<D::Value>| values.iter().map(|value| domain.words(value)).collect();
         self.offers.push(Offer {
             site: label.to_owned(),
             actor: stream.actor.to_string(),
             n,
             step: self.step,
-            values: values.map(|values| values.iter().map(|value| domain.words(value)).collect()),
+            values: values.map(words),
             chosen: domain.words(chosen),
             representatives: domain
                 .representatives()
                 .iter()
                 .map(|value| domain.words(value))
                 .collect(),
+            simpler: words(simpler),
         });
     }
 

@@ -44,6 +44,23 @@ pub trait Domain {
         distinct(some)
     }
 
+    /// Deviating values that say the same with less, the simplest first: what shrinking tries instead of this
+    /// one. Without more knowledge, those that [`Domain::values`] lists before it.
+    ///
+    /// Law: "simpler" never leads back, so that shrinking ends; neither the value itself nor the quiet one is
+    /// listed.
+    fn simpler(&self, value: &Self::Value) -> Vec<Self::Value> {
+        let mut values = self.values().unwrap_or_default();
+        match values.iter().position(|listed| listed == value) {
+            Some(at) if at > 0 => {
+                values.truncate(at);
+                values.remove(0);
+                values
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// How a recorded value is kept until somebody asks for its words. Worth overriding where choices are
     /// made often; it must stand for the same text as `words`.
     fn note(&self, value: &Self::Value) -> Note {

@@ -118,6 +118,15 @@ impl Sim {
         self.core.nodes.borrow()[node.0 as usize].state == State::Paused
     }
 
+    /// Goes up at each start and each end of a node; 0 for the world.
+    pub(super) fn incarnation(&self, node: NodeId) -> u32 {
+        self.core
+            .nodes
+            .borrow()
+            .get(node.0 as usize)
+            .map_or(0, |node| node.incarnation)
+    }
+
     pub(super) fn is_current(&self, node: NodeId, incarnation: u32) -> bool {
         let nodes = self.core.nodes.borrow();
         let node = &nodes[node.0 as usize];

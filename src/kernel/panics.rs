@@ -123,9 +123,7 @@ mod tests {
     fn a_panic_is_located_and_its_numbers_are_removed() {
         quiet_panics();
         let number = 1_234;
-        let caught = guarded(|| panic!("index {number} of 77 is out"))
-            .err()
-            .expect("it panicked");
+        let caught = guarded(|| panic!("index {number} of 77 is out")).expect_err("it panicked");
         assert_eq!(caught.cause, "panics.rs: index # of # is out");
         assert!(
             caught.detail.contains("index 1234 of 77 is out"),
@@ -141,9 +139,7 @@ mod tests {
             cause: "state".into(),
             detail: "twice".into(),
         };
-        let caught = guarded(|| std::panic::panic_any(failure))
-            .err()
-            .expect("it was raised");
+        let caught = guarded(|| std::panic::panic_any(failure)).expect_err("it was raised");
         assert_eq!(
             (caught.kind, caught.cause.as_str()),
             (IncidentKind::ConflictingBorrow, "state")

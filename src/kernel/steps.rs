@@ -175,15 +175,20 @@ impl Sim {
 
     /// Runs code of a node; a panic becomes an incident.
     pub(super) fn on_stack(&self, frame: Frame, code: impl FnOnce()) {
+        let life = self.incarnation(frame.node);
         self.core.stack.borrow_mut().push(frame);
         let result = guarded(code);
         self.core.stack.borrow_mut().pop();
         if let Err(caught) = result {
-            self.note_panic(frame, &caught);
+            self.note_panic(frame, life, &caught);
         }
     }
 
-    fn note_panic(&self, frame: Frame, caught: &Caught) {
+    /// `life`: the node's incarnation when the code began. Code whose node died under it may end as it likes.
+    fn note_panic(&self, frame: Frame, life: u32, caught: &Caught) {
+        if life != self.incarnation(frame.node) {
+            return;
+        }
         let node = self.node_name(frame.node);
         let name = self.name_text(frame.name);
         let cause = if caught.typed {
@@ -285,6 +290,7 @@ impl Sim {
             (future, task.waker.clone(), frame, task.flag.unqueue())
         };
         self.set_cause(woken_by);
+        let life = self.incarnation(frame.node);
         self.core.stack.borrow_mut().push(frame);
         let result = guarded(|| {
             future
@@ -310,7 +316,7 @@ impl Sim {
             }
             Err(caught) => {
                 let _ = self.core.tasks.borrow_mut().remove(key);
-                self.note_panic(frame, &caught);
+                self.note_panic(frame, life, &caught);
             }
         }
         // Destructors of the task may call back into the simulation: no borrow is held here.

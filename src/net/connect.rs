@@ -6,15 +6,14 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use super::sites::{self, WELCOMES, Welcome};
-use super::state::{Conn, Inner, Net, Pipe, PipeId, PipeStreams, Side};
+use super::state::{Conn, Inner, LinkId, Net, Pipe, PipeId, PipeStreams, Reader, Side, State};
 use super::stream::{Endpoint, Stream};
 use super::{deliver, kinds};
-use crate::choice::{Latency, StreamId};
-use crate::kernel::{Action, Governed, Lane, NodeHandle, NodeId, QueueKey, Schedule, Time};
-use crate::trace::NameId;
+use crate::choice::StreamId;
+use crate::kernel::{Action, Lane, NodeHandle, NodeId, QueueKey, Schedule, Time};
+use crate::trace::{EventId, NameId};
 
 /// What goes wrong on the network, as code under test sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +33,9 @@ pub enum NetError {
     /// The name is no node's.
     #[error("no such node")]
     NoSuchNode,
+    /// The message is longer than a message may be (16 MiB).
+    #[error("message too long")]
+    TooLong,
     /// Somebody listens on this port of this node already.
     #[error("address in use")]
     InUse,
@@ -47,6 +49,7 @@ impl From<NetError> for io::Error {
             NetError::Reset => io::ErrorKind::ConnectionReset,
             NetError::Closed => io::ErrorKind::BrokenPipe,
             NetError::NoSuchNode => io::ErrorKind::NotFound,
+            NetError::TooLong => io::ErrorKind::InvalidInput,
             NetError::InUse => io::ErrorKind::AddrInUse,
         };
         io::Error::new(kind, error)
@@ -81,7 +84,11 @@ pub(super) struct Dial {
     port: Box<str>,
     name: NameId,
     latency: StreamId,
+    /// What it meets, and who says so.
     welcome: Welcome,
+    site: StreamId,
+    /// The partition that held it up.
+    held_by: Option<StreamId>,
     timeout: Option<QueueKey>,
     /// The connection as the acceptor made it, on its way back; then what the dialer gets.
     made: Option<Result<Stream, NetError>>,
@@ -171,8 +178,17 @@ impl Future for Connecting {
             dial.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let made = state.dials.remove(&number).and_then(|dial| dial.made);
-        Poll::Ready(made.unwrap_or(Err(NetError::TimedOut)))
+        let Some(dial) = state.dials.remove(&number) else {
+            return Poll::Pending;
+        };
+        let sim = &self.net.inner.sim;
+        if dial.welcome != Welcome::Normal {
+            sim.observed(dial.site);
+        }
+        if let Some(partition) = dial.held_by {
+            sim.observed(partition);
+        }
+        Poll::Ready(dial.made.unwrap_or(Err(NetError::TimedOut)))
     }
 }
 
@@ -180,8 +196,8 @@ impl Drop for Connecting {
     fn drop(&mut self) {
         if let Ok(number) = self.number {
             let dial = self.net.inner.state.borrow_mut().dials.remove(&number);
-            if let Some(key) = dial.as_ref().and_then(|dial| dial.timeout) {
-                self.net.inner.sim.unschedule(key);
+            if let Some(dial) = &dial {
+                self.net.inner.forget_timeout(dial);
             }
             drop(dial);
         }
@@ -222,7 +238,13 @@ impl Drop for Listener {
         if self.node.is_alive() {
             let key = (self.node.id(), self.port.clone());
             let listening = self.net.inner.state.borrow_mut().listeners.remove(&key);
-            drop(listening);
+            // As a real one: who was not accepted is reset.
+            for stream in listening
+                .into_iter()
+                .flat_map(|listening| listening.backlog)
+            {
+                stream.abort();
+            }
         }
     }
 }
@@ -245,43 +267,16 @@ impl Inner {
             state.next_dial += 1;
             number
         };
-        let event_at =
-            |at: Time, lane: Lane, node: NodeId, kind: u64, label: &'static str| Schedule {
-                at,
-                lane,
-                node,
-                label,
-                subject: name,
-                action: Action::Resource {
-                    resource: self.id.get(),
-                    token: deliver::token(kind, 0, number),
-                },
-            };
-        let (n, delay) = self.transit_of_dial(latency);
+        let transit = sim.with_choices(|choices| self.transit(choices, latency));
         if welcome != Welcome::Lost {
-            // On its way like a message, and in no order with anything else.
-            let lane = sim.lane();
-            let at = node.now() + delay;
-            let key = sim.schedule_caused(event_at(at, lane, to, deliver::DIAL, "connect"), event);
-            let governed = Governed {
-                stream: latency,
-                n,
-                latency: delay,
-                base: node.now() - sim.now(),
-            };
-            sim.governed(key, governed);
+            let at = node.now() + transit.latency;
+            let arrives = self.dial_event(number, to, name, at, deliver::DIAL);
+            let key = sim.schedule_caused(arrives, event);
+            sim.governed(key, transit.governs(node.now() - sim.now()));
         }
         let give_up = node.now() + self.config.connect_timeout;
-        let timeout = sim.schedule_caused(
-            event_at(
-                give_up,
-                Lane::TIMER,
-                node.id(),
-                deliver::GIVE_UP,
-                "connect-timeout",
-            ),
-            event,
-        );
+        let timeout = self.dial_event(number, node.id(), name, give_up, deliver::GIVE_UP);
+        let timeout = sim.schedule_caused(timeout, event);
         let dial = Dial {
             node: node.clone(),
             to,
@@ -289,6 +284,8 @@ impl Inner {
             name,
             latency,
             welcome,
+            site,
+            held_by: None,
             timeout: Some(timeout),
             made: None,
             answered: false,
@@ -298,45 +295,27 @@ impl Inner {
         number
     }
 
-    /// Which choice decides how long an attempt or its answer is under way, and the answer.
-    fn transit_of_dial(&self, latency: StreamId) -> (u64, Duration) {
-        self.sim.with_choices(|choices| {
-            let n = choices.position(latency);
-            (n, choices.choose(latency, &self.latencies()))
-        })
-    }
-
-    pub(super) fn latencies(&self) -> Latency {
-        Latency {
-            quiet: self.config.latency,
-            max: self.config.latency_max,
+    pub(super) fn forget_timeout(&self, dial: &Dial) {
+        if let Some(key) = dial.timeout {
+            self.sim.unschedule(key);
         }
     }
 
     /// An attempt reaches its target: it is accepted or refused, or waits for a blocked link.
-    pub(super) fn dial_arrives(self: &Inner, number: u32) {
-        let (from, to, name, welcome, port) = {
-            let mut state = self.state.borrow_mut();
-            let Some(dial) = state.dials.get(&number) else {
-                return;
-            };
-            let (from, to) = (dial.node.id(), dial.to);
-            let found = (from, to, dial.name, dial.welcome, dial.port.clone());
-            if let Some(link) = state
-                .links
-                .get_mut(&(from, to))
-                .filter(|link| link.blocked > 0)
-            {
-                link.dials.push(number);
-                return;
-            }
-            found
+    pub(super) fn dial_arrives(&self, number: u32) {
+        let mut state = self.state.borrow_mut();
+        let Some((from, to, name, welcome)) = self.pass_link(&mut state, number) else {
+            return;
         };
-        let listens = self
-            .state
-            .borrow()
-            .listeners
-            .contains_key(&(to, port.clone()));
+        let dark = !self.sim.is_up(to) && state.dark.contains(&to);
+        let dial = &state.dials[&number];
+        let (port, latency) = (dial.port.clone(), dial.latency);
+        if dark {
+            self.sim.emit(to, &kinds::LOST, name, [0; 3]);
+            return;
+        }
+        let listens = state.listeners.contains_key(&(to, port.clone()));
+        drop(state);
         let made = if listens && self.sim.is_up(to) && welcome == Welcome::Normal {
             let event = self.sim.emit(to, &kinds::ACCEPT, name, [0; 3]);
             self.sim.set_cause(event);
@@ -346,57 +325,84 @@ impl Inner {
             self.sim.set_cause(event);
             Err(NetError::Refused)
         };
-        let mut state = self.state.borrow_mut();
-        let Some(dial) = state.dials.get_mut(&number) else {
-            drop(state);
-            drop(made);
-            return;
-        };
-        dial.made = Some(made);
-        let latency = dial.latency;
-        drop(state);
-        let (n, delay) = self.transit_of_dial(latency);
+        if let Some(dial) = self.state.borrow_mut().dials.get_mut(&number) {
+            dial.made = Some(made);
+        }
+        let transit = self
+            .sim
+            .with_choices(|choices| self.transit(choices, latency));
         let answered_at = self.sim.node_now(to);
-        let key = self.sim.schedule(Schedule {
-            at: answered_at + delay,
-            lane: self.sim.lane(),
-            node: from,
-            label: "connected",
-            subject: name,
+        let at = answered_at + transit.latency;
+        let key = self
+            .sim
+            .schedule(self.dial_event(number, from, name, at, deliver::ANSWER));
+        self.sim
+            .governed(key, transit.governs(answered_at - self.sim.now()));
+    }
+
+    /// Where an attempt comes from and goes to, its name and what it meets; `None` if nobody waits for it any more,
+    /// or if the link it needs next is blocked: then it waits there.
+    fn pass_link(
+        &self,
+        state: &mut State,
+        number: u32,
+    ) -> Option<(NodeId, NodeId, NameId, Welcome)> {
+        let dial = state.dials.get(&number).filter(|dial| !dial.answered)?;
+        let (from, to) = (dial.node.id(), dial.to);
+        let link = if dial.made.is_some() {
+            state.link(to, from)
+        } else {
+            state.link(from, to)
+        };
+        let link = &mut state.links[link.0];
+        let dial = state.dials.get_mut(&number)?;
+        if link.blocked > 0 {
+            link.dials.push(number);
+            dial.held_by = link.fault;
+            return None;
+        }
+        Some((from, to, dial.name, dial.welcome))
+    }
+
+    fn dial_event(
+        &self,
+        number: u32,
+        node: NodeId,
+        subject: NameId,
+        at: Time,
+        kind: u64,
+    ) -> Schedule {
+        // An attempt and its answer are on their way like messages, and in no order with anything else.
+        let (label, lane) = match kind {
+            deliver::ANSWER => ("connected", self.sim.lane()),
+            deliver::GIVE_UP => ("connect-timeout", Lane::TIMER),
+            _ => ("connect", self.sim.lane()),
+        };
+        Schedule {
+            at,
+            lane,
+            node,
+            label,
+            subject,
             action: Action::Resource {
                 resource: self.id.get(),
-                token: deliver::token(deliver::ANSWER, 0, number),
+                token: deliver::token(kind, 0, number),
             },
-        });
-        let governed = Governed {
-            stream: latency,
-            n,
-            latency: delay,
-            base: answered_at - self.sim.now(),
-        };
-        self.sim.governed(key, governed);
+        }
     }
 
     /// An attempt that waited for its link goes on.
-    pub(super) fn redial(&self, number: u32) {
-        let (name, node) = {
-            let state = self.state.borrow();
-            let Some(dial) = state.dials.get(&number) else {
-                return;
-            };
-            (dial.name, dial.to)
+    pub(super) fn redial(&self, state: &State, number: u32, cause: EventId) {
+        let Some(dial) = state.dials.get(&number) else {
+            return;
         };
-        self.sim.schedule(Schedule {
-            at: self.sim.now() + self.config.latency,
-            lane: self.sim.lane(),
-            node,
-            label: "connect",
-            subject: name,
-            action: Action::Resource {
-                resource: self.id.get(),
-                token: deliver::token(deliver::DIAL, 0, number),
-            },
-        });
+        let at = self.sim.now() + self.config.latency;
+        let event = if dial.made.is_some() {
+            self.dial_event(number, dial.node.id(), dial.name, at, deliver::ANSWER)
+        } else {
+            self.dial_event(number, dial.to, dial.name, at, deliver::DIAL)
+        };
+        self.sim.schedule_caused(event, cause);
     }
 
     /// Makes the connection: the acceptor's end goes to its listener, the dialer's end is returned.
@@ -426,14 +432,16 @@ impl Inner {
                 self.sim.node_name(from),
                 self.sim.node_name(to)
             );
-            self.new_pipe(from, to, &name)
+            let link = self.state.borrow_mut().link(from, to);
+            self.new_pipe(from, to, link, &name)
         });
         let (index, generation) = {
             let mut state = self.state.borrow_mut();
             let mut conn = Conn {
                 generation: 0,
                 pipes,
-                ended: None,
+                ended: false,
+                ended_by: None,
                 sides: [Side::default(), Side::default()],
             };
             match state.free.pop() {
@@ -449,11 +457,12 @@ impl Inner {
                 }
             }
         };
-        let end = |node: &NodeHandle, side: usize| {
+        let end = |node: &NodeHandle, peer: NodeId, side: usize| {
             let out = PipeId((index * 2 + side) as u32);
-            Stream::new(Endpoint::new(self.net(), node.clone(), out, generation))
+            let endpoint = Endpoint::new(self.net(), node.clone(), peer, out, generation);
+            Stream::new(endpoint)
         };
-        let (near, far) = (end(&dialer, 0), end(&acceptor, 1));
+        let (near, far) = (end(&dialer, to, 0), end(&acceptor, from, 1));
         let waker = {
             let mut state = self.state.borrow_mut();
             state.listeners.get_mut(&(to, port)).and_then(|listening| {
@@ -467,10 +476,11 @@ impl Inner {
         near
     }
 
-    fn new_pipe(&self, from: NodeId, to: NodeId, name: &str) -> Pipe {
+    fn new_pipe(&self, from: NodeId, to: NodeId, link: LinkId, name: &str) -> Pipe {
         Pipe {
             from,
             to,
+            link,
             name: self.sim.name(name),
             lane: self.sim.lane(),
             streams: PipeStreams::new(&self.sim, name),
@@ -480,21 +490,20 @@ impl Inner {
             last_at: Time::ZERO,
             parked: 0,
             fin_sent: false,
+            rst_sent: false,
             fin_received: false,
-            ends_after_next: false,
-            reader: None,
+            ends_after_next: None,
+            reader: Reader::default(),
             writer: None,
             on_data: None,
         }
     }
 
+    /// The answer is back, unless its link is blocked: then it waits there.
     pub(super) fn dial_answered(&self, number: u32) {
-        let (node, name) = {
-            let state = self.state.borrow();
-            let Some(dial) = state.dials.get(&number) else {
-                return;
-            };
-            (dial.node.id(), dial.name)
+        let found = self.pass_link(&mut self.state.borrow_mut(), number);
+        let Some((node, _, name, _)) = found else {
+            return;
         };
         let event = self.sim.emit(node, &kinds::CONNECTED, name, [0; 3]);
         self.sim.set_cause(event);

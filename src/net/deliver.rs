@@ -2,7 +2,7 @@
 
 use super::end::Told;
 use super::kinds;
-use super::state::{Chunk, EndReason, Inner, Payload, PipeId};
+use super::state::{Chunk, Inner, Marks, Payload, PipeId, State};
 use crate::kernel::{Down, Eligible, NodeId, Resource, Sim};
 
 /// A segment arrives.
@@ -18,12 +18,12 @@ pub(super) const GIVE_UP: u64 = 4;
 /// A block ends.
 pub(super) const OPEN: u64 = 5;
 
-const GENERATION_BITS: u32 = 24;
+/// Generations have 24 bits.
+pub(super) const GENERATION_MASK: u32 = (1 << 24) - 1;
 
 /// Packs what a queued event has to know.
 pub(super) fn token(kind: u64, generation: u32, number: u32) -> u64 {
-    let generation = u64::from(generation) & ((1 << GENERATION_BITS) - 1);
-    kind << 56 | generation << 32 | u64::from(number)
+    kind << 56 | u64::from(generation & GENERATION_MASK) << 32 | u64::from(number)
 }
 
 struct Token {
@@ -35,7 +35,7 @@ struct Token {
 fn unpack(token: u64) -> Token {
     Token {
         kind: token >> 56,
-        generation: (token >> 32) as u32 & ((1 << GENERATION_BITS) - 1),
+        generation: (token >> 32) as u32 & GENERATION_MASK,
         number: token as u32,
     }
 }
@@ -71,13 +71,13 @@ impl Resource for Inner {
                     return Eligible::No;
                 };
                 let direction = &conn.pipes[pipe.direction()];
-                let link = (direction.from, direction.to);
-                let answer = match (&direction.on_data, &direction.reader) {
+                let link = direction.link;
+                let answer = match (&direction.on_data, direction.reader.waiting()) {
                     (Some(_), _) => Eligible::Callback,
                     (None, Some(waker)) => Eligible::Wakes(waker.clone()),
                     (None, None) => Eligible::No,
                 };
-                if state.links.get(&link).is_some_and(|link| link.blocked > 0) {
+                if state.links[link.0].blocked > 0 {
                     Eligible::No
                 } else {
                     answer
@@ -90,7 +90,7 @@ impl Resource for Inner {
                     return Eligible::No;
                 };
                 let side = &conn.sides[1 - pipe.direction()];
-                match (&side.on_end, &conn.pipes[pipe.direction()].reader) {
+                match (&side.on_end, conn.pipes[pipe.direction()].reader.waiting()) {
                     (Some(_), _) => Eligible::Callback,
                     (None, Some(waker)) => Eligible::Wakes(waker.clone()),
                     (None, None) => Eligible::No,
@@ -101,58 +101,59 @@ impl Resource for Inner {
     }
 
     fn node_down(&self, _sim: &Sim, node: NodeId, how: Down) {
-        self.forget_node(node);
-        let affected: Vec<(PipeId, u32)> = {
-            let mut state = self.state.borrow_mut();
-            let mut affected = Vec::new();
-            for (index, conn) in state.conns.iter_mut().enumerate() {
-                for side in 0..2 {
-                    let owner = conn.pipes[side].from;
-                    if owner != node || conn.sides[side].gone {
-                        continue;
-                    }
-                    conn.sides[side].gone = true;
-                    conn.sides[side].vanished = how == Down::PowerCut;
-                    conn.sides[side].on_end = None;
-                    conn.pipes[1 - side].reader = None;
-                    conn.pipes[1 - side].on_data = None;
-                    conn.pipes[side].writer = None;
-                    affected.push((PipeId((index * 2 + side) as u32), conn.generation));
+        self.forget_node(node, how);
+        let mut handlers = Vec::new();
+        let mut state = self.state.borrow_mut();
+        for index in 0..state.conns.len() {
+            for side in 0..2 {
+                let conn = &mut state.conns[index];
+                if conn.pipes[side].from != node || conn.sides[side].gone {
+                    continue;
                 }
+                let generation = conn.generation;
+                let owner = &mut conn.sides[side];
+                owner.gone = true;
+                owner.vanished = how == Down::PowerCut;
+                handlers.push((
+                    owner.on_end.take(),
+                    conn.pipes[1 - side].on_data.take(),
+                    std::mem::take(&mut conn.pipes[1 - side].reader),
+                    conn.pipes[side].writer.take(),
+                ));
+                let out = PipeId((index * 2 + side) as u32);
+                if how == Down::Kill {
+                    self.send_rst(&mut state, out);
+                }
+                self.free_if_over(&mut state, out, generation);
             }
-            affected
-        };
-        for (pipe, generation) in affected {
-            if how == Down::Kill {
-                self.end(pipe, generation, EndReason::Reset);
-            }
-            self.free_if_over(pipe, generation);
         }
+        drop(state);
+        // Handlers may own handles of other connections: they go with no borrow held.
+        drop(handlers);
     }
 
     fn heal(&self, _sim: &Sim) {
-        self.unblock_everything();
-        let waiting: Vec<(PipeId, u32, bool)> = {
-            let mut state = self.state.borrow_mut();
-            let mut waiting = Vec::new();
-            for (index, conn) in state.conns.iter_mut().enumerate() {
-                let vanished = conn.sides.iter().any(|side| side.vanished);
-                for side in 0..2 {
-                    let half_open = std::mem::take(&mut conn.sides[side].half_open);
-                    let pipe = PipeId((index * 2 + side) as u32);
-                    if half_open || (vanished && conn.ended.is_none()) {
-                        waiting.push((pipe, conn.generation, half_open));
-                    }
+        let mut over = Vec::new();
+        let mut state = self.state.borrow_mut();
+        self.unblock_everything(&mut state);
+        for index in 0..state.conns.len() {
+            let conn = &state.conns[index];
+            let generation = conn.generation;
+            let [near, far] = [0, 1].map(|side| PipeId((index * 2 + side) as u32));
+            if conn.sides.iter().any(|side| side.vanished) && !conn.ended {
+                over.push((near, generation));
+                continue;
+            }
+            for side in [near, far] {
+                if state.conns[index].sides[side.direction()].half_open {
+                    self.tell_later(&mut state, side, Told::Soon);
                 }
             }
-            waiting
-        };
-        for (pipe, generation, half_open) in waiting {
-            if half_open {
-                self.tell_later(pipe, Told::Soon);
-            } else {
-                self.end(pipe, generation, EndReason::Reset);
-            }
+        }
+        drop(state);
+        for (pipe, generation) in over {
+            self.end(pipe, generation, NodeId::WORLD);
+            self.free_if_over(&mut self.state.borrow_mut(), pipe, generation);
         }
     }
 
@@ -164,87 +165,123 @@ impl Resource for Inner {
 
 impl Inner {
     fn arrive(&self, pipe_id: PipeId, generation: u32) {
-        let mut state = self.state.borrow_mut();
-        let Some(conn) = state.conn(pipe_id, generation) else {
+        let mut guard = self.state.borrow_mut();
+        let state = &mut *guard;
+        let Some(conn) = state.conns.get_mut(pipe_id.conn()) else {
             return;
         };
-        let pipe = &mut conn.pipes[pipe_id.direction()];
-        let (from, to, name) = (pipe.from, pipe.to, pipe.name);
-        if state
-            .links
-            .get(&(from, to))
-            .is_some_and(|link| link.blocked > 0)
-        {
-            state.conns[pipe_id.conn()].pipes[pipe_id.direction()].parked += 1;
-            let waiting = &mut state.links.entry((from, to)).or_default().waiting;
-            if !waiting.contains(&pipe_id) {
-                waiting.push(pipe_id);
-            }
-            drop(state);
-            self.sim.emit(to, &kinds::PARKED, name, [0; 3]);
+        if conn.generation != generation {
             return;
         }
-        let conn = &mut state.conns[pipe_id.conn()];
         let pipe = &mut conn.pipes[pipe_id.direction()];
+        let link = &mut state.links[pipe.link.0];
+        if link.blocked > 0 {
+            pipe.parked += 1;
+            if !link.waiting.contains(&pipe_id) {
+                link.waiting.push(pipe_id);
+            }
+            self.sim.emit(pipe.to, &kinds::PARKED, pipe.name, [0; 3]);
+            return;
+        }
         let Some(segment) = pipe.in_flight.pop_front() else {
             return;
         };
-        let owner = &conn.sides[1 - pipe_id.direction()];
-        if owner.gone {
-            let vanished = owner.vanished;
-            drop(state);
-            self.sim
-                .emit_caused(to, &kinds::LOST, name, [0; 3], segment.sent);
-            if !vanished || self.sim.is_up(to) {
-                self.end(pipe_id, generation, EndReason::Reset);
-            }
-            self.free_if_over(pipe_id, generation);
+        if conn.sides[1 - pipe_id.direction()].gone {
+            self.arrive_at_nobody(state, pipe_id, generation, segment.payload, segment.sent);
             return;
         }
-        let (event, wake) = match segment.payload {
+        let (to, name) = (pipe.to, pipe.name);
+        if segment.marks.are_odd() {
+            self.observe_arrival(state, pipe_id, segment.marks);
+        }
+        let pipe = &mut state.conns[pipe_id.conn()].pipes[pipe_id.direction()];
+        let event = match segment.payload {
             Payload::Bytes(bytes) => {
-                let count = bytes.len() as u64;
+                let args = [bytes.len() as u64, 0, 0];
                 pipe.received.push_back(Chunk { bytes, start: 0 });
-                (
-                    self.sim
-                        .emit_caused(to, &kinds::DELIVER, name, [count, 0, 0], segment.sent),
-                    true,
-                )
+                self.sim
+                    .emit_caused(to, &kinds::DELIVER, name, args, segment.sent)
             }
             Payload::Fin => {
                 pipe.fin_received = true;
-                (
-                    self.sim
-                        .emit_caused(to, &kinds::FIN, name, [0; 3], segment.sent),
-                    true,
-                )
+                self.sim
+                    .emit_caused(to, &kinds::FIN, name, [0; 3], segment.sent)
+            }
+            Payload::Rst => {
+                drop(guard);
+                self.sim.set_cause(segment.sent);
+                self.end(pipe_id, generation, to);
+                return;
             }
         };
-        drop(state);
         self.sim.set_cause(event);
-        if segment.ends {
-            self.end(pipe_id, generation, EndReason::Reset);
+        pipe.reader.wake();
+        let on_data = pipe.on_data.clone();
+        let ended = segment.ends.map(|fault| {
+            state.conns[pipe_id.conn()].ended_by = Some(fault);
+            self.close_off(state, pipe_id, to)
+        });
+        drop(guard);
+        // The data is handled before anybody can be told of the end: it has arrived, only its answer is lost.
+        if let Some(on_data) = on_data {
+            on_data();
         }
-        if wake {
-            self.announce(pipe_id, generation);
+        if let Some(ended) = ended {
+            self.tell_both(pipe_id, generation, to, ended);
         }
     }
 
-    /// Lets the receiver of a direction know that there is something to read.
-    fn announce(&self, pipe_id: PipeId, generation: u32) {
-        let (callback, waker) = {
-            let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(pipe_id, generation) else {
-                return;
-            };
-            let pipe = &mut conn.pipes[pipe_id.direction()];
-            (pipe.on_data.clone(), pipe.reader.take())
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+    /// A segment for an owner that is gone: its system answers that it knows nothing of this, if there is one.
+    fn arrive_at_nobody(
+        &self,
+        state: &mut State,
+        pipe_id: PipeId,
+        generation: u32,
+        payload: Payload,
+        sent: crate::trace::EventId,
+    ) {
+        let conn = &mut state.conns[pipe_id.conn()];
+        let back = pipe_id.reverse();
+        let closed_in_order = conn.pipes[back.direction()].fin_sent;
+        let dark = conn.sides[back.direction()].vanished;
+        let pipe = &conn.pipes[pipe_id.direction()];
+        let (to, name) = (pipe.to, pipe.name);
+        match payload {
+            Payload::Fin if closed_in_order => {
+                self.sim.emit_caused(to, &kinds::FIN, name, [0; 3], sent);
+            }
+            Payload::Bytes(_) | Payload::Fin => {
+                let args = [payload.bytes() as u64, 0, 0];
+                let event = self.sim.emit_caused(to, &kinds::LOST, name, args, sent);
+                self.sim.set_cause(event);
+                if !dark || self.sim.is_up(to) {
+                    self.send_rst(state, back);
+                }
+            }
+            Payload::Rst => {}
         }
-        if let Some(callback) = callback {
-            callback();
+        if let Payload::Bytes(bytes) = payload {
+            state.recycle(bytes);
+        }
+        self.free_if_over(state, pipe_id, generation);
+    }
+
+    /// Faults that show in what arrives are noticed by whoever it arrives at.
+    #[cold]
+    fn observe_arrival(&self, state: &State, pipe_id: PipeId, marks: Marks) {
+        let pipe = &state.conns[pipe_id.conn()].pipes[pipe_id.direction()];
+        let streams = &pipe.streams;
+        let partition = state.links[pipe.link.0].fault;
+        for (mark, stream) in [
+            (Marks::STALLED, Some(streams.stall)),
+            (Marks::SPLIT, Some(streams.partial_write)),
+            (Marks::COPY, Some(streams.duplicate)),
+            (Marks::OVERTOOK, Some(streams.reorder)),
+            (Marks::HELD, partition),
+        ] {
+            if let Some(stream) = stream.filter(|_| marks.has(mark)) {
+                self.sim.observed(stream);
+            }
         }
     }
 }

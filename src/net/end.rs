@@ -1,12 +1,17 @@
 //! Connections that end, and telling their owners: two events, not one.
+//!
+//! A cut ends a connection at once. A side that aborts, or whose process was killed, sends a reset behind what it has
+//! under way, and the connection ends when that arrives.
 
 use std::time::Duration;
 
-use super::sites::{Notice, Notices};
-use super::state::{EndReason, Inner, Payload, PipeId};
+use super::sites::{LATENCY, Notice, Notices};
+use super::state::{Conn, EndReason, Inner, Marks, Payload, PipeId, State};
+use super::transmit::Piece;
 use super::{deliver, kinds};
 use crate::choice::Coin;
-use crate::kernel::{Action, Lane, NodeId, Schedule};
+use crate::kernel::{Action, Down, Lane, NodeId, Schedule};
+use crate::trace::{EventId, NameId};
 
 /// When an owner is told.
 pub(super) enum Told {
@@ -18,108 +23,100 @@ pub(super) enum Told {
 
 impl Inner {
     /// The connection of this direction ends: what is under way is lost, and each owner is told when the choice says.
-    pub(super) fn end(&self, pipe: PipeId, generation: u32, reason: EndReason) {
-        let (node, name, mut lost) = {
+    /// `at` is the node whose code or event this is.
+    pub(super) fn end(&self, pipe: PipeId, generation: u32, at: NodeId) {
+        let event = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(pipe, generation) else {
-                return;
-            };
-            if conn.ended.is_some() {
-                return;
+            match state.conn(pipe, generation) {
+                Some(conn) if !conn.ended => self.close_off(&mut state, pipe, at),
+                _ => return,
             }
-            conn.ended = Some(reason);
-            let mut lost = Vec::new();
-            for direction in &mut conn.pipes {
-                direction.parked = 0;
-                lost.extend(direction.in_flight.drain(..));
-            }
-            let direction = &conn.pipes[pipe.direction()];
-            (direction.from, direction.name, lost)
         };
-        for segment in &mut lost {
-            if let Some(key) = segment.key.take() {
-                self.sim.unschedule(key);
-            }
-        }
-        self.recycle(lost.into_iter().map(|segment| segment.payload));
-        let event = self.sim.emit(node, &kinds::ENDED, name, [0; 3]);
-        self.sim.set_cause(event);
-        for side in [pipe.direction(), 1 - pipe.direction()] {
-            self.tell_by_choice(PipeId((pipe.conn() * 2 + side) as u32), generation);
-        }
+        self.tell_both(pipe, generation, at, event);
     }
 
-    fn recycle(&self, payloads: impl Iterator<Item = Payload>) {
-        let mut state = self.state.borrow_mut();
-        for payload in payloads {
-            if let Payload::Bytes(bytes) = payload {
-                state.recycle(bytes);
+    /// The first half of the end: nothing arrives any more, nobody knows yet.
+    pub(super) fn close_off(&self, state: &mut State, pipe: PipeId, at: NodeId) -> EventId {
+        let conn = &mut state.conns[pipe.conn()];
+        conn.ended = true;
+        let mut lost = 0;
+        for (index, direction) in conn.pipes.iter_mut().enumerate() {
+            if std::mem::take(&mut direction.parked) > 0 {
+                let gone = PipeId((pipe.conn() * 2 + index) as u32);
+                let waiting = &mut state.links[direction.link.0].waiting;
+                waiting.retain(|waiting| *waiting != gone);
             }
+            for segment in direction.in_flight.drain(..) {
+                self.sim.unschedule(segment.key);
+                lost += segment.payload.bytes();
+            }
+        }
+        let name = conn.pipes[pipe.direction()].name;
+        self.sim.emit(at, &kinds::ENDED, name, [lost as u64, 0, 0])
+    }
+
+    /// The second half: both owners are told, each when its choice says.
+    pub(super) fn tell_both(&self, pipe: PipeId, generation: u32, at: NodeId, ended: EventId) {
+        for out in [pipe, pipe.reverse()] {
+            self.sim.set_cause(ended);
+            self.tell_by_choice(out, generation, at);
         }
     }
 
     /// Decides when the owner of this outgoing direction learns that its connection has ended.
-    fn tell_by_choice(&self, out: PipeId, generation: u32) {
-        let streams = {
-            let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else {
-                return;
-            };
-            if conn.sides[out.direction()].gone {
-                return;
-            }
-            conn.pipes[1 - out.direction()].streams
+    fn tell_by_choice(&self, out: PipeId, generation: u32, at: NodeId) {
+        let mut state = self.state.borrow_mut();
+        let Some(conn) = state.conn(out, generation) else {
+            return;
         };
-        let half_open = self.sim.choose(streams.half_open, &Coin);
-        let notice = self.sim.choose(streams.notice, &Notices);
-        if half_open {
-            let mut state = self.state.borrow_mut();
-            if let Some(conn) = state.conn(out, generation) {
-                conn.sides[out.direction()].half_open = true;
-            }
+        let side = &mut conn.sides[out.direction()];
+        if side.gone {
             return;
         }
+        let streams = conn.pipes[1 - out.direction()].streams;
+        // Another node's code never runs on this stack.
+        let on_stack = conn.pipes[out.direction()].from == at;
+        let half_open = self.sim.choose(streams.half_open, &Coin);
+        let notice = self.sim.choose(streams.notice, &Notices { on_stack });
+        side.half_open = half_open;
+        if half_open {
+            return;
+        }
+        side.odd_notice = notice != Notice::NextTurn;
         match notice {
-            Notice::Inline => self.tell(out, generation),
-            Notice::NextTurn => self.tell_later(out, Told::Soon),
-            Notice::Later(delay) => self.tell_later(out, Told::After(delay)),
+            Notice::Inline => {
+                drop(state);
+                self.tell(out, generation);
+            }
+            Notice::NextTurn => self.tell_later(&mut state, out, Told::Soon),
+            Notice::Later(delay) => self.tell_later(&mut state, out, Told::After(delay)),
         }
     }
 
     /// Queues the notice for the owner of this outgoing direction.
-    pub(super) fn tell_later(&self, out: PipeId, when: Told) {
-        let incoming = out.reverse();
-        let (node, name, generation, waiting) = {
-            let state = self.state.borrow();
-            let conn = &state.conns[out.conn()];
-            let side = &conn.sides[out.direction()];
-            let incoming = &conn.pipes[incoming.direction()];
-            (
-                incoming.to,
-                incoming.name,
-                conn.generation,
-                side.notice.is_some() || side.told.is_some() || side.gone,
-            )
-        };
-        if waiting {
+    pub(super) fn tell_later(&self, state: &mut State, out: PipeId, when: Told) {
+        let conn = &mut state.conns[out.conn()];
+        let side = &mut conn.sides[out.direction()];
+        if side.notice.is_some() || side.told || side.gone {
             return;
         }
         let (lane, delay) = match when {
             Told::Soon => (Lane::SOON, Duration::ZERO),
             Told::After(delay) => (Lane::TIMER, delay),
         };
+        let incoming = &conn.pipes[1 - out.direction()];
         let key = self.sim.schedule(Schedule {
             at: self.sim.now() + delay,
             lane,
-            node,
+            node: incoming.to,
             label: "end",
-            subject: name,
+            subject: incoming.name,
             action: Action::Resource {
                 resource: self.id.get(),
-                token: deliver::token(deliver::NOTICE, generation, incoming.0),
+                token: deliver::token(deliver::NOTICE, conn.generation, out.reverse().0),
             },
         });
-        self.state.borrow_mut().conns[out.conn()].sides[out.direction()].notice = Some(key);
+        side.notice = Some(key);
     }
 
     /// A queued notice is due; `incoming` is the direction towards the owner.
@@ -127,167 +124,170 @@ impl Inner {
         self.tell(incoming.reverse(), generation);
     }
 
-    /// Tells the owner of this outgoing direction: its readers and writers wake, its callback runs.
+    /// Tells the owner of this outgoing direction: its readers and writers wake, its callback runs once.
     fn tell(&self, out: PipeId, generation: u32) {
-        let (node, name, reason) = {
-            let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else {
-                return;
-            };
-            let reason = conn.ended.unwrap_or(EndReason::Reset);
-            let side = &mut conn.sides[out.direction()];
-            side.notice = None;
-            side.half_open = false;
-            if side.gone || side.told.is_some() {
-                return;
-            }
-            side.told = Some(reason);
-            (
-                conn.pipes[out.direction()].from,
-                conn.pipes[1 - out.direction()].name,
-                reason,
-            )
+        let mut state = self.state.borrow_mut();
+        let Some(conn) = state.conn(out, generation) else {
+            return;
         };
-        let event = self.sim.emit(node, &kinds::TOLD, name, [0; 3]);
+        let side = &mut conn.sides[out.direction()];
+        side.notice = None;
+        if side.gone || side.told {
+            return;
+        }
+        side.told = true;
+        let half_open = std::mem::take(&mut side.half_open);
+        let odd_notice = std::mem::take(&mut side.odd_notice);
+        let on_end = side.on_end.take();
+        let node = conn.pipes[out.direction()].from;
+        let incoming = &mut conn.pipes[1 - out.direction()];
+        let event = self.sim.emit(node, &kinds::TOLD, incoming.name, [0; 3]);
         self.sim.set_cause(event);
-        self.wake_owner(out, generation, reason);
-    }
-
-    /// Wakes whoever waits on this side, and calls its end callback once.
-    fn wake_owner(&self, out: PipeId, generation: u32, reason: EndReason) {
-        let (reader, writer, on_data, on_end) = {
-            let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else {
-                return;
-            };
-            let incoming = &mut conn.pipes[1 - out.direction()];
-            let (reader, on_data) = (incoming.reader.take(), incoming.on_data.take());
-            let writer = conn.pipes[out.direction()].writer.take();
-            (
-                reader,
-                writer,
-                on_data,
-                conn.sides[out.direction()].on_end.take(),
-            )
-        };
-        for waker in [reader, writer].into_iter().flatten() {
-            waker.wake();
+        if half_open {
+            self.sim.observed(incoming.streams.half_open);
+        }
+        if odd_notice {
+            self.sim.observed(incoming.streams.notice);
+        }
+        incoming.reader.wake();
+        let on_data = incoming.on_data.take();
+        let writer = conn.pipes[out.direction()].writer.take();
+        if on_end.is_some() {
+            self.notice_end(conn);
+        }
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
         }
         // Dropped here, with no borrow held: a handler may own the last handle of another connection.
         drop(on_data);
         if let Some(on_end) = on_end {
-            on_end(reason);
+            on_end(EndReason::Reset);
         }
     }
 
-    /// The owner of this outgoing direction has dropped its handle.
+    /// The code under test sees that the connection has ended: so it sees the fault that ended it.
+    pub(super) fn notice_end(&self, conn: &mut Conn) {
+        if let Some(fault) = conn.ended_by.take() {
+            self.sim.observed(fault);
+        }
+    }
+
+    /// The owner of this outgoing direction gives it up: it has dropped its handle, or resets the connection.
     pub(super) fn close_side(&self, out: PipeId, generation: u32, abort: bool) {
-        let (orderly, notice, handlers) = {
-            let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else {
-                return;
-            };
-            let side = &mut conn.sides[out.direction()];
-            if side.gone {
-                return;
-            }
-            side.gone = true;
-            let notice = side.notice.take();
-            let on_end = side.on_end.take();
-            let incoming = &mut conn.pipes[1 - out.direction()];
-            let unread = !incoming.received.is_empty();
-            let handlers = (on_end, incoming.on_data.take(), incoming.reader.take());
-            let outgoing = &conn.pipes[out.direction()];
-            let orderly = !abort && !unread && !outgoing.fin_sent && conn.ended.is_none();
-            (orderly, notice, handlers)
+        let mut state = self.state.borrow_mut();
+        let Some(conn) = state.conn(out, generation) else {
+            return;
         };
-        drop(handlers);
+        let side = &mut conn.sides[out.direction()];
+        if side.gone {
+            return;
+        }
+        side.gone = true;
+        let (notice, on_end) = (side.notice.take(), side.on_end.take());
+        let incoming = &mut conn.pipes[1 - out.direction()];
+        let unread = !incoming.received.is_empty();
+        incoming.reader.wake();
+        let on_data = incoming.on_data.take();
+        let writer = conn.pipes[out.direction()].writer.take();
         if let Some(key) = notice {
             self.sim.unschedule(key);
         }
-        if orderly {
-            self.send_fin(out, generation);
-        } else if abort || !self.fin_sent(out, generation) {
-            self.end(out, generation, EndReason::Reset);
+        if abort || unread {
+            self.send_rst(&mut state, out);
+        } else {
+            self.send_fin(&mut state, out);
         }
-        self.free_if_over(out, generation);
-    }
-
-    fn fin_sent(&self, out: PipeId, generation: u32) -> bool {
-        let mut state = self.state.borrow_mut();
-        state
-            .conn(out, generation)
-            .is_none_or(|conn| conn.pipes[out.direction()].fin_sent)
+        self.free_if_over(&mut state, out, generation);
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        drop((on_end, on_data));
     }
 
     /// Half-close: this side will write no more.
-    pub(super) fn send_fin(&self, out: PipeId, generation: u32) {
-        {
-            let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else {
-                return;
-            };
-            let pipe = &mut conn.pipes[out.direction()];
-            if pipe.fin_sent || conn.ended.is_some() {
-                return;
-            }
-            pipe.fin_sent = true;
+    pub(super) fn send_fin(&self, state: &mut State, out: PipeId) {
+        let conn = &mut state.conns[out.conn()];
+        let pipe = &mut conn.pipes[out.direction()];
+        if pipe.fin_sent || pipe.rst_sent || conn.ended {
+            return;
         }
-        let transit = self.transit_of_fin(out);
-        self.push_payload(out, Payload::Fin, transit, "fin", false);
+        pipe.fin_sent = true;
+        let last = self.last_piece(pipe.name);
+        self.push_payload(state, out, Payload::Fin, "fin", last);
+    }
+
+    /// This side knows nothing of the connection any more, and says so.
+    pub(super) fn send_rst(&self, state: &mut State, out: PipeId) {
+        let conn = &mut state.conns[out.conn()];
+        let pipe = &mut conn.pipes[out.direction()];
+        if pipe.rst_sent || conn.ended {
+            return;
+        }
+        pipe.rst_sent = true;
+        let last = self.last_piece(pipe.name);
+        self.push_payload(state, out, Payload::Rst, "reset", last);
+    }
+
+    /// What says that a direction has ended takes its time like everything else. It has a stream of its own, so
+    /// that the n-th write stays the n-th offer.
+    fn last_piece(&self, direction: NameId) -> Piece {
+        let actor = format!("{}/end", self.sim.name_text(direction));
+        let stream = self.sim.stream(&LATENCY, &actor);
+        Piece {
+            transit: self
+                .sim
+                .with_choices(|choices| self.transit(choices, stream)),
+            stall: Duration::ZERO,
+            marks: Marks::default(),
+            ends: None,
+        }
     }
 
     /// Frees the slot of a connection that nobody holds and on which nothing is under way.
-    pub(super) fn free_if_over(&self, pipe: PipeId, generation: u32) {
-        let dropped = {
-            let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(pipe, generation) else {
-                return;
-            };
-            let idle = conn.pipes.iter().all(|pipe| pipe.in_flight.is_empty());
-            if !idle || conn.sides.iter().any(|side| !side.gone) {
-                return;
-            }
-            conn.generation = conn.generation.wrapping_add(1) & 0xFF_FFFF;
-            let mut dropped = Vec::new();
-            for pipe in &mut conn.pipes {
-                dropped.extend(pipe.received.drain(..).map(|chunk| chunk.bytes));
-            }
-            state.free.push(pipe.conn());
-            dropped
+    pub(super) fn free_if_over(&self, state: &mut State, pipe: PipeId, generation: u32) {
+        let Some(conn) = state.conn(pipe, generation) else {
+            return;
         };
-        let mut state = self.state.borrow_mut();
-        for buffer in dropped {
-            state.recycle(buffer);
+        let idle = conn.pipes.iter().all(|pipe| pipe.in_flight.is_empty());
+        if !idle || conn.sides.iter().any(|side| !side.gone) {
+            return;
         }
+        conn.generation = conn.generation.wrapping_add(1) & deliver::GENERATION_MASK;
+        for side in &mut conn.sides {
+            (side.vanished, side.half_open) = (false, false);
+        }
+        let [near, far] = &mut conn.pipes;
+        let (near, far) = (
+            std::mem::take(&mut near.received),
+            std::mem::take(&mut far.received),
+        );
+        for chunk in near.into_iter().chain(far) {
+            state.recycle(chunk.bytes);
+        }
+        state.free.push(pipe.conn());
     }
 
-    /// Both directions of a connection whose nodes are these have nothing under way: used when a node is forgotten.
-    pub(super) fn forget_node(&self, node: NodeId) {
-        let (listeners, dials) = {
-            let mut state = self.state.borrow_mut();
-            let keys: Vec<_> = state
-                .listeners
-                .keys()
-                .filter(|(owner, _)| *owner == node)
-                .cloned()
-                .collect();
-            let listeners: Vec<_> = keys
-                .into_iter()
-                .filter_map(|key| state.listeners.remove(&key))
-                .collect();
-            let numbers: Vec<u32> = state
-                .dials
-                .iter()
-                .filter(|(_, dial)| dial.is_of(node))
-                .map(|(number, _)| *number)
-                .collect();
-            let dials: Vec<_> = numbers
-                .into_iter()
-                .filter_map(|number| state.dials.remove(&number))
-                .collect();
-            (listeners, dials)
+    /// A node has gone down: nobody listens there, and nobody waits for a connection.
+    pub(super) fn forget_node(&self, node: NodeId, how: Down) {
+        let mut state = self.state.borrow_mut();
+        match how {
+            Down::PowerCut => state.dark.insert(node),
+            Down::Kill => state.dark.remove(&node),
         };
-        drop((listeners, dials));
+        let (gone, listeners) = std::mem::take(&mut state.listeners)
+            .into_iter()
+            .partition(|((owner, _), _)| *owner == node);
+        state.listeners = listeners;
+        let (forgotten, dials) = std::mem::take(&mut state.dials)
+            .into_iter()
+            .partition(|(_, dial)| dial.is_of(node));
+        state.dials = dials;
+        for dial in forgotten.values() {
+            self.forget_timeout(dial);
+        }
+        drop(state);
+        drop((gone, forgotten));
     }
 }

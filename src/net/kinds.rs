@@ -27,8 +27,25 @@ pub(super) static REORDER: Kind = Kind::new(
     "a message overtakes the one before it",
     &["bytes"],
 );
+pub(super) static CLOSE: Kind = Kind::new(
+    "close",
+    ',',
+    "this side will write no more",
+    &["bytes", "delay_ns"],
+);
+pub(super) static RESET: Kind = Kind::new(
+    "reset",
+    '*',
+    "this side knows nothing of the connection any more",
+    &["bytes", "delay_ns"],
+);
 pub(super) static FIN: Kind = Kind::new("fin", '.', "the other side will write no more", &[]);
-pub(super) static ENDED: Kind = Kind::new("ended", 'E', "the connection has ended", &[]);
+pub(super) static ENDED: Kind = Kind::new(
+    "ended",
+    'E',
+    "the connection has ended; so much was under way and is lost",
+    &["bytes"],
+);
 pub(super) static TOLD: Kind = Kind::new(
     "told",
     'T',
@@ -41,6 +58,6 @@ pub(super) static PARKED: Kind = Kind::new("parked", 'p', "an arrival waits for 
 
 /// Every trace kind the network emits.
 pub static KINDS: &[&Kind] = &[
-    &CONNECT, &ACCEPT, &CONNECTED, &REFUSE, &SEND, &DELIVER, &LOST, &CUT, &DUPLICATE, &REORDER,
-    &FIN, &ENDED, &TOLD, &BLOCK, &UNBLOCK, &PARKED,
+    &CONNECT, &ACCEPT, &CONNECTED, &REFUSE, &SEND, &DELIVER, &CLOSE, &RESET, &LOST, &CUT,
+    &DUPLICATE, &REORDER, &FIN, &ENDED, &TOLD, &BLOCK, &UNBLOCK, &PARKED,
 ];

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::deliver;
 use super::kinds;
-use super::state::{Inner, PipeId};
+use super::state::{Inner, LinkId, Marks, PipeId, State, TimedBlock};
+use crate::choice::StreamId;
 use crate::kernel::{Action, Lane, NodeId, Schedule};
+use crate::trace::{EventId, NameId};
 
 /// Which directions of a link are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,109 +21,109 @@ pub enum Way {
     Both,
 }
 
+/// A block that is a fault: it ends by itself.
+pub(super) struct TimedFault {
+    pub(super) length: Duration,
+    pub(super) stream: StreamId,
+}
+
 impl Inner {
     /// Blocks a link, for a while or until it is unblocked.
-    pub(super) fn block(&self, from: NodeId, to: NodeId, way: Way, length: Option<Duration>) {
-        let name = self.link_name(from, to, way);
+    pub(super) fn block(
+        &self,
+        state: &mut State,
+        from: NodeId,
+        to: NodeId,
+        way: Way,
+        fault: Option<&TimedFault>,
+    ) {
         for (from, to) in directions(from, to, way) {
-            self.state
-                .borrow_mut()
-                .links
-                .entry((from, to))
-                .or_default()
-                .blocked += 1;
+            let link = state.link(from, to);
+            let link = &mut state.links[link.0];
+            link.blocked += 1;
+            link.fault = fault.map(|fault| fault.stream);
         }
-        let length_ns = length.map_or(0, |length| {
-            u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
-        });
+        let name = self.link_name(from, to, way);
+        let length_ns = fault.map_or(0, |fault| nanoseconds(fault.length));
         let event = self.sim.emit(from, &kinds::BLOCK, name, [length_ns, 0, 0]);
-        if let Some(length) = length {
-            let number = {
-                let mut state = self.state.borrow_mut();
-                state.blocks.push((from, to, way));
-                state.blocks.len() as u32 - 1
-            };
-            let schedule = Schedule {
-                at: self.sim.now() + length,
-                lane: Lane::TIMER,
-                node: NodeId::WORLD,
-                label: "unblock",
-                subject: name,
-                action: Action::Resource {
-                    resource: self.id.get(),
-                    token: deliver::token(deliver::OPEN, 0, number),
-                },
-            };
-            self.sim.schedule_caused(schedule, event);
-        }
+        let Some(fault) = fault else { return };
+        let number = state.blocks.len() as u32;
+        let schedule = Schedule {
+            at: self.sim.now() + fault.length,
+            lane: Lane::TIMER,
+            node: NodeId::WORLD,
+            label: "unblock",
+            subject: name,
+            action: Action::Resource {
+                resource: self.id.get(),
+                token: deliver::token(deliver::OPEN, 0, number),
+            },
+        };
+        let key = self.sim.schedule_caused(schedule, event);
+        state.blocks.push(Some(TimedBlock { from, to, way, key }));
     }
 
     pub(super) fn block_over(&self, number: u32) {
-        let block = self.state.borrow().blocks.get(number as usize).copied();
-        if let Some((from, to, way)) = block {
-            self.unblock(from, to, way);
+        let mut state = self.state.borrow_mut();
+        let block = state.blocks.get_mut(number as usize).and_then(Option::take);
+        if let Some(TimedBlock { from, to, way, .. }) = block {
+            self.unblock(&mut state, from, to, way);
         }
     }
 
     /// Takes one block away; at the last one, what waited arrives.
-    pub(super) fn unblock(&self, from: NodeId, to: NodeId, way: Way) {
+    pub(super) fn unblock(&self, state: &mut State, from: NodeId, to: NodeId, way: Way) {
         for (from, to) in directions(from, to, way) {
-            self.open(from, to, false);
+            let link = state.link(from, to);
+            self.open(state, link, false);
         }
     }
 
-    pub(super) fn unblock_everything(&self) {
-        let blocked: Vec<_> = {
-            let state = self.state.borrow();
-            state
-                .links
-                .iter()
-                .filter(|(_, link)| link.blocked > 0)
-                .map(|(ends, _)| *ends)
-                .collect()
-        };
-        for (from, to) in blocked {
-            self.open(from, to, true);
+    /// Every link is open; blocks that would have ended later have ended.
+    pub(super) fn unblock_everything(&self, state: &mut State) {
+        for block in std::mem::take(&mut state.blocks).into_iter().flatten() {
+            self.sim.unschedule(block.key);
+        }
+        for link in 0..state.links.len() {
+            self.open(state, LinkId(link), true);
         }
     }
 
-    fn open(&self, from: NodeId, to: NodeId, altogether: bool) {
-        let (waiting, dials) = {
-            let mut state = self.state.borrow_mut();
-            let link = state.links.entry((from, to)).or_default();
-            if link.blocked == 0 {
-                return;
-            }
-            link.blocked = if altogether { 0 } else { link.blocked - 1 };
-            if link.blocked > 0 {
-                return;
-            }
-            (
-                std::mem::take(&mut link.waiting),
-                std::mem::take(&mut link.dials),
-            )
-        };
+    fn open(&self, state: &mut State, link: LinkId, altogether: bool) {
+        let link = &mut state.links[link.0];
+        if link.blocked == 0 {
+            return;
+        }
+        link.blocked = if altogether { 0 } else { link.blocked - 1 };
+        if link.blocked > 0 {
+            return;
+        }
+        let waiting = std::mem::take(&mut link.waiting);
+        let dials = std::mem::take(&mut link.dials);
+        let (from, to) = (link.from, link.to);
+        let parked: u32 = waiting
+            .iter()
+            .map(|pipe| state.conns[pipe.conn()].pipes[pipe.direction()].parked)
+            .sum();
         let name = self.link_name(from, to, Way::One);
-        let event = self
-            .sim
-            .emit(from, &kinds::UNBLOCK, name, [waiting.len() as u64, 0, 0]);
+        let args = [u64::from(parked), 0, 0];
+        let event = self.sim.emit(from, &kinds::UNBLOCK, name, args);
         for pipe in waiting {
-            self.release(pipe, event);
+            self.release(state, pipe, event);
         }
         for dial in dials {
-            self.redial(dial);
+            self.redial(state, dial, event);
         }
     }
 
     /// Schedules the parked arrivals of a direction again, ahead of those that are still to come.
-    fn release(&self, pipe_id: PipeId, cause: crate::trace::EventId) {
-        let mut state = self.state.borrow_mut();
+    fn release(&self, state: &mut State, pipe_id: PipeId, cause: EventId) {
         let conn = &mut state.conns[pipe_id.conn()];
         let generation = conn.generation;
         let pipe = &mut conn.pipes[pipe_id.direction()];
         let parked = std::mem::take(&mut pipe.parked) as usize;
         let at = self.sim.now() + self.config.latency;
-        for index in 0..parked.min(pipe.in_flight.len()) {
+        for segment in pipe.in_flight.iter_mut().take(parked) {
             let schedule = Schedule {
                 at,
                 lane: pipe.lane,
@@ -133,13 +135,13 @@ impl Inner {
                     token: deliver::token(deliver::ARRIVE, generation, pipe_id.0),
                 },
             };
-            let key = self.sim.schedule_caused(schedule, cause);
-            pipe.in_flight[index].key = Some(key);
+            segment.key = self.sim.schedule_caused(schedule, cause);
+            segment.marks.add(Marks::HELD);
         }
         pipe.last_at = pipe.last_at.max(at);
     }
 
-    fn link_name(&self, from: NodeId, to: NodeId, way: Way) -> crate::trace::NameId {
+    fn link_name(&self, from: NodeId, to: NodeId, way: Way) -> NameId {
         let arrow = match way {
             Way::One => "->",
             Way::Both => "<->",
@@ -155,4 +157,8 @@ impl Inner {
 fn directions(from: NodeId, to: NodeId, way: Way) -> impl Iterator<Item = (NodeId, NodeId)> {
     let both = way == Way::Both && from != to;
     std::iter::once((from, to)).chain(both.then_some((to, from)))
+}
+
+pub(super) fn nanoseconds(length: Duration) -> u64 {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,13 +1,15 @@
 //! Messages on top of a stream: a length in four bytes, then the payload. One message is one segment, hence one event,
 //! unless the transport splits it; it is handled when its last byte has arrived.
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use super::connect::NetError;
-use super::state::{Chunk, EndReason, Inner, PipeId};
+use super::state::{Chunk, EndReason, Inner};
 use super::stream::{Endpoint, Stream};
+use super::transmit::Outgoing;
 
 /// Bytes of the length in front of each message.
 const HEADER_BYTES: usize = 4;
@@ -19,7 +21,6 @@ const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Messages {
     end: Rc<Endpoint>,
-    scratch: Rc<RefCell<Vec<u8>>>,
 }
 
 impl Messages {
@@ -28,7 +29,6 @@ impl Messages {
     pub fn new(stream: Stream) -> Messages {
         Messages {
             end: Rc::clone(&stream.end),
-            scratch: Rc::default(),
         }
     }
 
@@ -36,7 +36,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`NetError::Reset`] once this side was told that the connection ended, [`NetError::Closed`] after
-    /// [`close`](Messages::close). A message that is lost with a connection whose end is not known yet is `Ok`.
+    /// [`close`](Messages::close), [`NetError::TooLong`] beyond 16 MiB. A message that is lost with a connection whose end is not known yet is `Ok`.
     pub fn send(&self, message: &[u8]) -> Result<(), NetError> {
         self.send_labelled("message", message)
     }
@@ -46,14 +46,16 @@ impl Messages {
     /// # Errors
     /// As [`send`](Messages::send).
     pub fn send_labelled(&self, label: &'static str, message: &[u8]) -> Result<(), NetError> {
-        let mut frame = std::mem::take(&mut *self.scratch.borrow_mut());
-        frame.clear();
-        let length = u32::try_from(message.len()).map_err(|_| NetError::Closed)?;
-        frame.extend_from_slice(&length.to_be_bytes());
-        frame.extend_from_slice(message);
-        let sent = self.end.write(&frame, label, true);
-        *self.scratch.borrow_mut() = frame;
-        sent.map(|_| ())
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(NetError::TooLong);
+        }
+        let outgoing = Outgoing {
+            header: &(message.len() as u32).to_be_bytes(),
+            body: message,
+            whole: true,
+            label,
+        };
+        self.end.write(&outgoing).map(|_| ())
     }
 
     /// Waits for the next message.
@@ -73,95 +75,94 @@ impl Messages {
     /// As [`recv`](Messages::recv).
     pub async fn recv_into(&self, message: &mut Vec<u8>) -> Result<(), NetError> {
         std::future::poll_fn(|cx| {
-            if !self.end.node.is_alive() {
-                return Poll::Ready(Err(NetError::Closed));
-            }
             let inner = &self.end.net.inner;
-            match inner.take_message(self.end.out.reverse(), self.end.generation, message) {
+            match inner.take_message(&self.end, message, Some(cx.waker())) {
                 Taken::Message => Poll::Ready(Ok(())),
                 Taken::Ended(error) => Poll::Ready(Err(error)),
-                Taken::NotYet => {
-                    let mut state = inner.state.borrow_mut();
-                    let incoming = self.end.out.reverse();
-                    if let Some(conn) = state.conn(incoming, self.end.generation) {
-                        let reader = &mut conn.pipes[incoming.direction()].reader;
-                        if reader
-                            .as_ref()
-                            .is_none_or(|waker| !waker.will_wake(cx.waker()))
-                        {
-                            *reader = Some(cx.waker().clone());
-                        }
-                    }
-                    Poll::Pending
-                }
+                Taken::NotYet => Poll::Pending,
             }
         })
         .await
     }
 
     /// Handles each message inside the event that delivers it. Messages that are there already are handled at once.
-    /// The handler is dropped when the owner is told that the connection ended, or when the connection is closed.
+    /// The handler is dropped when the owner is told that the connection ended, or when the connection is closed. It
+    /// does not keep the connection open: whoever attaches it keeps a clone of this.
     pub fn on_message(&self, handler: impl Fn(&[u8]) + 'static) {
         let end: Weak<Endpoint> = Rc::downgrade(&self.end);
+        let scratch = Cell::new(Vec::new());
         let callback: Rc<dyn Fn()> = Rc::new(move || {
-            let mut message = Vec::new();
+            let mut message = scratch.take();
             while let Some(end) = end.upgrade() {
                 let inner = Rc::clone(&end.net.inner);
-                match inner.take_message(end.out.reverse(), end.generation, &mut message) {
+                match inner.take_message(&end, &mut message, None) {
                     Taken::Message => handler(&message),
                     Taken::NotYet => break,
-                    Taken::Ended(_) => {
-                        inner.ended_in_order(end.out, end.generation);
+                    Taken::Ended(error) => {
+                        if error == NetError::Closed {
+                            inner.ended_in_order(&end);
+                        }
                         break;
                     }
                 }
             }
+            scratch.set(message);
         });
-        {
+        let before = {
             let mut state = self.end.net.inner.state.borrow_mut();
             let incoming = self.end.out.reverse();
-            if let Some(conn) = state.conn(incoming, self.end.generation) {
-                conn.pipes[incoming.direction()].on_data = Some(Rc::clone(&callback));
-            }
-        }
+            let conn = state.conn(incoming, self.end.generation);
+            conn.and_then(|conn| {
+                let on_data = &mut conn.pipes[incoming.direction()].on_data;
+                on_data.replace(Rc::clone(&callback))
+            })
+        };
+        drop(before);
         callback();
     }
 
-    /// Called once when the owner is told that the connection has ended (in which of the ways a choice decides).
+    /// Called once, when the owner is told that the connection was reset (in which of the ways a choice decides), or
+    /// when [`on_message`](Messages::on_message) has handled everything and the other side has closed in order.
     pub fn on_end(&self, handler: impl Fn(EndReason) + 'static) {
-        let told = {
-            let mut state = self.end.net.inner.state.borrow_mut();
-            let Some(conn) = state.conn(self.end.out, self.end.generation) else {
-                return;
-            };
-            let side = &mut conn.sides[self.end.out.direction()];
-            if side.told.is_none() {
-                side.on_end = Some(Rc::new(handler));
+        let mut state = self.end.net.inner.state.borrow_mut();
+        let Some(conn) = state.conn(self.end.out, self.end.generation) else {
+            return;
+        };
+        let side = &mut conn.sides[self.end.out.direction()];
+        if side.gone {
+            return;
+        }
+        let reason = match (side.told, side.told_fin) {
+            (true, _) => EndReason::Reset,
+            (false, true) => EndReason::Closed,
+            (false, false) => {
+                let before = side.on_end.replace(Rc::new(handler));
+                drop(state);
+                drop(before);
                 return;
             }
-            side.told
         };
-        if let Some(reason) = told {
-            handler(reason);
+        if reason == EndReason::Reset {
+            self.end.net.inner.notice_end(conn);
         }
+        drop(state);
+        handler(reason);
     }
 
-    /// Whether the owner has been told that the connection ended.
+    /// Whether nothing more will come, as far as the owner was told.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         let mut state = self.end.net.inner.state.borrow_mut();
-        let conn = state.conn(self.end.out, self.end.generation);
-        conn.is_none_or(|conn| conn.sides[self.end.out.direction()].told.is_some())
+        let Some(conn) = state.conn(self.end.out, self.end.generation) else {
+            return true;
+        };
+        let side = &conn.sides[self.end.out.direction()];
+        side.gone || side.told || side.told_fin
     }
 
     /// Half-close: this side sends no more.
     pub fn close(&self) {
-        if self.end.node.acts("closes a connection") {
-            self.end
-                .net
-                .inner
-                .send_fin(self.end.out, self.end.generation);
-        }
+        self.end.shutdown();
     }
 
     /// Resets the connection.
@@ -172,8 +173,7 @@ impl Messages {
     /// The name of the other node.
     #[must_use]
     pub fn peer(&self) -> Rc<str> {
-        let (_, to) = self.end.net.inner.ends_of(self.end.out);
-        self.end.node.sim().node_name(to)
+        self.end.peer()
     }
 }
 
@@ -184,55 +184,90 @@ enum Taken {
 }
 
 impl Inner {
-    fn take_message(&self, incoming: PipeId, generation: u32, message: &mut Vec<u8>) -> Taken {
-        let mut state = self.state.borrow_mut();
-        let Some(conn) = state.conn(incoming, generation) else {
-            return Taken::Ended(NetError::Reset);
-        };
-        let told = conn.sides[1 - incoming.direction()].told.is_some();
-        let pipe = &mut conn.pipes[incoming.direction()];
-        let fin = pipe.fin_received;
-        join_until_whole(&mut pipe.received);
-        if pipe.received.front().is_some_and(is_nonsense) {
-            return Taken::Ended(NetError::Reset);
+    /// Takes the next message out. If there is none yet, the waker is kept.
+    fn take_message(&self, end: &Endpoint, message: &mut Vec<u8>, waker: Option<&Waker>) -> Taken {
+        if !end.node.is_alive() {
+            return Taken::Ended(NetError::Closed);
         }
-        let length = pipe.received.front().and_then(message_length);
-        let Some(length) = length else {
-            return match (fin, told) {
-                (true, _) => Taken::Ended(NetError::Closed),
-                (false, true) => Taken::Ended(NetError::Reset),
-                (false, false) => Taken::NotYet,
-            };
+        let incoming = end.out.reverse();
+        let mut state = self.state.borrow_mut();
+        let Some(conn) = state.conn(incoming, end.generation) else {
+            return Taken::Ended(NetError::Closed);
         };
-        let Some(chunk) = pipe.received.front_mut() else {
-            return Taken::NotYet;
-        };
-        let start = chunk.start + HEADER_BYTES;
-        message.clear();
-        message.extend_from_slice(&chunk.bytes[start..start + length]);
-        chunk.start = start + length;
-        pipe.pending_bytes -= HEADER_BYTES + length;
-        if chunk.start == chunk.bytes.len() {
-            let chunk = pipe.received.pop_front();
-            if let Some(chunk) = chunk {
-                state.recycle(chunk.bytes);
+        let side = &mut conn.sides[end.out.direction()];
+        if side.gone {
+            return Taken::Ended(NetError::Closed);
+        }
+        let pipe = &mut conn.pipes[incoming.direction()];
+        join_until_whole(&mut pipe.received);
+        let front = pipe.received.front().map_or(Front::Part, front_of);
+        let length = match (front, pipe.received.front_mut()) {
+            (Front::Message(length), Some(chunk)) => {
+                let start = chunk.start + HEADER_BYTES;
+                message.clear();
+                message.extend_from_slice(&chunk.bytes[start..start + length]);
+                chunk.start = start + length;
+                length
             }
+            (Front::Nonsense, _) => {
+                let fresh = !std::mem::replace(&mut side.told, true);
+                drop(state);
+                if fresh {
+                    self.give_up(end);
+                }
+                return Taken::Ended(NetError::Reset);
+            }
+            _ if pipe.fin_received => return Taken::Ended(NetError::Closed),
+            _ if side.told => {
+                self.notice_end(conn);
+                return Taken::Ended(NetError::Reset);
+            }
+            _ => {
+                if let Some(waker) = waker {
+                    pipe.reader.wait(waker);
+                }
+                return Taken::NotYet;
+            }
+        };
+        let used_up = pipe
+            .received
+            .front()
+            .is_some_and(|chunk| chunk.start == chunk.bytes.len());
+        let chunk = if used_up {
+            pipe.received.pop_front()
+        } else {
+            None
+        };
+        self.consumed(conn, incoming, HEADER_BYTES + length);
+        if let Some(chunk) = chunk {
+            state.recycle(chunk.bytes);
         }
         Taken::Message
     }
 
-    /// A callback owner has read to the orderly end: it is told so.
-    fn ended_in_order(&self, out: PipeId, generation: u32) {
+    /// What came in is no message: this side resets the connection, and its owner knows at once.
+    #[cold]
+    fn give_up(&self, end: &Endpoint) {
         let on_end = {
             let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(out, generation) else {
+            self.send_rst(&mut state, end.out);
+            let conn = state.conn(end.out, end.generation);
+            conn.and_then(|conn| conn.sides[end.out.direction()].on_end.take())
+        };
+        if let Some(on_end) = on_end {
+            on_end(EndReason::Reset);
+        }
+    }
+
+    /// A callback owner has handled everything, and the other side has closed in order: it is told so.
+    fn ended_in_order(&self, end: &Endpoint) {
+        let on_end = {
+            let mut state = self.state.borrow_mut();
+            let Some(conn) = state.conn(end.out, end.generation) else {
                 return;
             };
-            let side = &mut conn.sides[out.direction()];
-            if side.told.is_some() {
-                return;
-            }
-            side.told = Some(EndReason::Closed);
+            let side = &mut conn.sides[end.out.direction()];
+            side.told_fin = true;
             side.on_end.take()
         };
         if let Some(on_end) = on_end {
@@ -241,38 +276,41 @@ impl Inner {
     }
 }
 
-/// Joins chunks at the front until the first holds a whole message, or there is only one.
-fn join_until_whole(received: &mut std::collections::VecDeque<Chunk>) {
-    while received.len() > 1
-        && received
-            .front()
-            .is_some_and(|chunk| message_length(chunk).is_none())
-    {
-        let Some(first) = received.pop_front() else {
-            return;
-        };
-        let Some(second) = received.front_mut() else {
-            return;
-        };
-        let mut joined = first.bytes[first.start..].to_vec();
-        joined.extend_from_slice(&second.bytes[second.start..]);
-        *second = Chunk {
-            bytes: joined,
-            start: 0,
-        };
+/// What the received bytes begin with.
+enum Front {
+    /// A message of this length.
+    Message(usize),
+    /// A part of one.
+    Part,
+    /// A header that announces a message that is too long.
+    Nonsense,
+}
+
+fn front_of(chunk: &Chunk) -> Front {
+    let bytes = &chunk.bytes[chunk.start..];
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+        return Front::Part;
+    };
+    let length = u32::from_be_bytes(*header) as usize;
+    if length > MESSAGE_BYTES_MAX {
+        Front::Nonsense
+    } else if bytes.len() >= HEADER_BYTES + length {
+        Front::Message(length)
+    } else {
+        Front::Part
     }
 }
 
-/// Whether the header at the front announces a message that is too long.
-fn is_nonsense(chunk: &Chunk) -> bool {
-    let header = chunk.bytes[chunk.start..].first_chunk::<HEADER_BYTES>();
-    header.is_some_and(|header| u32::from_be_bytes(*header) as usize > MESSAGE_BYTES_MAX)
-}
-
-/// The length of the message at the front of a chunk, if the chunk holds all of it.
-fn message_length(chunk: &Chunk) -> Option<usize> {
-    let bytes = &chunk.bytes[chunk.start..];
-    let header: [u8; HEADER_BYTES] = bytes.get(..HEADER_BYTES)?.try_into().ok()?;
-    let length = u32::from_be_bytes(header) as usize;
-    (length <= MESSAGE_BYTES_MAX && bytes.len() >= HEADER_BYTES + length).then_some(length)
+/// Joins chunks until the first holds a whole message, or there is only one.
+fn join_until_whole(received: &mut VecDeque<Chunk>) {
+    while received.len() > 1
+        && received
+            .front()
+            .is_some_and(|chunk| matches!(front_of(chunk), Front::Part))
+    {
+        let second = received.remove(1);
+        if let (Some(first), Some(second)) = (received.front_mut(), second) {
+            first.bytes.extend_from_slice(&second.bytes[second.start..]);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::choice::{Domain, Expander, Latency, OneOf, Rate, Site, distinct};
+use crate::choice::{Domain, Expander, Latency, Note, OneOf, Rate, Site, distinct, smaller};
 
 const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
     Site::fault(
@@ -187,6 +187,21 @@ impl Domain for Cuts {
         );
         distinct(some)
     }
+
+    /// Between two messages rather than inside one; there, after fewer bytes.
+    fn simpler(&self, value: &Cut) -> Vec<Cut> {
+        let whole = [Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
+        match value {
+            Cut::Inside(bytes) => {
+                let fewer = smaller(*bytes).into_iter().map(Cut::Inside);
+                whole.into_iter().chain(fewer).collect()
+            }
+            _ => whole
+                .into_iter()
+                .take_while(|whole| whole != value)
+                .collect(),
+        }
+    }
 }
 
 /// How many of `bytes` a write takes, or a read returns; quiet is all of them.
@@ -222,6 +237,10 @@ impl Domain for Part {
         (bytes >= 1 && bytes <= self.bytes).then_some(bytes)
     }
 
+    fn note(&self, value: &u64) -> Note {
+        Note::Number(*value, |bytes| format!("{bytes} bytes"))
+    }
+
     fn values(&self) -> Option<Vec<u64>> {
         (self.bytes <= 64).then(|| (1..=self.bytes.max(1)).rev().collect())
     }
@@ -231,6 +250,12 @@ impl Domain for Part {
         let mut some = vec![1, self.bytes / 2, self.bytes.saturating_sub(1)];
         some.retain(|part| (1..self.bytes).contains(part));
         distinct(some)
+    }
+
+    /// Larger parts, nearer to all of it.
+    fn simpler(&self, value: &u64) -> Vec<u64> {
+        let left_out = smaller(self.bytes.saturating_sub(*value));
+        left_out.into_iter().map(|left| self.bytes - left).collect()
     }
 }
 
@@ -299,6 +324,19 @@ impl Domain for Blocks {
             .flat_map(|length| [Block::OneWay(length), Block::BothWays(length)])
             .collect()
     }
+
+    /// One way rather than both, and for a rounder time.
+    fn simpler(&self, value: &Block) -> Vec<Block> {
+        let rounder = |length| BLOCK_MAX.simpler(length).into_iter();
+        match value {
+            Block::None => Vec::new(),
+            Block::OneWay(length) => rounder(length).map(Block::OneWay).collect(),
+            Block::BothWays(length) => [Block::OneWay(*length)]
+                .into_iter()
+                .chain(rounder(length).map(Block::BothWays))
+                .collect(),
+        }
+    }
 }
 
 /// What an attempt to connect meets.
@@ -323,13 +361,24 @@ pub(super) enum Notice {
     Later(Duration),
 }
 
-/// The instants at which an owner can be told; quiet is the node's next turn.
-pub(super) struct Notices;
+/// The instants at which an owner can be told; quiet is the node's next turn. On its own stack it can be told only
+/// when its code, or an event of its node, is what ended the connection.
+pub(super) struct Notices {
+    pub(super) on_stack: bool,
+}
 
+/// How much later it may be told, at most.
 const NOTICE_MAX: Latency = Latency {
     quiet: Duration::ZERO,
     max: Duration::from_secs(30),
 };
+
+/// Drawn delays are powers of four from 1 µs to 17 s: few enough to be enumerated.
+const NOTICE_SCALES: u64 = 13;
+
+fn later(scale: u64) -> Notice {
+    Notice::Later(Duration::from_micros(1 << (2 * scale)))
+}
 
 impl Domain for Notices {
     type Value = Notice;
@@ -339,10 +388,12 @@ impl Domain for Notices {
     }
 
     fn draw(&self, e: &mut Expander) -> Notice {
-        if e.below(2) == 0 {
+        let inline = e.below(2) == 0;
+        let scale = e.below(NOTICE_SCALES);
+        if inline && self.on_stack {
             Notice::Inline
         } else {
-            Notice::Later(NOTICE_MAX.draw(e))
+            later(scale)
         }
     }
 
@@ -357,7 +408,7 @@ impl Domain for Notices {
     fn parse(&self, words: &str) -> Option<Notice> {
         match words {
             "next turn" => Some(Notice::NextTurn),
-            "inline" => Some(Notice::Inline),
+            "inline" => self.on_stack.then_some(Notice::Inline),
             _ => NOTICE_MAX
                 .parse(words.strip_prefix("after ")?)
                 .map(Notice::Later),
@@ -365,11 +416,30 @@ impl Domain for Notices {
     }
 
     fn values(&self) -> Option<Vec<Notice>> {
-        Some(vec![Notice::NextTurn, Notice::Inline])
+        let mut values = vec![Notice::NextTurn];
+        values.extend(self.on_stack.then_some(Notice::Inline));
+        values.extend((0..NOTICE_SCALES).map(later));
+        Some(values)
     }
 
+    /// Inline, where that is possible, and late.
     fn representatives(&self) -> Vec<Notice> {
-        vec![Notice::Inline, Notice::Later(Duration::from_secs(1))]
+        let inline = self.on_stack.then_some(Notice::Inline);
+        // About 1 ms, which other events can come before, and about 17 s, which most time limits do.
+        inline
+            .into_iter()
+            .chain([later(5), later(NOTICE_SCALES - 1)])
+            .collect()
+    }
+
+    /// Inline, without a time, or after a rounder time.
+    fn simpler(&self, value: &Notice) -> Vec<Notice> {
+        let Notice::Later(delay) = value else {
+            return Vec::new();
+        };
+        let rounder = NOTICE_MAX.simpler(delay).into_iter().map(Notice::Later);
+        let inline = self.on_stack.then_some(Notice::Inline);
+        inline.into_iter().chain(rounder).collect()
     }
 }
 
@@ -396,7 +466,7 @@ mod tests {
             round_trip(&Cuts { bytes }, word)?;
             round_trip(&Part { bytes }, word)?;
             round_trip(&Blocks, word)?;
-            round_trip(&Notices, word)?;
+            round_trip(&Notices { on_stack: word % 2 == 0 }, word)?;
         }
 
         #[test]

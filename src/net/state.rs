@@ -1,7 +1,7 @@
 //! The state of the network: links, connections, directions. Plain data; the behaviour is in the files beside.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl Default for NetConfig {
 pub enum EndReason {
     /// Reset: an abort, a cut, a process that was killed.
     Reset,
-    /// Both sides closed in order.
+    /// The other side closed in order and all it sent was handled. What this side sends may still arrive.
     Closed,
 }
 
@@ -61,29 +61,47 @@ pub(super) struct Inner {
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) links: BTreeMap<(NodeId, NodeId), Link>,
+    pub(super) links: Vec<Link>,
+    link_ids: BTreeMap<(NodeId, NodeId), LinkId>,
     pub(super) conns: Vec<Conn>,
     pub(super) free: Vec<usize>,
     pub(super) listeners: BTreeMap<(NodeId, Box<str>), Listening>,
     pub(super) dials: BTreeMap<u32, Dial>,
     pub(super) next_dial: u32,
-    /// Blocks with an end of their own: (from, to, way).
-    pub(super) blocks: Vec<(NodeId, NodeId, Way)>,
+    /// Blocks with an end of their own; `None` once they are over.
+    pub(super) blocks: Vec<Option<TimedBlock>>,
+    /// Nodes that a power cut took: nobody answers for them until they are up again.
+    pub(super) dark: BTreeSet<NodeId>,
     /// Connections so far per (dialer, acceptor): the second one is called `a->b#2`.
     pub(super) ordinals: BTreeMap<(NodeId, NodeId), u32>,
     /// Buffers to be used again.
     pub(super) pool: Vec<Vec<u8>>,
 }
 
+/// One way between two nodes, by its place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinkId(pub(super) usize);
+
 /// One way between two nodes.
-#[derive(Default)]
 pub(super) struct Link {
+    pub(super) from: NodeId,
+    pub(super) to: NodeId,
     /// How many reasons block it at present.
     pub(super) blocked: u32,
+    /// The fault that blocked it last, if it was one.
+    pub(super) fault: Option<StreamId>,
     /// Pipes with arrivals that wait.
     pub(super) waiting: Vec<PipeId>,
     /// Attempts to connect that wait.
     pub(super) dials: Vec<u32>,
+}
+
+/// A block that ends by itself.
+pub(super) struct TimedBlock {
+    pub(super) from: NodeId,
+    pub(super) to: NodeId,
+    pub(super) way: Way,
+    pub(super) key: QueueKey,
 }
 
 /// A direction of a connection: connection number times two, plus one for acceptor to dialer.
@@ -110,7 +128,9 @@ pub(super) struct Conn {
     /// Goes up when the slot is used again; tokens and handles of another generation are stale.
     pub(super) generation: u32,
     pub(super) pipes: [Pipe; 2],
-    pub(super) ended: Option<EndReason>,
+    pub(super) ended: bool,
+    /// The fault that ended it, until somebody has noticed.
+    pub(super) ended_by: Option<StreamId>,
     /// Per side (0 dialer, 1 acceptor).
     pub(super) sides: [Side; 2],
 }
@@ -118,9 +138,14 @@ pub(super) struct Conn {
 /// One side of a connection: what its owner knows and holds.
 #[derive(Default)]
 pub(super) struct Side {
-    pub(super) told: Option<EndReason>,
+    /// The owner knows that the connection was reset.
+    pub(super) told: bool,
+    /// The callback owner knows that the other side will send no more.
+    pub(super) told_fin: bool,
     /// A notice is on its way.
     pub(super) notice: Option<QueueKey>,
+    /// When the notice comes is a deviation.
+    pub(super) odd_notice: bool,
     /// The notice will not come before the network heals, or before this side writes.
     pub(super) half_open: bool,
     /// The owner has dropped its handle, or its process is gone.
@@ -134,6 +159,7 @@ pub(super) struct Side {
 pub(super) struct Pipe {
     pub(super) from: NodeId,
     pub(super) to: NodeId,
+    pub(super) link: LinkId,
     pub(super) name: NameId,
     pub(super) lane: Lane,
     pub(super) streams: PipeStreams,
@@ -145,12 +171,46 @@ pub(super) struct Pipe {
     /// Arrivals that wait for a blocked link.
     pub(super) parked: u32,
     pub(super) fin_sent: bool,
+    pub(super) rst_sent: bool,
     pub(super) fin_received: bool,
-    /// The connection ends when the next segment of this direction has arrived.
-    pub(super) ends_after_next: bool,
-    pub(super) reader: Option<Waker>,
+    /// The connection ends when the next segment of this direction has arrived: the fault that says so.
+    pub(super) ends_after_next: Option<StreamId>,
+    pub(super) reader: Reader,
     pub(super) writer: Option<Waker>,
     pub(super) on_data: Option<Rc<dyn Fn()>>,
+}
+
+/// Who waits for data. The waker stays when it was used: the same task mostly waits again.
+#[derive(Default)]
+pub(super) struct Reader {
+    waker: Option<Waker>,
+    waits: bool,
+}
+
+impl Reader {
+    pub(super) fn wait(&mut self, waker: &Waker) {
+        self.waits = true;
+        if self
+            .waker
+            .as_ref()
+            .is_none_or(|known| !known.will_wake(waker))
+        {
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    /// Wakers do nothing but put a task on a list, so a borrow may be held.
+    pub(super) fn wake(&mut self) {
+        if std::mem::take(&mut self.waits)
+            && let Some(waker) = &self.waker
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn waiting(&self) -> Option<&Waker> {
+        self.waker.as_ref().filter(|_| self.waits)
+    }
 }
 
 /// The choice streams of a direction, looked up once.
@@ -189,14 +249,54 @@ impl PipeStreams {
 pub(super) struct Segment {
     pub(super) payload: Payload,
     pub(super) sent: EventId,
-    /// The connection ends as soon as it has arrived.
-    pub(super) ends: bool,
-    pub(super) key: Option<QueueKey>,
+    pub(super) marks: Marks,
+    /// The connection ends as soon as it has arrived: the fault that says so.
+    pub(super) ends: Option<StreamId>,
+    pub(super) key: QueueKey,
 }
 
 pub(super) enum Payload {
     Bytes(Vec<u8>),
+    /// The sender will write no more.
     Fin,
+    /// The sender knows nothing of this connection any more.
+    Rst,
+}
+
+impl Payload {
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Payload::Bytes(bytes) => bytes.len(),
+            Payload::Fin | Payload::Rst => 0,
+        }
+    }
+}
+
+/// What the receiver's side has to know about a segment besides its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    /// One message, all of it.
+    pub(super) const WHOLE: Marks = Marks(1);
+    pub(super) const STALLED: Marks = Marks(2);
+    pub(super) const SPLIT: Marks = Marks(4);
+    pub(super) const COPY: Marks = Marks(8);
+    pub(super) const OVERTOOK: Marks = Marks(16);
+    pub(super) const HELD: Marks = Marks(32);
+
+    pub(super) fn add(&mut self, other: Marks) {
+        self.0 |= other.0;
+    }
+
+    pub(super) fn has(self, other: Marks) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether a fault left its trace.
+    pub(super) fn are_odd(self) -> bool {
+        self.0 & !Marks::WHOLE.0 != 0
+    }
 }
 
 /// Received bytes, read from `start` on.
@@ -224,12 +324,14 @@ impl Net {
 
     /// Blocks a link: what is under way or sent later waits, in order, until it is unblocked as often as blocked.
     pub fn block(&self, from: NodeId, to: NodeId, way: Way) {
-        self.inner.block(from, to, way, None);
+        self.inner
+            .block(&mut self.inner.state.borrow_mut(), from, to, way, None);
     }
 
     /// Takes one block of a link away.
     pub fn unblock(&self, from: NodeId, to: NodeId, way: Way) {
-        self.inner.unblock(from, to, way);
+        self.inner
+            .unblock(&mut self.inner.state.borrow_mut(), from, to, way);
     }
 }
 
@@ -238,6 +340,22 @@ impl State {
     pub(super) fn conn(&mut self, pipe: PipeId, generation: u32) -> Option<&mut Conn> {
         let conn = self.conns.get_mut(pipe.conn())?;
         (conn.generation == generation).then_some(conn)
+    }
+
+    /// The link between two nodes.
+    pub(super) fn link(&mut self, from: NodeId, to: NodeId) -> LinkId {
+        let links = &mut self.links;
+        *self.link_ids.entry((from, to)).or_insert_with(|| {
+            links.push(Link {
+                from,
+                to,
+                blocked: 0,
+                fault: None,
+                waiting: Vec::new(),
+                dials: Vec::new(),
+            });
+            LinkId(links.len() - 1)
+        })
     }
 
     /// An empty buffer.

@@ -10,13 +10,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connect::NetError;
 use super::sites::Part;
-use super::state::{Inner, Net, PipeId};
-use crate::kernel::{Action, Lane, NodeHandle, Schedule};
+use super::state::{Conn, Inner, Net, PipeId};
+use super::transmit::Outgoing;
+use crate::kernel::{Action, Lane, NodeHandle, NodeId, Schedule};
 
 /// One side of a connection; the last clone that goes closes it.
 pub(super) struct Endpoint {
     pub(super) net: Net,
     pub(super) node: NodeHandle,
+    peer: NodeId,
     /// The direction this side writes to.
     pub(super) out: PipeId,
     pub(super) generation: u32,
@@ -24,31 +26,44 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(net: Net, node: NodeHandle, out: PipeId, generation: u32) -> Rc<Endpoint> {
+    pub(super) fn new(
+        net: Net,
+        node: NodeHandle,
+        peer: NodeId,
+        out: PipeId,
+        generation: u32,
+    ) -> Rc<Endpoint> {
         Rc::new(Endpoint {
             net,
             node,
+            peer,
             out,
             generation,
             aborted: Cell::new(false),
         })
     }
 
-    pub(super) fn write(
-        &self,
-        bytes: &[u8],
-        label: &'static str,
-        whole: bool,
-    ) -> Result<usize, NetError> {
+    pub(super) fn write(&self, outgoing: &Outgoing<'_>) -> Result<usize, NetError> {
         if !self.node.acts("sends on a connection") {
             return Err(NetError::Closed);
         }
-        if bytes.is_empty() {
-            return Ok(0);
+        self.net.inner.write(self.out, self.generation, outgoing)
+    }
+
+    /// Half-close: this side writes no more.
+    pub(super) fn shutdown(&self) {
+        if !self.node.acts("closes a connection") {
+            return;
         }
-        self.net
-            .inner
-            .write(self.out, self.generation, bytes, label, whole)
+        let mut state = self.net.inner.state.borrow_mut();
+        if state.conn(self.out, self.generation).is_some() {
+            self.net.inner.send_fin(&mut state, self.out);
+        }
+    }
+
+    /// The name of the other node.
+    pub(super) fn peer(&self) -> Rc<str> {
+        self.node.sim().node_name(self.peer)
     }
 
     pub(super) fn abort(&self) {
@@ -84,8 +99,7 @@ impl Stream {
     /// The name of the other node.
     #[must_use]
     pub fn peer(&self) -> Rc<str> {
-        let (_, to) = self.end.net.inner.ends_of(self.end.out);
-        self.end.node.sim().node_name(to)
+        self.end.peer()
     }
 
     /// Resets the connection.
@@ -131,10 +145,16 @@ impl AsyncWrite for Stream {
         let Some(room) = self.end.net.inner.room(&self.end, cx.waker()) else {
             return Poll::Pending;
         };
-        let taken = self
-            .end
-            .write(&bytes[..bytes.len().min(room)], "data", false);
-        Poll::Ready(taken.map_err(io::Error::from))
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let outgoing = Outgoing {
+            header: &[],
+            body: &bytes[..bytes.len().min(room)],
+            whole: false,
+            label: "data",
+        };
+        Poll::Ready(self.end.write(&outgoing).map_err(io::Error::from))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -142,12 +162,7 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.end.node.acts("closes a connection") {
-            self.end
-                .net
-                .inner
-                .send_fin(self.end.out, self.end.generation);
-        }
+        self.end.shutdown();
         Poll::Ready(Ok(()))
     }
 }
@@ -169,86 +184,81 @@ impl Inner {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), NetError>> {
         let incoming = end.out.reverse();
-        let available = {
-            let mut state = self.state.borrow_mut();
-            let Some(conn) = state.conn(incoming, end.generation) else {
-                return Poll::Ready(Err(NetError::Reset));
-            };
-            let told = conn.sides[end.out.direction()].told.is_some();
-            let pipe = &mut conn.pipes[incoming.direction()];
-            let available = pipe
-                .received
-                .front()
-                .map_or(0, |chunk| chunk.bytes.len() - chunk.start);
-            if available == 0 {
-                if pipe.fin_received {
-                    return Poll::Ready(Ok(()));
-                }
-                if told {
-                    return Poll::Ready(Err(NetError::Reset));
-                }
-                pipe.reader = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            (available.min(buf.remaining()), pipe.streams.short_read)
+        let mut state = self.state.borrow_mut();
+        let Some(conn) = state.conn(incoming, end.generation) else {
+            return Poll::Ready(Err(NetError::Closed));
         };
-        let (available, stream) = available;
+        if conn.sides[end.out.direction()].gone {
+            return Poll::Ready(Err(NetError::Closed));
+        }
+        let pipe = &mut conn.pipes[incoming.direction()];
+        let Some(chunk) = pipe.received.front_mut() else {
+            if pipe.fin_received {
+                return Poll::Ready(Ok(()));
+            }
+            if conn.sides[end.out.direction()].told {
+                self.notice_end(conn);
+                return Poll::Ready(Err(NetError::Reset));
+            }
+            pipe.reader.wait(cx.waker());
+            return Poll::Pending;
+        };
+        let available = (chunk.bytes.len() - chunk.start).min(buf.remaining());
         if available == 0 {
             return Poll::Ready(Ok(()));
         }
-        let count = self.sim.choose(
-            stream,
-            &Part {
-                bytes: available as u64,
-            },
-        ) as usize;
-        let writer = {
-            let mut state = self.state.borrow_mut();
-            let pipe = &mut state.conns[incoming.conn()].pipes[incoming.direction()];
-            let Some(chunk) = pipe.received.front_mut() else {
-                return Poll::Ready(Ok(()));
-            };
-            buf.put_slice(&chunk.bytes[chunk.start..chunk.start + count]);
-            chunk.start += count;
-            pipe.pending_bytes -= count;
-            let used_up = chunk.start == chunk.bytes.len();
-            let writer = pipe.writer.take();
-            if let Some(chunk) = used_up.then(|| pipe.received.pop_front()).flatten() {
-                state.recycle(chunk.bytes);
-            }
-            writer
+        let part = Part {
+            bytes: available as u64,
         };
-        if let Some(writer) = writer {
-            self.open_window(incoming, writer);
+        let count = self.sim.choose(pipe.streams.short_read, &part) as usize;
+        if count < available {
+            self.sim.observed(pipe.streams.short_read);
+        }
+        buf.put_slice(&chunk.bytes[chunk.start..chunk.start + count]);
+        chunk.start += count;
+        if chunk.start == chunk.bytes.len()
+            && let Some(chunk) = pipe.received.pop_front()
+        {
+            self.consumed(conn, incoming, count);
+            state.recycle(chunk.bytes);
+        } else {
+            self.consumed(conn, incoming, count);
         }
         Poll::Ready(Ok(()))
     }
 
-    /// The writer of a direction learns, one latency later, that there is room again.
-    pub(super) fn open_window(&self, pipe: PipeId, writer: Waker) {
-        let (from, _) = self.ends_of(pipe);
-        let subject = self.state.borrow().conns[pipe.conn()].pipes[pipe.direction()].name;
+    /// The reader of a direction has taken bytes out. A writer that waits for room learns it one latency later.
+    pub(super) fn consumed(&self, conn: &mut Conn, incoming: PipeId, bytes: usize) {
+        let pipe = &mut conn.pipes[incoming.direction()];
+        pipe.pending_bytes -= bytes;
+        let Some(writer) = pipe.writer.take() else {
+            return;
+        };
         self.sim.schedule(Schedule {
             at: self.sim.now() + self.config.latency,
             lane: Lane::TIMER,
-            node: from,
+            node: pipe.from,
             label: "window",
-            subject,
+            subject: pipe.name,
             action: Action::Wake(writer),
         });
     }
 
     /// How many bytes may be written; `None` when the window is full, and the waker is kept.
     fn room(&self, end: &Endpoint, waker: &Waker) -> Option<usize> {
+        if !end.node.is_alive() {
+            return Some(usize::MAX);
+        }
         let mut state = self.state.borrow_mut();
         let window = self.config.window_bytes;
         let Some(conn) = state.conn(end.out, end.generation) else {
             return Some(usize::MAX);
         };
-        if conn.ended.is_some() || !end.node.is_alive() {
+        let over = conn.ended || conn.sides[end.out.direction()].gone;
+        let pipe = &mut conn.pipes[end.out.direction()];
+        if over || pipe.fin_sent {
             return Some(usize::MAX);
         }
-        let pipe = &mut conn.pipes[end.out.direction()];
         if pipe.pending_bytes >= window {
             pipe.writer = Some(waker.clone());
             return None;

@@ -1,25 +1,60 @@
 //! Writing: what the network does to bytes on their way.
 
+use std::cell::RefMut;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::connect::NetError;
+use super::deliver;
 use super::end::Told;
 use super::kinds;
-use super::sites::{Block, Blocks, Cut, Cuts, LATENCY, Part, STALL_MAX};
-use super::state::{EndReason, Inner, Payload, PipeId, Segment};
-use super::{Way, deliver};
-use crate::choice::{Coin, StreamId};
-use crate::kernel::{Action, Governed, Schedule};
+use super::sites::{Block, Blocks, Cut, Cuts, Part, STALL_MAX};
+use super::state::{Inner, Marks, Payload, PipeId, PipeStreams, Segment, State};
+use super::{Way, links};
+use crate::choice::{Choices, Coin, Domain, Latency, StreamId};
+use crate::kernel::{Action, Governed, NodeId, Schedule};
 
-/// How long a segment is under way.
+/// What a writer hands over: a message with its header, or bytes of a stream.
+pub(super) struct Outgoing<'a> {
+    pub(super) header: &'a [u8],
+    pub(super) body: &'a [u8],
+    /// A message: taken completely, even if it travels in two pieces. Otherwise a part may be taken.
+    pub(super) whole: bool,
+    /// The label of its event.
+    pub(super) label: &'static str,
+}
+
+impl Outgoing<'_> {
+    fn len(&self) -> usize {
+        self.header.len() + self.body.len()
+    }
+
+    fn copy(&self, range: Range<usize>, buffer: &mut Vec<u8>) {
+        let split = self.header.len();
+        buffer.extend_from_slice(&self.header[range.start.min(split)..range.end.min(split)]);
+        let (start, end) = (range.start.max(split) - split, range.end.max(split) - split);
+        buffer.extend_from_slice(&self.body[start..end]);
+    }
+}
+
+/// How long a segment is under way, and which choice said so.
 #[derive(Clone, Copy)]
 pub(super) struct Transit {
-    latency: Duration,
-    /// The direction stands still for this long before.
-    stall: Duration,
-    /// The choice that decided the latency.
+    pub(super) latency: Duration,
     stream: StreamId,
     n: u64,
+}
+
+impl Transit {
+    /// For telling an explored order as latencies; `base` comes on top of the latency in any case.
+    pub(super) fn governs(self, base: Duration) -> Governed {
+        Governed {
+            stream: self.stream,
+            n: self.n,
+            latency: self.latency,
+            base,
+        }
+    }
 }
 
 /// What the choices say about one write.
@@ -28,148 +63,228 @@ struct Weather {
     block: Block,
     taken: usize,
     transit: Transit,
+    stall: Duration,
     twice: bool,
     overtakes: bool,
 }
 
+impl Weather {
+    /// Nothing happens to it, apart from taking its time.
+    fn is_fair(&self, bytes: usize) -> bool {
+        self.taken == bytes
+            && self.cut == Cut::None
+            && self.block == Block::None
+            && !self.twice
+            && !self.overtakes
+    }
+
+    fn marks(&self) -> Marks {
+        if self.stall != STALL_MAX.quiet() {
+            Marks::STALLED
+        } else {
+            Marks::default()
+        }
+    }
+}
+
 impl Inner {
-    /// Writes bytes into a direction. `whole`: they are a message, which is sent completely even if in two pieces;
-    /// otherwise a part may be taken. Answers how many bytes were taken.
+    /// Writes into a direction. Answers how many bytes were taken.
     pub(super) fn write(
         &self,
         pipe: PipeId,
         generation: u32,
-        bytes: &[u8],
-        label: &'static str,
-        whole: bool,
+        outgoing: &Outgoing<'_>,
     ) -> Result<usize, NetError> {
-        let ended = {
-            let mut state = self.state.borrow_mut();
-            let conn = state.conn(pipe, generation).ok_or(NetError::Reset)?;
-            let side = &conn.sides[pipe.direction()];
-            if side.told.is_some() {
-                return Err(NetError::Reset);
-            }
-            if conn.pipes[pipe.direction()].fin_sent {
-                return Err(NetError::Closed);
-            }
-            conn.ended.is_some()
+        let mut state = self.state.borrow_mut();
+        let conn = state.conn(pipe, generation).ok_or(NetError::Reset)?;
+        let side = &conn.sides[pipe.direction()];
+        if side.gone {
+            return Err(NetError::Closed);
+        }
+        if side.told {
+            self.notice_end(conn);
+            return Err(NetError::Reset);
+        }
+        let direction = &conn.pipes[pipe.direction()];
+        if direction.fin_sent {
+            return Err(NetError::Closed);
+        }
+        let bytes = outgoing.len();
+        if conn.ended {
+            self.write_into_nothing(&mut state, pipe, bytes);
+            return Ok(bytes);
+        }
+        let overtakable = direction
+            .in_flight
+            .back()
+            .is_some_and(|last| last.marks.has(Marks::WHOLE));
+        let weather = self.weather(direction.streams, bytes, outgoing.whole, overtakable);
+        if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
+            return Ok(self.write_in_bad_weather(state, pipe, outgoing, &weather));
+        }
+        let mut marks = weather.marks();
+        if outgoing.whole {
+            marks.add(Marks::WHOLE);
+        }
+        let piece = Piece {
+            transit: weather.transit,
+            stall: weather.stall,
+            marks,
+            ends: None,
         };
-        let weather = self.weather(pipe, bytes.len(), whole);
-        let taken = if whole { bytes.len() } else { weather.taken };
-        if ended {
-            self.write_into_nothing(pipe, taken);
-            return Ok(taken);
-        }
-        self.apply_block(pipe, weather.block);
-        if weather.cut != Cut::None {
-            self.note_cut(pipe, weather.cut);
-        }
-        match weather.cut {
-            Cut::BeforeDelivery => {
-                self.end(pipe, generation, EndReason::Reset);
-                return Ok(taken);
-            }
-            Cut::AfterReply => {
-                let mut state = self.state.borrow_mut();
-                let reverse = pipe.reverse();
-                state.conns[pipe.conn()].pipes[reverse.direction()].ends_after_next = true;
-            }
-            Cut::None | Cut::Inside(_) | Cut::BeforeReply => {}
-        }
-        let (arriving, ends) = match weather.cut {
-            Cut::Inside(count) => (&bytes[..(count as usize).min(taken)], true),
-            Cut::BeforeReply => (&bytes[..taken], true),
-            _ => (&bytes[..taken], false),
-        };
-        let ends = self.take_ends_after_next(pipe) || ends;
-        let split = if whole && weather.taken < arriving.len() {
-            weather.taken
-        } else {
-            arriving.len()
-        };
-        self.push(
-            pipe,
-            &arriving[..split],
-            weather.transit,
-            label,
-            ends && split == arriving.len(),
-        );
-        if split < arriving.len() {
-            self.push(pipe, &arriving[split..], weather.transit, label, ends);
-        }
-        if weather.twice {
-            self.emit_on_sender(pipe, &kinds::DUPLICATE, arriving.len() as u64);
-            self.push(pipe, arriving, weather.transit, label, false);
-        }
-        if weather.overtakes {
-            self.overtake(pipe);
-        }
-        Ok(taken)
+        self.push(&mut state, pipe, outgoing, 0..bytes, piece);
+        Ok(bytes)
     }
 
     /// Asks every site about one write, each exactly once, so that the n-th write is always the n-th offer.
-    fn weather(&self, pipe: PipeId, bytes: usize, whole: bool) -> Weather {
-        let (streams, overtakable) = {
-            let state = self.state.borrow();
-            let conn = &state.conns[pipe.conn()];
-            let pipe = &conn.pipes[pipe.direction()];
-            let last_is_data = matches!(
-                pipe.in_flight.back(),
-                Some(Segment {
-                    payload: Payload::Bytes(_),
-                    ..
-                })
-            );
-            (pipe.streams, last_is_data)
-        };
-        let latency = self.latencies();
+    fn weather(
+        &self,
+        streams: PipeStreams,
+        bytes: usize,
+        whole: bool,
+        overtakable: bool,
+    ) -> Weather {
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
-            let transit = Transit {
-                n: choices.position(streams.latency),
-                stream: streams.latency,
-                latency: choices.choose(streams.latency, &latency),
-                stall: choices.choose(streams.stall, &STALL_MAX),
-            };
+            let transit = self.transit(choices, streams.latency);
+            let stall = choices.choose(streams.stall, &STALL_MAX);
             let taken = choices.choose(streams.partial_write, &Part { bytes });
             let cut = choices.choose(streams.cut, &Cuts { bytes });
             let block = choices.choose(streams.partition, &Blocks);
-            let twice = if whole {
-                choices.choose(streams.duplicate, &Coin)
-            } else {
-                choices.ineligible(streams.duplicate);
-                false
+            let mut coin = |stream, applies| {
+                if applies {
+                    choices.choose(stream, &Coin)
+                } else {
+                    choices.ineligible(stream);
+                    false
+                }
             };
-            let overtakes = if whole && overtakable {
-                choices.choose(streams.reorder, &Coin)
-            } else {
-                choices.ineligible(streams.reorder);
-                false
-            };
+            let in_one_piece = whole && taken == bytes && cut == Cut::None;
+            let twice = coin(streams.duplicate, in_one_piece);
+            let overtakes = coin(streams.reorder, in_one_piece && overtakable && !twice);
             Weather {
                 cut,
                 block,
                 taken: taken as usize,
                 transit,
+                stall,
                 twice,
                 overtakes,
             }
         })
     }
 
-    fn apply_block(&self, pipe: PipeId, block: Block) {
-        let (from, to) = self.ends_of(pipe);
-        match block {
-            Block::None => {}
-            Block::OneWay(length) => self.block(from, to, Way::One, Some(length)),
-            Block::BothWays(length) => self.block(from, to, Way::Both, Some(length)),
+    /// Chooses how long something is under way.
+    pub(super) fn transit(&self, choices: &mut Choices, stream: StreamId) -> Transit {
+        let latencies = Latency {
+            quiet: self.config.latency,
+            max: self.config.latency_max,
+        };
+        Transit {
+            n: choices.position(stream),
+            stream,
+            latency: choices.choose(stream, &latencies),
         }
     }
 
-    fn note_cut(&self, pipe: PipeId, cut: Cut) {
-        let (from, _) = self.ends_of(pipe);
-        let name = self.state.borrow().conns[pipe.conn()].pipes[pipe.direction()].name;
+    #[cold]
+    fn write_in_bad_weather(
+        &self,
+        mut guard: RefMut<'_, State>,
+        pipe: PipeId,
+        outgoing: &Outgoing<'_>,
+        weather: &Weather,
+    ) -> usize {
+        let state = &mut *guard;
+        let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
+        let (from, to, streams) = (direction.from, direction.to, direction.streams);
+        let taken = if outgoing.whole {
+            outgoing.len()
+        } else {
+            weather.taken
+        };
+        if taken < outgoing.len() {
+            self.sim.observed(streams.partial_write);
+        }
+        let blocked = match weather.block {
+            Block::None => None,
+            Block::OneWay(length) => Some((Way::One, length)),
+            Block::BothWays(length) => Some((Way::Both, length)),
+        };
+        if let Some((way, length)) = blocked {
+            let fault = links::TimedFault {
+                length,
+                stream: streams.partition,
+            };
+            self.block(state, from, to, way, Some(&fault));
+        }
+        let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
+        let mut ends = direction.ends_after_next.take();
+        let mut arriving = taken;
+        if weather.cut != Cut::None {
+            self.note_cut(from, direction.name, weather.cut);
+            match weather.cut {
+                Cut::None => {}
+                Cut::BeforeDelivery => {
+                    let conn = &mut state.conns[pipe.conn()];
+                    conn.ended_by = Some(streams.cut);
+                    let generation = conn.generation;
+                    drop(guard);
+                    self.end(pipe, generation, from);
+                    return taken;
+                }
+                Cut::Inside(count) => {
+                    arriving = taken.min(count as usize);
+                    ends = Some(streams.cut);
+                }
+                Cut::BeforeReply => ends = Some(streams.cut),
+                Cut::AfterReply => {
+                    let reverse = pipe.reverse().direction();
+                    state.conns[pipe.conn()].pipes[reverse].ends_after_next = Some(streams.cut);
+                }
+            }
+        }
+        let split = if outgoing.whole {
+            weather.taken.min(arriving)
+        } else {
+            arriving
+        };
+        let in_one_piece = outgoing.whole && split == outgoing.len();
+        let mut first = Piece {
+            transit: weather.transit,
+            stall: weather.stall,
+            marks: weather.marks(),
+            ends: ends.filter(|_| split == arriving),
+        };
+        if in_one_piece {
+            first.marks.add(Marks::WHOLE);
+        }
+        self.push(state, pipe, outgoing, 0..split, first);
+        if split < arriving {
+            let second = Piece {
+                marks: Marks::SPLIT,
+                ends,
+                ..first
+            };
+            self.push(state, pipe, outgoing, split..arriving, second);
+        }
+        if weather.twice {
+            self.emit_on_sender(state, pipe, &kinds::DUPLICATE, arriving);
+            let mut copy = Piece {
+                marks: Marks::COPY,
+                ends: None,
+                ..first
+            };
+            copy.marks.add(Marks::WHOLE);
+            self.push(state, pipe, outgoing, 0..arriving, copy);
+        }
+        if weather.overtakes {
+            self.overtake(state, pipe);
+        }
+        taken
+    }
+
+    fn note_cut(&self, from: NodeId, name: crate::trace::NameId, cut: Cut) {
         let words = match cut {
             Cut::None => return,
             Cut::BeforeDelivery => "before delivery",
@@ -183,129 +298,124 @@ impl Inner {
         self.sim.set_cause(event);
     }
 
-    /// The connection has ended but the writer does not know: its bytes vanish, and they find out that nobody is there.
-    fn write_into_nothing(&self, pipe: PipeId, bytes: usize) {
-        self.emit_on_sender(pipe, &kinds::LOST, bytes as u64);
-        let half_open = {
-            let mut state = self.state.borrow_mut();
-            let side = &mut state.conns[pipe.conn()].sides[pipe.direction()];
-            std::mem::take(&mut side.half_open)
-        };
-        if half_open {
-            self.tell_later(pipe, Told::After(self.config.latency * 2));
+    /// The connection has ended but the writer does not know: its bytes vanish, and it finds out that nobody is there.
+    #[cold]
+    fn write_into_nothing(&self, state: &mut State, pipe: PipeId, bytes: usize) {
+        let conn = &state.conns[pipe.conn()];
+        let streams = conn.pipes[pipe.direction()].streams;
+        self.sim.with_choices(|choices| {
+            for stream in [
+                streams.latency,
+                streams.stall,
+                streams.partial_write,
+                streams.cut,
+                streams.partition,
+                streams.duplicate,
+                streams.reorder,
+            ] {
+                choices.ineligible(stream);
+            }
+        });
+        self.emit_on_sender(state, pipe, &kinds::LOST, bytes);
+        if conn.sides[pipe.direction()].half_open {
+            self.tell_later(state, pipe, Told::After(self.config.latency * 2));
         }
     }
 
-    fn take_ends_after_next(&self, pipe: PipeId) -> bool {
-        let mut state = self.state.borrow_mut();
-        std::mem::take(&mut state.conns[pipe.conn()].pipes[pipe.direction()].ends_after_next)
-    }
-
-    /// How long the end of a direction takes to arrive; the sites of a write do not apply to it.
-    pub(super) fn transit_of_fin(&self, pipe: PipeId) -> Transit {
-        let name = self.state.borrow().conns[pipe.conn()].pipes[pipe.direction()].name;
-        let actor = format!("{}/fin", self.sim.name_text(name));
-        let stream = self.sim.stream(&LATENCY, &actor);
-        Transit {
-            n: self.sim.with_choices(|choices| choices.position(stream)),
-            stream,
-            latency: self.sim.choose(stream, &self.latencies()),
-            stall: Duration::ZERO,
-        }
-    }
-
-    fn push(&self, pipe: PipeId, bytes: &[u8], transit: Transit, label: &'static str, ends: bool) {
-        let mut buffer = self.state.borrow_mut().buffer();
-        buffer.extend_from_slice(bytes);
-        self.push_payload(pipe, Payload::Bytes(buffer), transit, label, ends);
+    fn push(
+        &self,
+        state: &mut State,
+        pipe: PipeId,
+        outgoing: &Outgoing<'_>,
+        range: Range<usize>,
+        piece: Piece,
+    ) {
+        let mut buffer = state.buffer();
+        outgoing.copy(range, &mut buffer);
+        self.push_payload(state, pipe, Payload::Bytes(buffer), outgoing.label, piece);
     }
 
     /// Puts a segment under way, behind everything that is under way in its direction.
     pub(super) fn push_payload(
         &self,
+        state: &mut State,
         pipe_id: PipeId,
         payload: Payload,
-        transit: Transit,
         label: &'static str,
-        ends: bool,
+        piece: Piece,
     ) {
-        let bytes = match &payload {
-            Payload::Bytes(bytes) => bytes.len(),
-            Payload::Fin => 0,
-        };
-        let mut state = self.state.borrow_mut();
         let conn = &mut state.conns[pipe_id.conn()];
-        let generation = conn.generation;
         let pipe = &mut conn.pipes[pipe_id.direction()];
-        let delay = transit.latency + transit.stall;
-        let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-        let sent = self.sim.emit(
-            pipe.from,
-            &kinds::SEND,
-            pipe.name,
-            [bytes as u64, delay_ns, 0],
-        );
+        let delay = piece.transit.latency + piece.stall;
+        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(delay));
+        let kind = match payload {
+            Payload::Rst => &kinds::RESET,
+            Payload::Fin => &kinds::CLOSE,
+            Payload::Bytes(_) => &kinds::SEND,
+        };
+        let args = [bytes as u64, delay_ns, 0];
+        let sent = self.sim.emit(pipe.from, kind, pipe.name, args);
         let sent_at = self.sim.node_now(pipe.from);
         let at = (sent_at + delay).max(pipe.last_at);
         pipe.last_at = at;
-        let key = self.sim.schedule_caused(
-            Schedule {
-                at,
-                lane: pipe.lane,
-                node: pipe.to,
-                label,
-                subject: pipe.name,
-                action: Action::Resource {
-                    resource: self.id.get(),
-                    token: deliver::token(deliver::ARRIVE, generation, pipe_id.0),
-                },
+        let schedule = Schedule {
+            at,
+            lane: pipe.lane,
+            node: pipe.to,
+            label,
+            subject: pipe.name,
+            action: Action::Resource {
+                resource: self.id.get(),
+                token: deliver::token(deliver::ARRIVE, conn.generation, pipe_id.0),
             },
-            sent,
-        );
-        let governed = Governed {
-            stream: transit.stream,
-            n: transit.n,
-            latency: transit.latency,
-            base: (sent_at - self.sim.now()) + transit.stall,
         };
-        self.sim.governed(key, governed);
+        let key = self.sim.schedule_caused(schedule, sent);
+        let base = (sent_at - self.sim.now()) + piece.stall;
+        self.sim.governed(key, piece.transit.governs(base));
         pipe.pending_bytes += bytes;
         pipe.in_flight.push_back(Segment {
             payload,
             sent,
-            ends,
-            key: Some(key),
+            marks: piece.marks,
+            ends: piece.ends,
+            key,
         });
     }
 
     /// The last message changes places with the one before it.
-    fn overtake(&self, pipe: PipeId) {
-        let bytes = {
-            let mut state = self.state.borrow_mut();
-            let in_flight = &mut state.conns[pipe.conn()].pipes[pipe.direction()].in_flight;
-            let last = in_flight.len() - 1;
-            if last == 0 {
-                return;
-            }
-            let (head, tail) = in_flight.make_contiguous().split_at_mut(last);
-            std::mem::swap(&mut head[last - 1].payload, &mut tail[0].payload);
-            match &head[last - 1].payload {
-                Payload::Bytes(bytes) => bytes.len(),
-                Payload::Fin => 0,
-            }
+    fn overtake(&self, state: &mut State, pipe: PipeId) {
+        let in_flight = &mut state.conns[pipe.conn()].pipes[pipe.direction()].in_flight;
+        let mut last_two = in_flight.iter_mut().rev();
+        let (Some(late), Some(early)) = (last_two.next(), last_two.next()) else {
+            return;
         };
-        self.emit_on_sender(pipe, &kinds::REORDER, bytes as u64);
+        std::mem::swap(&mut late.payload, &mut early.payload);
+        std::mem::swap(&mut late.sent, &mut early.sent);
+        std::mem::swap(&mut late.marks, &mut early.marks);
+        early.marks.add(Marks::OVERTOOK);
+        let bytes = early.payload.bytes();
+        self.emit_on_sender(state, pipe, &kinds::REORDER, bytes);
     }
 
-    fn emit_on_sender(&self, pipe: PipeId, kind: &'static crate::trace::Kind, bytes: u64) {
-        let (from, _) = self.ends_of(pipe);
-        let name = self.state.borrow().conns[pipe.conn()].pipes[pipe.direction()].name;
-        self.sim.emit(from, kind, name, [bytes, 0, 0]);
-    }
-
-    pub(super) fn ends_of(&self, pipe: PipeId) -> (crate::kernel::NodeId, crate::kernel::NodeId) {
-        let state = self.state.borrow();
+    fn emit_on_sender(
+        &self,
+        state: &State,
+        pipe: PipeId,
+        kind: &'static crate::trace::Kind,
+        bytes: usize,
+    ) {
         let pipe = &state.conns[pipe.conn()].pipes[pipe.direction()];
-        (pipe.from, pipe.to)
+        self.sim
+            .emit(pipe.from, kind, pipe.name, [bytes as u64, 0, 0]);
     }
+}
+
+/// How a segment travels.
+#[derive(Clone, Copy)]
+pub(super) struct Piece {
+    pub(super) transit: Transit,
+    /// The direction stands still for this long before.
+    pub(super) stall: Duration,
+    pub(super) marks: Marks,
+    pub(super) ends: Option<StreamId>,
 }

@@ -2,18 +2,25 @@
 
 use crate::choice::Site;
 use crate::trace::Kind;
-use crate::{kernel, net, reentry, world};
+use crate::{disk, kernel, net, reentry, world};
 
 /// The choice sites that exist under every flow.
 #[must_use]
 pub fn engine_sites() -> Vec<&'static Site> {
-    [kernel::SITES, net::SITES, reentry::SITES, world::SITES].concat()
+    [
+        kernel::SITES,
+        net::SITES,
+        disk::SITES,
+        reentry::SITES,
+        world::SITES,
+    ]
+    .concat()
 }
 
 /// The trace kinds that exist under every flow.
 #[must_use]
 pub fn engine_kinds() -> Vec<&'static Kind> {
-    [kernel::KINDS, net::KINDS].concat()
+    [kernel::KINDS, net::KINDS, disk::KINDS].concat()
 }
 
 #[cfg(test)]

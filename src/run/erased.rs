@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use toml::de::ValueDeserializer;
 
-use super::{AnyFlow, RunReport, RunRequest, execute, operations};
+use super::{AnyFlow, OperationTree, RunReport, RunRequest, execute, operations};
 use crate::choice::Seed;
 use crate::flow::{ConfigComplaint, Flow, FlowInfo, FlowSchema};
 
@@ -56,6 +56,31 @@ impl<F: Flow> AnyFlow for Erased<F> {
     fn simpler(&self, operation: &toml::Value) -> Vec<toml::Value> {
         let simpler = F::simpler(&operations::from_value::<F>(operation));
         simpler.iter().map(operations::to_value::<F>).collect()
+    }
+
+    fn drawn_operation(
+        &self,
+        config: &toml::Table,
+        seed: Seed,
+        index: usize,
+    ) -> Option<Box<dyn OperationTree>> {
+        let config: F::Config = execute::config::<F>(config);
+        Some(operations::tree::<F>(&config, seed, index))
+    }
+
+    fn smaller_configs(&self, variant: &str, config: &toml::Table) -> Vec<toml::Table> {
+        let typed: F::Config = execute::config::<F>(config);
+        let laid_over = |keys: toml::Table| {
+            let mut smaller = config.clone();
+            smaller.extend(keys);
+            smaller
+        };
+        let is_valid = |smaller: &toml::Table| {
+            let typed: Result<F::Config, _> = smaller.clone().try_into();
+            smaller != config && typed.is_ok_and(|typed| F::validate(variant, &typed).is_ok())
+        };
+        let smaller = F::smaller(&typed).into_iter().map(laid_over);
+        smaller.filter(is_valid).collect()
     }
 
     fn run(&self, request: &RunRequest<'_>) -> RunReport {

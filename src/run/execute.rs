@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{RunReport, RunRequest, Source, operations};
 use crate::check::{CheckMode, Checks, Evaluations, InvariantKind, Verdict};
 use crate::choice::{Choices, Mode, Script, Seed};
+use crate::disk::Contract;
 use crate::flow::{Flow, Setup};
 use crate::kernel::{Ended, Exhausted, Limits, Sim, Time, Until, hosted};
 use crate::scenario::{Claim, Scenario, Workload};
@@ -60,6 +61,9 @@ fn execute_here<F: Flow>(request: &RunRequest<'_>, seed: Seed) -> RunReport {
     }
     let checks = Checks::new(F::INFO.invariants, modes(scenario, record_all));
     let mut world = World::new(&sim, checks);
+    world
+        .disks()
+        .set_contract(disk_contract(scenario), &scenario.faults);
     let setup = Setup::<F> {
         variant: scenario.variant.clone(),
         config,
@@ -98,6 +102,12 @@ fn operations_of<F: Flow>(
             .map(|index| (index, operations::draw::<F>(config, seed, index)))
             .collect(),
     }
+}
+
+/// What the system promises to survive on its disks; the words were checked when the file was read.
+fn disk_contract(scenario: &Scenario) -> Contract {
+    let words = |key| scenario.contract.get(key).map(String::as_str);
+    Contract::parse(words("disk"), words("disk-faults")).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What a violation of each invariant does, as the scenario says; `record_all`: nothing ends the run.

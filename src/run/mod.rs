@@ -112,6 +112,18 @@ pub struct RunReport {
     pub timings: Vec<Timing>,
 }
 
+/// A drawn operation that can be simplified step by step: a proptest `ValueTree` without its types.
+pub trait OperationTree {
+    /// The operation as it is at present.
+    fn current(&self) -> toml::Value;
+
+    /// Makes it simpler; answers whether it could.
+    fn simplify(&mut self) -> bool;
+
+    /// Takes a part of the last simplification back; answers whether it could.
+    fn complicate(&mut self) -> bool;
+}
+
 /// A flow without its types: what the harness sweeps, replays and shrinks.
 pub trait AnyFlow: FlowSchema {
     /// The operations a seed stands for, each with its index.
@@ -124,6 +136,23 @@ pub trait AnyFlow: FlowSchema {
 
     /// Simpler forms of an operation, simplest first.
     fn simpler(&self, operation: &toml::Value) -> Vec<toml::Value>;
+
+    /// The operation that a seed stands for, with the ways in which its strategy can simplify it.
+    fn drawn_operation(
+        &self,
+        config: &toml::Table,
+        seed: Seed,
+        index: usize,
+    ) -> Option<Box<dyn OperationTree>> {
+        let _ = (config, seed, index);
+        None
+    }
+
+    /// Smaller configurations that are valid for the variant, the smallest first.
+    fn smaller_configs(&self, variant: &str, config: &toml::Table) -> Vec<toml::Table> {
+        let _ = (variant, config);
+        Vec::new()
+    }
 
     /// Executes one run. Whatever the code under test does ends up in the report; this never panics for it.
     fn run(&self, request: &RunRequest<'_>) -> RunReport;

@@ -3,11 +3,45 @@
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use super::OperationTree;
 use crate::choice::Seed;
 use crate::flow::Flow;
 
 /// The `index`-th operation that a seed stands for. Stable for one lock file.
 pub(super) fn draw<F: Flow>(config: &F::Config, seed: Seed, index: usize) -> F::Op {
+    drawn_tree::<F>(config, seed, index).current()
+}
+
+/// The same operation, which can be simplified.
+pub(super) fn tree<F: Flow>(
+    config: &F::Config,
+    seed: Seed,
+    index: usize,
+) -> Box<dyn OperationTree> {
+    Box::new(Tree::<F>(drawn_tree::<F>(config, seed, index)))
+}
+
+struct Tree<F: Flow>(Box<dyn ValueTree<Value = F::Op>>);
+
+impl<F: Flow> OperationTree for Tree<F> {
+    fn current(&self) -> toml::Value {
+        to_value::<F>(&self.0.current())
+    }
+
+    fn simplify(&mut self) -> bool {
+        self.0.simplify()
+    }
+
+    fn complicate(&mut self) -> bool {
+        self.0.complicate()
+    }
+}
+
+fn drawn_tree<F: Flow>(
+    config: &F::Config,
+    seed: Seed,
+    index: usize,
+) -> Box<dyn ValueTree<Value = F::Op>> {
     let mut key = [0; 32];
     for (part, bytes) in key.chunks_exact_mut(8).enumerate() {
         let word = seed.derive("operation", index as u64 * 4 + part as u64);
@@ -32,7 +66,7 @@ pub(super) fn draw<F: Flow>(config: &F::Config, seed: Seed, index: usize) -> F::
         TestRunner::new_with_rng(explicit, TestRng::from_seed(RngAlgorithm::ChaCha, &key));
     let strategy = F::operation(config);
     match strategy.new_tree(&mut runner) {
-        Ok(tree) => tree.current(),
+        Ok(tree) => tree,
         Err(reason) => panic!("the flow's strategy for operations rejects everything: {reason}"),
     }
 }

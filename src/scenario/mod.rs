@@ -47,4 +47,4 @@ pub use read::read_scenario;
 pub use read_plan::read_plan;
 pub use seeds::{SeedRange, SeedRangeError};
 pub use source::MAX_FILE_BYTES;
-pub use write_plan::write_plan;
+pub use write_plan::{inline, write_plan};

@@ -138,7 +138,8 @@ impl Writer {
 }
 
 /// A value on one line, in the shape people write it.
-fn inline(value: &toml::Value) -> String {
+#[must_use]
+pub fn inline(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => quoted(text),
         toml::Value::Array(items) => list(items.iter().map(inline)),

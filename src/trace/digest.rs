@@ -123,7 +123,7 @@ mod tests {
         let mut digest = Digest::EMPTY;
         digest.absorb(1, 2);
         digest.absorb_bytes(b"seventeen bytes..");
-        insta::assert_snapshot!(digest, @"");
+        assert_eq!(digest.to_string(), "d1:72dca60a90b43e184b601bcdd4857913");
     }
 
     #[test]

@@ -29,7 +29,7 @@ struct ErrorLine<'a> {
 }
 
 pub fn check(harness: &Harness, arguments: &CheckArguments) -> Done {
-    let files = find(&arguments.paths)?;
+    let files = find(&arguments.paths, harness.folder())?;
     let mut wrong = Vec::new();
     for file in &files {
         let complaints = load(harness, file, &[]).err();

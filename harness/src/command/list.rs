@@ -13,7 +13,7 @@ use super::check::json;
 use crate::Harness;
 use crate::cli::Format;
 use crate::exit::Exit;
-use crate::files::{DEFAULT_FOLDER, Loaded, find, load};
+use crate::files::{Loaded, find, load};
 use crate::judge::{expected, expected_of_plan, variants_of_plan};
 use crate::output::{line, print};
 
@@ -175,10 +175,10 @@ impl From<&'static InvariantInfo> for InvariantLine {
 
 /// The scenarios and plans of the default folder, if there is one.
 fn scenarios(harness: &Harness) -> Vec<ScenarioLine> {
-    if !Path::new(DEFAULT_FOLDER).is_dir() {
+    if !Path::new(harness.folder()).is_dir() {
         return Vec::new();
     }
-    let files = find(&[]).unwrap_or_default();
+    let files = find(&[], harness.folder()).unwrap_or_default();
     files
         .into_iter()
         .map(|path| scenario(harness, path))

@@ -4,9 +4,11 @@ mod check;
 mod explore;
 mod interrupt;
 mod list;
+mod promote;
 mod replay;
 mod run;
 mod session;
+mod shrink;
 mod worker;
 
 use std::sync::OnceLock;
@@ -46,6 +48,8 @@ pub fn main(harness: &Harness) -> Exit {
         Some(Command::Run(arguments)) => run::run(harness, arguments),
         Some(Command::Replay(arguments)) => replay::replay(harness, &arguments),
         Some(Command::Explore(arguments)) => explore::explore(harness, &arguments),
+        Some(Command::Shrink(arguments)) => shrink::shrink(harness, &arguments),
+        Some(Command::Promote(arguments)) => promote::promote(harness, &arguments),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),
         Some(Command::Check(arguments)) => check::check(harness, &arguments),
         Some(Command::Worker(arguments)) => worker::worker(harness, &arguments),

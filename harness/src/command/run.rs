@@ -9,16 +9,19 @@ use seedbed::check::{Failure, Verdict};
 use seedbed::scenario::{Claim, Override, Scenario};
 
 use super::session::{Finished, Session};
-use super::{Done, Stop, interrupt};
+use super::{Done, Stop, interrupt, shrink};
 use crate::Harness;
 use crate::cli::{RunArguments, RunOptions};
 use crate::execute::{Execution, Second, ToolFailure, supervised};
 use crate::exit::Exit;
 use crate::files::{Loaded, LoadedPlan, LoadedScenario, find, is_plan, load};
 use crate::judge::{
-    exit_of, expected, expected_of_plan, judge, judge_plan, seeds_needed, variants_of_plan,
+    Judged, exit_of, expected, expected_of_plan, judge, judge_plan, seeds_needed, variants_of_plan,
 };
-use crate::report::{command_line, with_progress};
+use crate::minimal::reach;
+use crate::regression::Answer;
+use crate::report::{MinimalLine, RegressionLine, command_line, with_progress, with_shrinking};
+use crate::shrink::Case;
 use crate::sweep::{
     ChildCommand, FailedRun, Job, Live, Seeds, Stops, SweepEnd, Tally, Workers, sweep,
 };
@@ -53,7 +56,7 @@ pub fn run(harness: &Harness, arguments: RunArguments) -> Done {
 fn load_all<'a>(harness: &'a Harness, arguments: &RunArguments) -> Result<Vec<Loaded<'a>>, Stop> {
     let settings: Vec<Override> = arguments.options.overlay.overrides();
     let (mut loaded, mut wrong) = (Vec::new(), Vec::new());
-    for file in find(&arguments.paths)? {
+    for file in find(&arguments.paths, harness.folder())? {
         if is_plan(&file) && !settings.is_empty() {
             if arguments.paths.contains(&file) {
                 wrong.push(format!(
@@ -140,7 +143,15 @@ fn run_scenario(
         .copied()
         .chain(seedbed::run::engine_sites())
         .collect();
-    let judged = judge(scenario, flow.info(), &sites, &swept, whole);
+    let mut judged = judge(scenario, flow.info(), &sites, &swept, whole);
+    let mut minimal = None;
+    if let Some(failed) = swept
+        .first
+        .as_ref()
+        .filter(|_| options.check_minimal && judged.as_expected)
+    {
+        minimal = check_minimal(loaded, options, failed.seed, &mut judged)?;
+    }
     let repro = match &swept.first {
         Some(failed) => replay_line(scenario, options, failed.seed),
         None => run_line(scenario, options),
@@ -158,8 +169,54 @@ fn run_scenario(
         first: swept.first.as_ref(),
         is_plan: false,
         repro: &repro,
+        minimal,
+        regression: None,
     })?;
     Ok(())
+}
+
+/// Shrinks an expected failure; what it shrinks to belongs to what is expected.
+fn check_minimal(
+    loaded: &LoadedScenario<'_>,
+    options: &RunOptions,
+    seed: u64,
+    judged: &mut Judged,
+) -> Result<Option<MinimalLine>, Stop> {
+    let LoadedScenario { flow, scenario } = loaded;
+    let on_hang = |_: &Case| {
+        eprintln!("{}: a smaller run does not end", scenario.name);
+        Exit::Liveness
+    };
+    let live = crate::shrink::Live::default();
+    let shrinking = shrink::options(
+        shrink::jobs(options.jobs),
+        options.run_limit,
+        interrupt::listen(),
+        &on_hang,
+        &live,
+    );
+    let reached = with_shrinking(&scenario.name, shrinking.executions, &live, || {
+        reach(*flow, scenario, seed, &shrinking)
+    });
+    let reached = match reached {
+        Ok(reached) => reached,
+        Err(error) => {
+            judged.as_expected = false;
+            judged.exit = shrink::told(&scenario.name, error)?;
+            judged.notes.push("it could not be shrunk".to_owned());
+            return Ok(None);
+        }
+    };
+    judged.notes.push(reached.remark());
+    if !reached.is_as_stated() {
+        judged.as_expected = false;
+        judged.exit = Exit::Unmet;
+    }
+    Ok(Some(MinimalLine {
+        operations: reached.shrunk.to.operations,
+        deviations: reached.shrunk.to.deviations,
+        executions: reached.shrunk.executions,
+    }))
 }
 
 /// The seeds of a sweep. A violation that is promised within a number of seeds gets at least that many.
@@ -275,6 +332,8 @@ fn hang(session: &Session, loaded: &LoadedScenario<'_>, options: &RunOptions, se
         first: Some(&failed),
         is_plan: false,
         repro: &replay_line(scenario, options, seed),
+        minimal: None,
+        regression: None,
     });
     let exit = reported
         .and_then(|()| session.finish(0))
@@ -304,17 +363,12 @@ fn run_plan(session: &Session, loaded: &LoadedPlan<'_>, options: &RunOptions) ->
             .map_err(|error| Stop::Tool(error.to_string()))?
             .map_err(|error| Stop::Tool(error.to_string()))?;
         let (verdict, as_expected) = judge_plan(plan, fails, &report, &second);
+        let answer = Answer::of(plan, fails, &report, &second);
         let mut tally = Tally::default();
         tally.count(&report, crate::execute::has_failed(verdict));
         (tally.seeds, tally.runs) = (0, 2);
         let anchoring = &report.anchoring;
-        let mut notes = Vec::new();
-        if anchoring.used < anchoring.total {
-            notes.push(format!(
-                "anchored {} of {}",
-                anchoring.used, anchoring.total
-            ));
-        }
+        let notes = answer.remarks(anchoring, path);
         let failed = FailedRun::new(0, &report, second);
         session.report(&Finished {
             name: &loaded.name(),
@@ -333,6 +387,11 @@ fn run_plan(session: &Session, loaded: &LoadedPlan<'_>, options: &RunOptions) ->
             first: crate::execute::has_failed(verdict).then_some(&failed),
             is_plan: true,
             repro: &repro,
+            minimal: None,
+            regression: Some(RegressionLine {
+                answer: answer.word(),
+                anchored: [anchoring.used, anchoring.total],
+            }),
         })?;
     }
     Ok(())

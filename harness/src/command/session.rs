@@ -12,7 +12,9 @@ use super::{Done, Stop};
 use crate::cli::Format;
 use crate::exit::Exit;
 use crate::output::{OutputError, line};
-use crate::report::{Card, FirstFailure, Paint, Row, RunLine, Table, card, thousands};
+use crate::report::{
+    Card, FirstFailure, MinimalLine, Paint, RegressionLine, Row, RunLine, Table, card, thousands,
+};
 use crate::sweep::{FailedRun, Tally};
 
 /// A scenario or plan that is done.
@@ -29,6 +31,10 @@ pub struct Finished<'a> {
     pub first: Option<&'a FailedRun>,
     pub is_plan: bool,
     pub repro: &'a str,
+    /// What its failure shrinks to, where that was asked for.
+    pub minimal: Option<MinimalLine>,
+    /// What a regression plan showed.
+    pub regression: Option<RegressionLine>,
 }
 
 /// The `run` that is going on.
@@ -84,6 +90,8 @@ impl Session {
                 let mut line =
                     RunLine::new(names, finished.expected, finished.verdict, finished.tally);
                 line.as_expected = finished.as_expected;
+                line.minimal = finished.minimal;
+                line.regression = finished.regression;
                 line.first_failure = finished.first.map(|failed| {
                     FirstFailure::new(failed, (!finished.is_plan).then_some(failed.seed))
                 });

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::sweep::{FailedRun, FaultTally, Tally};
 
 /// The version of these objects.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// The result of a scenario under `run`.
 #[derive(Debug, Serialize)]
@@ -46,6 +46,32 @@ pub struct RunLine<'a> {
     pub invariants: BTreeMap<&'a str, u64>,
     /// Operations by outcome.
     pub outcomes: &'a BTreeMap<String, u64>,
+    /// What its first failure shrinks to; only where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimal: Option<MinimalLine>,
+    /// What a regression plan shows; only for plans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regression: Option<RegressionLine>,
+}
+
+/// What a failure shrinks to.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct MinimalLine {
+    /// Operations left.
+    pub operations: usize,
+    /// Deviations left.
+    pub deviations: usize,
+    /// Executions it took.
+    pub executions: u64,
+}
+
+/// What a regression plan shows.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RegressionLine {
+    /// `reproduced`, `holds`, `fixed`, `stale`, `other-failure`, `broken`, `unknown` or `different`.
+    pub answer: &'static str,
+    /// Deviations that found their place again, and all of them.
+    pub anchored: [usize; 2],
 }
 
 /// A failing seed.
@@ -117,6 +143,8 @@ impl<'a> RunLine<'a> {
                 .map(|(id, count)| (id.as_str(), count.evaluated))
                 .collect(),
             outcomes: &tally.outcomes,
+            minimal: None,
+            regression: None,
         }
     }
 }

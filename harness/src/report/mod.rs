@@ -3,15 +3,19 @@
 mod card;
 mod exploration;
 mod json;
+mod minimal;
 mod paint;
 mod progress;
+mod shrinking;
 mod table;
 mod words;
 
 pub use card::{Card, card};
 pub use exploration::{ExploreLine, Explored};
-pub use json::{FirstFailure, ReplayLine, RunLine};
+pub use json::{FirstFailure, MinimalLine, RegressionLine, ReplayLine, RunLine};
+pub use minimal::{MinimalCard, ShrinkLine, minimal_card};
 pub use paint::Paint;
 pub use progress::with_progress;
+pub use shrinking::with_shrinking;
 pub use table::{Row, Table};
 pub use words::{command_line, deviations, shell_word, thousands};

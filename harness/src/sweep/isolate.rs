@@ -1,143 +1,17 @@
 //! Shards in child processes: a crash, an abort or a stack overflow becomes the verdict of the seed that was
 //! running, and a run that does not end is killed.
 //!
-//! The child reads `<first seed> <number of seeds>` per line on its standard input. On its standard output it writes `run <seed>`
-//! before each seed, then `chunk <json>` (or `tool <json>` when the simulator itself failed). When its
-//! standard input ends, so does the child. Its standard error is kept for the report of its death.
+//! The protocol is described in `serve`. The child's standard error is kept for the report of its death.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::io::{BufRead, Write};
 
 use seedbed::check::{Failure, Verdict};
 
+use super::children::{ChildCommand, Children, Pipes, cause_of_death, is_interrupt, last_words};
 use super::parallel::Floor;
-use super::seed::{FailedRun, run_seed};
-use super::{Chunk, Job, Seeds};
+use super::seed::FailedRun;
+use super::{Chunk, Seeds};
 use crate::execute::{Difference, Second, ToolFailure};
-use crate::watch::Watch;
-
-/// Bytes of a dead child's standard error that are kept.
-const STDERR_BYTES_MAX: usize = 4_096;
-/// A child waits this much longer than its parent before it ends itself: only when the parent is gone.
-const ORPHAN_GRACE: Duration = Duration::from_secs(10);
-
-const STACK_OVERFLOW: &str = "the process died: stack overflow";
-
-/// How to start a child that serves one scenario.
-#[derive(Clone, Debug)]
-pub struct ChildCommand {
-    /// The program: this one.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-}
-
-/// The child's side: serves ranges of seeds until standard input ends.
-///
-/// # Errors
-/// When the parent has gone away.
-pub fn serve(job: &Job<'_>, run_limit: Duration) -> io::Result<()> {
-    let watch = Watch::new(1, run_limit + ORPHAN_GRACE);
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let guard = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                if watch.overdue().is_some() {
-                    std::process::exit(i32::from(crate::exit::Exit::Liveness.code()));
-                }
-                thread::park_timeout(Duration::from_secs(1));
-            }
-        });
-        let served = serve_ranges(job, &watch);
-        over.store(true, Ordering::Relaxed);
-        guard.thread().unpark();
-        served
-    })
-}
-
-fn serve_ranges(job: &Job<'_>, watch: &Watch) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for line in io::stdin().lock().lines() {
-        let line = line?;
-        let Some(seeds) = parse_seeds(&line) else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("not a range of seeds: `{line}`"),
-            ));
-        };
-        let mut chunk = Chunk {
-            complete: true,
-            ..Chunk::default()
-        };
-        let mut failure = None;
-        for seed in seeds.iter() {
-            writeln!(out, "run {seed}")?;
-            out.flush()?;
-            watch.enter(0, seed);
-            let result = run_seed(job, seed, &mut chunk);
-            watch.leave(0);
-            failure = result.err();
-            if failure.is_some() || (chunk.first.is_some() && !job.keep_going) {
-                break;
-            }
-        }
-        match failure {
-            Some(failure) => writeln!(out, "tool {}", serde_json::to_string(&failure)?)?,
-            None => writeln!(out, "chunk {}", serde_json::to_string(&chunk)?)?,
-        }
-        out.flush()?;
-    }
-    Ok(())
-}
-
-fn parse_seeds(line: &str) -> Option<Seeds> {
-    let (first, count) = line.split_once(' ')?;
-    Some(Seeds {
-        first: first.parse().ok()?,
-        count: count.parse().ok()?,
-    })
-}
-
-/// The children of a sweep, where both their worker and the monitor reach them.
-#[derive(Debug)]
-pub(super) struct Children {
-    slots: Vec<Mutex<Slot>>,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    child: Option<Child>,
-    killed_overdue: bool,
-}
-
-impl Children {
-    pub(super) fn new(workers: usize) -> Children {
-        Children {
-            slots: (0..workers).map(|_| Mutex::default()).collect(),
-        }
-    }
-
-    /// Kills a child whose run does not end; its worker sees the end of its output.
-    pub(super) fn kill_overdue(&self, worker: usize) {
-        let mut slot = self.slot(worker);
-        slot.killed_overdue = true;
-        if let Some(child) = &mut slot.child {
-            // It may have died on its own in this instant, which is as good.
-            let _ = child.kill();
-        }
-    }
-
-    fn slot(&self, worker: usize) -> MutexGuard<'_, Slot> {
-        self.slots[worker]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The parent's side of one child at a time.
 pub(super) struct ChildWorker<'a> {
@@ -148,15 +22,9 @@ pub(super) struct ChildWorker<'a> {
     pipes: Option<Pipes>,
 }
 
-struct Pipes {
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    stderr: JoinHandle<String>,
-}
-
 /// What came of asking a child for a range.
 enum Attempt {
-    Done(Chunk),
+    Done(Box<Chunk>),
     /// Nobody wants the answer any more.
     Stopped,
     /// The child died while it ran this seed.
@@ -206,7 +74,7 @@ impl<'a> ChildWorker<'a> {
                     death = Some(how);
                 }
                 Attempt::Done(chunk) => {
-                    total.absorb(chunk);
+                    total.absorb(*chunk);
                     let enough = total.first.is_some() && !self.floor.job.keep_going;
                     let Some(death) = death.take().filter(|_| !enough) else {
                         break;
@@ -298,7 +166,7 @@ impl<'a> ChildWorker<'a> {
 
     fn attempt(&mut self, seeds: Seeds) -> Result<Attempt, ToolFailure> {
         if seeds.count == 0 {
-            return Ok(Attempt::Done(Chunk::default()));
+            return Ok(Attempt::Done(Box::default()));
         }
         let failure = |message| ToolFailure {
             seed: seeds.first,
@@ -307,27 +175,31 @@ impl<'a> ChildWorker<'a> {
         let mut pipes = match self.pipes.take() {
             Some(pipes) => pipes,
             None => self
-                .start()
+                .children
+                .start(self.worker, self.command)
                 .map_err(|error| failure(format!("no worker process could be started: {error}")))?,
         };
         // A child that died in between shows itself as the end of its answers, below.
         let _ = writeln!(pipes.requests, "{} {}", seeds.first, seeds.count);
         let mut running = None;
-        let mut line = String::new();
+        let mut bytes = Vec::new();
         loop {
-            line.clear();
-            let read = pipes.answers.read_line(&mut line);
+            bytes.clear();
+            let read = pipes.answers.read_until(b'\n', &mut bytes);
             self.floor.watch.leave(self.worker);
             if !matches!(read, Ok(length) if length > 0) {
+                // At the end of its answers it is dead or as good as dead.
+                self.children.kill(self.worker);
                 return self.bury(pipes, running, seeds.first);
             }
+            let line = String::from_utf8_lossy(&bytes);
             match line.trim_end().split_once(' ') {
                 Some(("run", seed)) => {
                     let seed = seed
                         .parse()
                         .map_err(|_| failure(format!("unexpected answer: {line}")))?;
                     if !self.floor.wants(seed) {
-                        self.kill();
+                        self.children.kill(self.worker);
                         // Its end was asked for, so it says nothing.
                         let _ = self.bury(pipes, None, seed);
                         return Ok(Attempt::Stopped);
@@ -337,7 +209,7 @@ impl<'a> ChildWorker<'a> {
                     self.floor.watch.enter(self.worker, seed);
                 }
                 Some(("chunk", json)) => {
-                    let chunk: Chunk = serde_json::from_str(json)
+                    let chunk: Box<Chunk> = serde_json::from_str(json)
                         .map_err(|error| failure(format!("unreadable answer: {error}")))?;
                     self.floor
                         .live
@@ -347,49 +219,13 @@ impl<'a> ChildWorker<'a> {
                 }
                 Some(("tool", json)) => {
                     let error = serde_json::from_str(json);
+                    self.pipes = Some(pipes);
                     return Err(error
                         .unwrap_or_else(|error| failure(format!("unreadable answer: {error}"))));
                 }
                 // The code under test has printed something.
                 _ => {}
             }
-        }
-    }
-
-    fn start(&mut self) -> io::Result<Pipes> {
-        let mut child = Command::new(&self.command.program)
-            .args(&self.command.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let missing = || io::Error::other("a pipe is missing");
-        let requests = child.stdin.take().ok_or_else(missing)?;
-        let answers = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        let mut errors = child.stderr.take().ok_or_else(missing)?;
-        let stderr = thread::spawn(move || {
-            let mut tail = Vec::new();
-            let mut buffer = [0; 1_024];
-            while let Ok(length @ 1..) = errors.read(&mut buffer) {
-                tail.extend_from_slice(&buffer[..length]);
-                tail.drain(..tail.len().saturating_sub(STDERR_BYTES_MAX));
-            }
-            String::from_utf8_lossy(&tail).trim().to_owned()
-        });
-        *self.children.slot(self.worker) = Slot {
-            child: Some(child),
-            killed_overdue: false,
-        };
-        Ok(Pipes {
-            requests,
-            answers,
-            stderr,
-        })
-    }
-
-    fn kill(&self) {
-        if let Some(child) = &mut self.children.slot(self.worker).child {
-            let _ = child.kill();
         }
     }
 
@@ -406,7 +242,7 @@ impl<'a> ChildWorker<'a> {
             stderr,
         } = pipes;
         drop((requests, answers));
-        let slot = std::mem::take(&mut *self.children.slot(self.worker));
+        let slot = self.children.take(self.worker);
         let failure = |message: String| ToolFailure {
             seed: running.unwrap_or(first),
             message,
@@ -421,26 +257,21 @@ impl<'a> ChildWorker<'a> {
         if self.floor.is_interrupted() || is_interrupt(status) {
             return Ok(Attempt::Stopped);
         }
-        if slot.killed_overdue {
+        if let Some(seed) = slot.overdue {
             let limit = self.floor.watch.limit().as_secs_f64();
-            let detail =
-                format!("the run had not ended after {limit} s of wall time and was killed");
-            let (verdict, cause) = (Verdict::Hangs, "no end within the wall limit".to_owned());
-            return Ok(running.map_or(Attempt::Stopped, |seed| {
-                Attempt::Died(
-                    seed,
-                    Death {
-                        verdict,
-                        cause,
-                        detail,
-                    },
-                )
-            }));
+            let death = Death {
+                verdict: Verdict::Hangs,
+                cause: "no end within the wall limit".to_owned(),
+                detail: format!(
+                    "the run had not ended after {limit} s of wall time and was killed"
+                ),
+            };
+            return Ok(Attempt::Died(seed, death));
         }
         let cause = cause_of_death(status, &stderr);
         match running {
             Some(seed) => {
-                let detail = last_words(&cause, stderr);
+                let detail = last_words(&cause, &stderr);
                 Ok(Attempt::Died(
                     seed,
                     Death {
@@ -462,7 +293,7 @@ impl Drop for ChildWorker<'_> {
         // The end of its requests tells the child to end.
         if let Some(pipes) = self.pipes.take() {
             drop((pipes.requests, pipes.answers));
-            if let Some(mut child) = self.children.slot(self.worker).child.take() {
+            if let Some(mut child) = self.children.take(self.worker).child {
                 let _ = child.wait();
             }
         }
@@ -476,42 +307,4 @@ impl Chunk {
             self.first = other.first;
         }
     }
-}
-
-/// What a dead process said, without what differs from one death to the next.
-fn last_words(cause: &str, stderr: String) -> String {
-    // The runtime's message names the thread by a number.
-    if cause == STACK_OVERFLOW || stderr.is_empty() {
-        "it left no message".to_owned()
-    } else {
-        stderr
-    }
-}
-
-/// In words that are the same wherever the process died.
-fn cause_of_death(status: ExitStatus, stderr: &str) -> String {
-    if stderr.contains("has overflowed its stack") {
-        return STACK_OVERFLOW.to_owned();
-    }
-    match (signal(status), status.code()) {
-        (Some(6), _) => "the process died: abort".to_owned(),
-        (Some(11), _) => "the process died: segmentation fault".to_owned(),
-        (Some(number), _) => format!("the process died: signal {number}"),
-        (None, Some(code)) => format!("the process exited with code {code}"),
-        (None, None) => "the process died".to_owned(),
-    }
-}
-
-fn is_interrupt(status: ExitStatus) -> bool {
-    signal(status) == Some(2)
-}
-
-#[cfg(unix)]
-fn signal(status: ExitStatus) -> Option<i32> {
-    std::os::unix::process::ExitStatusExt::signal(&status)
-}
-
-#[cfg(not(unix))]
-fn signal(_: ExitStatus) -> Option<i32> {
-    None
 }

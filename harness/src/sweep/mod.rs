@@ -6,14 +6,17 @@
 //!
 //! A worker is one world per thread ([`Workers::Threads`]) or a child process ([`Workers::Processes`]).
 
+mod children;
 mod isolate;
 mod parallel;
 mod seed;
+mod serve;
 mod tally;
 
-pub use isolate::{ChildCommand, serve};
+pub use children::ChildCommand;
 pub use parallel::{Stops, Workers, sweep};
 pub use seed::FailedRun;
+pub use serve::serve;
 pub use tally::{FaultTally, InvariantTally, Tally};
 
 use std::sync::atomic::{AtomicU64, Ordering};

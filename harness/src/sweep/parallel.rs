@@ -7,7 +7,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::isolate::{ChildCommand, ChildWorker, Children};
+use super::children::{ChildCommand, Children};
+use super::isolate::ChildWorker;
 use super::seed::run_seed;
 use super::{Chunk, Job, Live, Seeds, SweepEnd, Swept, Tally};
 use crate::execute::{STACK_BYTES, ToolFailure};
@@ -296,14 +297,15 @@ impl Floor<'_> {
         Ok(swept)
     }
 
-    /// Looks for runs that do not end, until the sweep is over.
+    /// Looks for runs that do not end, until the sweep is over. Ctrl-C ends children in the middle of a run.
     fn monitor(&self, workers: &Workers<'_>, children: &Children) {
         while !self.is_over() {
-            if let Some(overdue) = self.watch.overdue() {
-                match workers {
-                    Workers::Threads(on_hang) => on_hang(overdue.seed),
-                    Workers::Processes(_) => children.kill_overdue(overdue.worker),
-                }
+            let overdue = self.watch.overdue();
+            match (workers, overdue) {
+                (Workers::Threads(on_hang), Some(overdue)) => on_hang(overdue.seed),
+                (Workers::Processes(_), Some(overdue)) => children.kill_overdue(overdue),
+                (Workers::Processes(_), None) if self.is_interrupted() => children.kill_all(),
+                (_, None) => {}
             }
             thread::park_timeout(MONITOR_PERIOD);
         }

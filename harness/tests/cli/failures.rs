@@ -29,6 +29,10 @@ pub const TESTS: &[Test] = &[
         "an_interrupt_ends_with_a_summary",
         an_interrupt_ends_with_a_summary,
     ),
+    (
+        "an_interrupt_ends_runs_that_do_not_end",
+        an_interrupt_ends_runs_that_do_not_end,
+    ),
 ];
 
 const HOLDS: &str = "[expect]\nholds = true\n";
@@ -193,26 +197,8 @@ fn an_interrupt_ends_with_a_summary() {
         .scenario("a", HOLDS)
         .scenario("b", HOLDS);
     for isolate in [&[][..], &["--isolate"]] {
-        let arguments = [&["run", "--seeds", "0..1_000_000_000_000"][..], isolate].concat();
-        let arguments: Vec<String> = arguments
-            .iter()
-            .map(|argument| argument.replace('_', ""))
-            .collect();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let child = bench
-            .command(&arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        std::thread::sleep(Duration::from_millis(600));
-        let asked = Instant::now();
-        let killed = Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status();
-        assert!(killed.is_ok_and(|status| status.success()));
-        let said = Said::of(child.wait_with_output().expect("the program ends"));
-        assert!(asked.elapsed() < Duration::from_secs(20), "it ends soon");
+        let arguments = [&["run", "--seeds", "0..1000000000000"][..], isolate].concat();
+        let said = interrupted(&bench, &arguments, 1);
         let said = said.exits(6);
         assert!(said.out.contains("interrupted after"), "{}", said.out);
         assert!(
@@ -222,4 +208,35 @@ fn an_interrupt_ends_with_a_summary() {
             said.out
         );
     }
+}
+
+fn an_interrupt_ends_runs_that_do_not_end() {
+    let bench = Bench::new("interrupt-loop").scenario(
+        "loops",
+        "flow-config = { loops-at = [0] }\n[expect]\nholds = true\n",
+    );
+    // A child can be killed; a thread of this process cannot, so there it takes a second Ctrl-C.
+    interrupted(&bench, &["run", "--isolate"], 1).exits(6);
+    interrupted(&bench, &["run"], 2).exits(130);
+}
+
+/// Runs the program and presses Ctrl-C this often.
+fn interrupted(bench: &Bench, arguments: &[&str], times: usize) -> Said {
+    let child = bench
+        .command(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let asked = Instant::now();
+    for _ in 0..times {
+        std::thread::sleep(Duration::from_millis(600));
+        let killed = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(killed.is_ok_and(|status| status.success()));
+    }
+    let said = Said::of(child.wait_with_output().expect("the program ends"));
+    assert!(asked.elapsed() < Duration::from_secs(20), "it ends soon");
+    said
 }

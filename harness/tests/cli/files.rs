@@ -83,6 +83,10 @@ fn wrong_arguments_are_explained() {
         ),
         (&["run", good, "--jobs", "0"], "0 is not in 1..=1024"),
         (&["replay", good], "add --seed N"),
+        (
+            &["replay", "scenarios/double/god.toml", "--seed", "1"],
+            "did you mean `scenarios/double/good.toml`?",
+        ),
         (&["replay", good, "--seed", "x"], "`x` is not a seed"),
         (
             &["replay", good, "--seed", "1", "-o", "x.toml"],

@@ -8,6 +8,7 @@ mod double;
 mod explorations;
 mod failures;
 mod files;
+mod host;
 mod program;
 mod results;
 mod shipped;
@@ -24,13 +25,17 @@ fn main() -> ExitCode {
         return Harness::new().erased_flow(toys::toys()).main();
     }
     if std::env::var_os(program::PLAY).is_some() {
-        return Harness::new().erased_flow(Box::new(double::Double)).main();
+        return Harness::new()
+            .erased_flow(Box::new(double::Double))
+            .flow::<host::AsksStd>()
+            .main();
     }
     let tests = [
         results::TESTS,
         files::TESTS,
         failures::TESTS,
         explorations::TESTS,
+        host::TESTS,
         shipped::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {

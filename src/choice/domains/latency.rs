@@ -57,6 +57,15 @@ impl Domain for Latency {
         distinct(edges)
     }
 
+    fn simpler(&self, value: &Duration) -> Vec<Duration> {
+        let rounder = rounder(nanoseconds(*value))
+            .into_iter()
+            .map(Duration::from_nanos);
+        rounder
+            .filter(|rounder| *rounder <= self.max && *rounder != self.quiet)
+            .collect()
+    }
+
     #[inline]
     fn note(&self, value: &Duration) -> Note {
         Note::Number(nanoseconds(*value), to_words)
@@ -68,6 +77,39 @@ fn nanoseconds(duration: Duration) -> u64 {
         .as_secs()
         .saturating_mul(1_000_000_000)
         .saturating_add(u64::from(duration.subsec_nanos()))
+}
+
+/// Rounder numbers, the roundest first: nothing, powers of ten, one digit, two digits …; among equally round ones
+/// the smaller.
+fn rounder(nanoseconds: u64) -> Vec<u64> {
+    let mut all = vec![0];
+    all.extend((3..=10).map(|power| 10_u64.pow(power)));
+    let mut unit = 1_u64;
+    while let Some(next) = unit.checked_mul(10).filter(|next| *next <= nanoseconds) {
+        unit = next;
+    }
+    all.extend((1..nanoseconds / unit).map(|digit| digit * unit));
+    while unit > 0 {
+        let down = nanoseconds / unit * unit;
+        all.extend([Some(down), down.checked_add(unit)].into_iter().flatten());
+        unit /= 10;
+    }
+    all.retain(|number| roughness(*number) < roughness(nanoseconds));
+    all.sort_unstable_by_key(|number| roughness(*number));
+    all.dedup();
+    all
+}
+
+/// How far a number is from being round: significant digits, whether it is a power of ten, size.
+fn roughness(number: u64) -> (u32, bool, u64) {
+    if number == 0 {
+        return (0, false, 0);
+    }
+    let mut digits = number;
+    while digits % 10 == 0 {
+        digits /= 10;
+    }
+    (digits.ilog10() + 1, digits != 1, number)
 }
 
 /// Units, the largest first, with their nanoseconds and decimal places.
@@ -171,6 +213,24 @@ mod tests {
         ] {
             assert_eq!(from_words(wrong), None, "{wrong}");
         }
+    }
+
+    /// What is tried instead of a duration reads better, and its limit and its quiet value are kept out.
+    #[test]
+    fn rounder_durations() {
+        let domain = Latency {
+            quiet: Duration::from_millis(1),
+            max: Duration::from_millis(50),
+        };
+        let rounder = domain.simpler(&Duration::from_micros(3_270));
+        let words: Vec<String> = rounder.iter().map(|value| domain.words(value)).collect();
+        assert_eq!(
+            words,
+            [
+                "0ns", "1us", "10us", "100us", "10ms", "2ms", "3ms", "4ms", "3.2ms", "3.3ms"
+            ]
+        );
+        assert!(domain.simpler(&Duration::ZERO).is_empty());
     }
 
     /// Every power of two of microseconds is as likely as any other.

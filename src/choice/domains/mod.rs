@@ -7,7 +7,7 @@ mod set;
 
 pub use latency::Latency;
 pub use list::{Coin, OneOf};
-pub use number::{UpTo, Word};
+pub use number::{UpTo, Word, smaller};
 pub use set::{Permutation, Subset};
 
 #[cfg(test)]

@@ -59,10 +59,30 @@ impl Domain for UpTo {
         distinct(some)
     }
 
+    fn simpler(&self, value: &u64) -> Vec<u64> {
+        let mut smaller = smaller(*value);
+        smaller.retain(|number| *number != self.quiet);
+        smaller
+    }
+
     #[inline]
     fn note(&self, value: &u64) -> Note {
         Note::Number(*value, |number| number.to_string())
     }
+}
+
+/// Numbers from 1 up to below this one, ascending: powers of two, and ever finer steps towards it. Few enough to
+/// try each, and the largest leads to every smaller one.
+#[must_use]
+pub fn smaller(number: u64) -> Vec<u64> {
+    let powers = (0..64).map(|bit| 1 << bit);
+    let steps = (1..64).map(|bit| number - (number >> bit));
+    let mut all: Vec<u64> = powers.chain(steps).collect();
+    all.push(number.saturating_sub(1));
+    all.retain(|smaller| (1..number).contains(smaller));
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// Any u64, for salts and the like; quiet `0`. Unlike [`Choices::word`](crate::choice::Choices::word) the
@@ -96,6 +116,10 @@ impl Domain for Word {
 
     fn values(&self) -> Option<Vec<u64>> {
         None
+    }
+
+    fn simpler(&self, value: &u64) -> Vec<u64> {
+        smaller(*value)
     }
 
     #[inline]

@@ -52,6 +52,39 @@ impl Domain for Permutation {
         }
         Some(orders)
     }
+
+    /// Nearer to the given order: one half sorted, or two neighbours swapped back.
+    fn simpler(&self, value: &Vec<u8>) -> Vec<Vec<u8>> {
+        let half = value.len() / 2;
+        let halves = [0..half, half..value.len()].map(|range| {
+            let mut order = value.clone();
+            order[range].sort_unstable();
+            order
+        });
+        let swaps = (1..value.len())
+            .filter(|at| value[at - 1] > value[*at])
+            .map(|at| {
+                let mut order = value.clone();
+                order.swap(at - 1, at);
+                order
+            });
+        let mut orders: Vec<Vec<u8>> = halves.into_iter().chain(swaps).collect();
+        orders.retain(|order| order != value && *order != self.quiet());
+        orders.sort_by_cached_key(|order| (inversions(order), order.clone()));
+        orders.dedup();
+        orders
+    }
+}
+
+/// Pairs that are not in the given order.
+fn inversions(order: &[u8]) -> usize {
+    let later = |at: usize| {
+        order[at + 1..]
+            .iter()
+            .filter(move |later| **later < order[at])
+            .count()
+    };
+    (0..order.len()).map(later).sum()
 }
 
 /// Some of `n` things (at most 64), as a bit mask; in words `{1,3}`. Quiet is none of them.
@@ -91,6 +124,22 @@ impl Domain for Subset {
 
     fn values(&self) -> Option<Vec<u64>> {
         (self.0 <= SUBSET_ENUMERABLE_MAX).then(|| (0..1 << self.0).collect())
+    }
+
+    /// Fewer members, and among equally many the lower ones: at best a prefix.
+    fn simpler(&self, value: &u64) -> Vec<u64> {
+        let size = value.count_ones();
+        let prefixes = (1..=size).map(|size| u64::MAX >> (64 - size));
+        let members = (0..64).filter(|member| value >> member & 1 == 1);
+        let fewer = members.clone().map(|member| value & !(1 << member));
+        let lowest_gap = value.trailing_ones();
+        let lower = members.map(|member| value & !(1 << member) | 1 << lowest_gap.min(member));
+        let mut sets: Vec<u64> = prefixes.chain(fewer).chain(lower).collect();
+        let rank = |set: &u64| (set.count_ones(), *set);
+        sets.retain(|set| *set != 0 && rank(set) < rank(value));
+        sets.sort_unstable_by_key(rank);
+        sets.dedup();
+        sets
     }
 
     #[inline]

@@ -1,0 +1,377 @@
+//! What a power cut leaves behind: one choice that says for every pending operation what became of it.
+//!
+//! Operations are numbered from 1 in the order in which they were made, over all files and directories of
+//! the disk. In words: `all`, `none`, `keep {1,3}, tear 4 at sector 2`, or, where the cache was being
+//! written back page by page, `storm, keep {2}, new {1}, mix 3 nnoxxonn`.
+
+use super::cut_words;
+use super::profile::Profile;
+use super::sampler::kept_if;
+use super::tear::{SectorFate, Sectors, Tear};
+use crate::choice::{Domain, Expander};
+
+/// What became of one pending operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It never happened.
+    Lost,
+    /// It is there. In a storm this is about a write's size; its bytes follow the pages.
+    Kept,
+    /// A part of a write is there.
+    Torn(Tear),
+    /// An append's old size: only what lies before the former end was written.
+    Clipped,
+    /// An append's new size, with zeros for its data.
+    Zeros,
+    /// An append's new size, with noise for its data.
+    Junk,
+    /// A rename over a file that removed the old file and did no more.
+    TargetMissing,
+    /// A rename that did not remove the old name.
+    BothNames,
+}
+
+/// What became of one page in a storm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageFate {
+    /// As it was.
+    Old,
+    /// Everything written to it is there.
+    New,
+    /// Sector by sector.
+    Mixed(Vec<SectorFate>),
+}
+
+/// The outcome of a power cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// One per pending operation.
+    pub fates: Vec<Fate>,
+    /// One per page that a pending write touches, if this is a storm; else empty.
+    pub pages: Vec<PageFate>,
+}
+
+/// What a pending operation is, as far as a cut is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpShape {
+    Write {
+        sectors: u32,
+        extends: bool,
+    },
+    SetLen,
+    Entry,
+    /// A rename that can be caught half done.
+    Rename,
+}
+
+impl OpShape {
+    pub(super) fn is_entry(self) -> bool {
+        matches!(self, OpShape::Entry | OpShape::Rename)
+    }
+}
+
+/// The pending operations of a disk: the domain of a [`Cut`].
+#[derive(Clone, Debug)]
+pub struct CutShape {
+    pub(crate) profile: Profile,
+    pub(crate) ops: Vec<OpShape>,
+    /// The sequence number of each.
+    pub(crate) seqs: Vec<u64>,
+    /// Pages touched by pending writes.
+    pub(crate) pages: u32,
+    /// Sectors of such a page.
+    pub(crate) page_sectors: u32,
+}
+
+/// Up to so many operations every subset is enumerated.
+const ENUMERABLE_MAX: usize = 8;
+
+impl CutShape {
+    /// How many operations are pending.
+    pub fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// Whether nothing is pending, so that a cut can do no harm.
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    pub(super) fn all(&self, fate: Fate) -> Cut {
+        Cut {
+            fates: vec![fate; self.ops.len()],
+            pages: Vec::new(),
+        }
+    }
+
+    /// Whether this profile can leave such a state behind.
+    pub(crate) fn allows(&self, cut: &Cut) -> bool {
+        if cut.fates.len() != self.ops.len() {
+            return false;
+        }
+        let storm = !cut.pages.is_empty();
+        if storm && (!self.profile.tears() || cut.pages.len() != self.pages as usize) {
+            return false;
+        }
+        let strict = !self.profile.size_follows_data();
+        let possible = |(&op, fate): (&OpShape, &Fate)| match (op, fate) {
+            (_, Fate::Kept) => true,
+            (OpShape::Write { extends, .. }, Fate::Lost) => !storm || (strict && extends),
+            (_, Fate::Lost) => true,
+            (OpShape::Write { .. }, Fate::Torn(_)) => !storm && self.profile.tears(),
+            (OpShape::Write { extends: true, .. }, Fate::Clipped | Fate::Zeros | Fate::Junk) => {
+                !storm && strict
+            }
+            (OpShape::Rename, Fate::TargetMissing | Fate::BothNames) => true,
+            _ => false,
+        };
+        if !self.ops.iter().zip(&cut.fates).all(possible) {
+            return false;
+        }
+        let ordered = |in_order: &dyn Fn(OpShape) -> bool| {
+            let fates = self
+                .ops
+                .iter()
+                .zip(&cut.fates)
+                .filter(|(op, _)| in_order(**op));
+            fates
+                .map(|(_, fate)| *fate != Fate::Lost)
+                .is_sorted_by(|before, after| before >= after)
+        };
+        match self.profile {
+            Profile::InOrder => ordered(&|_| true),
+            Profile::Ordered => ordered(&OpShape::is_entry),
+            Profile::PosixStrict | Profile::Hostile => true,
+        }
+    }
+}
+
+/// [`Domain::values`] lists, for up to eight operations, every subset the profile allows, and each also with
+/// its last kept write torn in front, torn behind, and noisy: the classes of outcomes, not every outcome.
+impl Domain for CutShape {
+    type Value = Cut;
+
+    fn quiet(&self) -> Cut {
+        self.all(Fate::Kept)
+    }
+
+    fn draw(&self, e: &mut Expander) -> Cut {
+        if self.ops.is_empty() {
+            return self.quiet();
+        }
+        let cut = self.sample(e);
+        debug_assert!(
+            self.allows(&cut),
+            "the sampler went beyond its profile: {}",
+            cut_words::words(&cut)
+        );
+        cut
+    }
+
+    fn words(&self, cut: &Cut) -> String {
+        cut_words::words(cut)
+    }
+
+    fn parse(&self, words: &str) -> Option<Cut> {
+        cut_words::parse(words, self).filter(|cut| self.allows(cut))
+    }
+
+    fn values(&self) -> Option<Vec<Cut>> {
+        let n = self.ops.len();
+        if n > ENUMERABLE_MAX {
+            return None;
+        }
+        let mut cuts = Vec::new();
+        for kept in (0..1_u32 << n).rev() {
+            let fates: Vec<Fate> = (0..n)
+                .map(|index| kept_if(kept >> index & 1 == 1))
+                .collect();
+            let whole = Cut {
+                fates,
+                pages: Vec::new(),
+            };
+            let last = (0..n).rev().find(|index| kept >> index & 1 == 1);
+            let torn = last.into_iter().flat_map(|last| {
+                let classes = tear_classes(self.ops[last]);
+                let whole = &whole;
+                classes.into_iter().map(move |fate| {
+                    let mut cut = whole.clone();
+                    cut.fates[last] = fate;
+                    cut
+                })
+            });
+            let torn: Vec<Cut> = torn.collect();
+            cuts.extend(
+                std::iter::once(whole)
+                    .chain(torn)
+                    .filter(|cut| self.allows(cut)),
+            );
+        }
+        Some(cuts)
+    }
+}
+
+fn tear_classes(op: OpShape) -> Vec<Fate> {
+    let mut classes = Vec::new();
+    match op {
+        OpShape::Write { sectors, extends } => {
+            if sectors > 1 {
+                classes.extend([
+                    Fate::Torn(Tear::Before(sectors / 2)),
+                    Fate::Torn(Tear::From(sectors / 2)),
+                ]);
+            }
+            let noisy = Sectors::single(sectors - 1);
+            classes.push(Fate::Torn(Tear::Noise(noisy)));
+            if extends {
+                classes.push(Fate::Zeros);
+            }
+        }
+        OpShape::Rename => classes.extend([Fate::TargetMissing, Fate::BothNames]),
+        OpShape::SetLen | OpShape::Entry => {}
+    }
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn op() -> impl Strategy<Value = OpShape> {
+        prop_oneof![
+            (1_u32..20, any::<bool>())
+                .prop_map(|(sectors, extends)| OpShape::Write { sectors, extends }),
+            Just(OpShape::SetLen),
+            Just(OpShape::Entry),
+            Just(OpShape::Rename),
+        ]
+    }
+
+    fn shape(profile: Profile, ops: Vec<OpShape>) -> CutShape {
+        let pages = ops
+            .iter()
+            .filter(|op| matches!(op, OpShape::Write { .. }))
+            .count() as u32;
+        CutShape {
+            profile,
+            seqs: (0..ops.len() as u64).collect(),
+            ops,
+            pages,
+            page_sectors: 8,
+        }
+    }
+
+    proptest! {
+        /// Every sampled cut is one the profile allows, and its words mean the same cut.
+        #[test]
+        fn sampled(word: u64, which in 0..4_usize, ops in prop::collection::vec(op(), 0..12)) {
+            let shape = shape(Profile::WEIGHTS[which].0, ops);
+            for cut in [shape.quiet(), shape.draw(&mut Expander::new(word))] {
+                prop_assert!(shape.allows(&cut));
+                let words = shape.words(&cut);
+                prop_assert_eq!(shape.parse(&words), Some(cut), "{}", words);
+            }
+        }
+
+        /// The enumeration begins with the quiet cut, repeats nothing, and every value can be written down.
+        #[test]
+        fn enumerated(which in 0..4_usize, ops in prop::collection::vec(op(), 0..6)) {
+            let shape = shape(Profile::WEIGHTS[which].0, ops);
+            let values = shape.values().unwrap();
+            prop_assert_eq!(&values[0], &shape.quiet());
+            for (index, cut) in values.iter().enumerate() {
+                prop_assert!(!values[..index].contains(cut));
+                prop_assert_eq!(shape.parse(&shape.words(cut)), Some(cut.clone()));
+            }
+        }
+    }
+
+    /// The notation people read and edit.
+    #[test]
+    fn notation() {
+        let writes = vec![
+            OpShape::Write {
+                sectors: 8,
+                extends: false
+            };
+            4
+        ];
+        let shape = shape(Profile::PosixStrict, writes);
+        let cut = shape.parse("keep {1,3}, tear 4 at sector 2").unwrap();
+        assert_eq!(
+            cut.fates,
+            [
+                Fate::Kept,
+                Fate::Lost,
+                Fate::Kept,
+                Fate::Torn(Tear::Before(2))
+            ]
+        );
+        assert_eq!(shape.parse("all"), Some(shape.quiet()));
+        assert_eq!(shape.parse("none"), Some(shape.all(Fate::Lost)));
+        for wrong in [
+            "keep {0}",
+            "keep {5}",
+            "tear 4 at sector 8",
+            "keep {1}, keep {1}",
+            "zeros {1}",
+            "",
+            "most",
+        ] {
+            assert_eq!(shape.parse(wrong), None, "{wrong}");
+        }
+        let storm = shape
+            .parse("storm, keep {1-4}, new {1}, mix 3 nnoxxonn")
+            .unwrap();
+        assert_eq!(storm.pages[1], PageFate::Old);
+        assert_eq!(
+            shape.words(&storm),
+            "storm, keep {1-4}, new {1}, mix 3 nnoxxonn"
+        );
+    }
+
+    /// A profile refuses states it excludes: a gap in the order of entries, a torn write in the control group.
+    #[test]
+    fn beyond_the_profile() {
+        let ops = vec![
+            OpShape::Entry,
+            OpShape::Write {
+                sectors: 2,
+                extends: true,
+            },
+            OpShape::Entry,
+        ];
+        assert!(
+            shape(Profile::PosixStrict, ops.clone())
+                .parse("keep {3}")
+                .is_some()
+        );
+        assert!(
+            shape(Profile::Ordered, ops.clone())
+                .parse("keep {3}")
+                .is_none()
+        );
+        assert!(
+            shape(Profile::Ordered, ops.clone())
+                .parse("keep {1,3}")
+                .is_some()
+        );
+        assert!(
+            shape(Profile::InOrder, ops.clone())
+                .parse("keep {1,3}")
+                .is_none()
+        );
+        assert!(
+            shape(Profile::InOrder, ops.clone())
+                .parse("keep {1}, tear 2 at sector 1")
+                .is_none()
+        );
+        assert!(
+            shape(Profile::Ordered, ops)
+                .parse("keep {1}, zeros {2}")
+                .is_none()
+        );
+    }
+}

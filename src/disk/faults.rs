@@ -1,0 +1,255 @@
+//! Everything that can go wrong with a disk: the sites, with what each does, how often, and where in the
+//! real world that was seen. The reference table of faults is generated from here.
+
+use std::fmt::Write as _;
+
+use crate::choice::{Rate, Site};
+
+const fn rate(per_million: u32) -> Rate {
+    Rate::per_million(per_million)
+}
+
+/// A write accepts 1 to n-1 bytes.
+pub static SHORT_WRITE: Site = Site::fault(
+    "disk/short-write",
+    "A write accepts fewer bytes than it was given.",
+    rate(10_000),
+    rate(300_000),
+);
+/// A read delivers 1 to n-1 bytes.
+pub static SHORT_READ: Site = Site::fault(
+    "disk/short-read",
+    "A read delivers fewer bytes than there are.",
+    rate(10_000),
+    rate(300_000),
+);
+/// `EINTR` before any effect, or a short count after some.
+pub static INTERRUPTED: Site = Site::fault(
+    "disk/interrupted",
+    "A call fails with EINTR before any effect, or ends early after some.",
+    rate(5_000),
+    rate(100_000),
+);
+/// `EIO` on a write.
+pub static WRITE_ERROR: Site = Site::fault(
+    "disk/write-error",
+    "A write fails with EIO, once or from then on.",
+    rate(100),
+    rate(10_000),
+);
+/// `EIO` on a read.
+pub static READ_ERROR: Site = Site::fault(
+    "disk/read-error",
+    "A read fails with EIO, once or from then on.",
+    rate(100),
+    rate(10_000),
+);
+/// `EIO` on a sync.
+pub static SYNC_ERROR: Site = Site::fault(
+    "disk/sync-error",
+    "A sync fails; what it should have made durable counts as clean and never becomes durable.",
+    rate(500),
+    rate(50_000),
+);
+/// The disk is small.
+pub static CAPACITY: Site = Site::fault(
+    "disk/capacity",
+    "The disk is so small that a run can fill it; the write that fills it ends in the middle.",
+    rate(100_000),
+    rate(100_000),
+);
+/// Syncs that report success and do nothing.
+pub static LYING_FLUSH: Site = Site::fault(
+    "disk/lying-flush",
+    "For a while, syncs report success and do nothing.",
+    rate(200_000),
+    rate(200_000),
+);
+/// Renames that can be caught half done.
+pub static TORN_RENAME: Site = Site::fault(
+    "disk/torn-rename",
+    "After a power cut, a rename over a file may be half done.",
+    rate(100_000),
+    rate(100_000),
+);
+/// A sector that cannot be read.
+pub static SECTOR_ERROR: Site = Site::fault(
+    "disk/sector-error",
+    "A sector answers reads with EIO until it is rewritten.",
+    rate(2_000),
+    rate(20_000),
+)
+.with_dose();
+/// Bits that flip at rest.
+pub static BIT_ROT: Site = Site::fault(
+    "disk/bit-rot",
+    "A bit in up to four neighbouring sectors flips and stays flipped.",
+    rate(1_000),
+    rate(10_000),
+)
+.with_dose();
+/// A write that lands elsewhere.
+pub static MISDIRECTED_WRITE: Site = Site::fault(
+    "disk/misdirected-write",
+    "One sector of a write lands at another place of the file; at most one per disk.",
+    rate(500),
+    rate(5_000),
+)
+.with_dose();
+/// A write that is acknowledged and never done.
+pub static LOST_WRITE: Site = Site::fault(
+    "disk/lost-write",
+    "One sector of an acknowledged write keeps its old content.",
+    rate(500),
+    rate(5_000),
+)
+.with_dose();
+/// The unit a device writes whole.
+pub static ATOMIC_UNIT: Site = Site::fault(
+    "disk/atomic-unit",
+    "The unit a device writes whole is 4096 bytes, or 1, instead of 512.",
+    rate(100_000),
+    rate(250_000),
+);
+/// The power goes off around an operation.
+pub static POWER_CUT: Site = Site::fault(
+    "disk/power-cut",
+    "The power goes off just before an operation, or just after it.",
+    rate(500),
+    rate(20_000),
+);
+/// What a power cut leaves behind.
+pub static CUT_STATE: Site = Site::value(
+    "disk/cut-state",
+    "Which pending operations a power cut leaves behind, and how torn.",
+);
+/// What a killed process got done.
+pub static IN_FLIGHT: Site = Site::value(
+    "disk/in-flight",
+    "How many bytes of the write in flight a killed process got done.",
+);
+/// The promises of the file system.
+pub static PROFILE: Site = Site::value(
+    "disk/profile",
+    "What the file system promises across a power cut.",
+);
+/// How long an operation takes.
+pub static LATENCY: Site = Site::latency("disk/latency", "How long an operation takes.");
+
+/// A row of the reference table.
+#[derive(Clone, Copy, Debug)]
+pub struct FaultInfo {
+    /// The fault.
+    pub fault: Fault,
+    /// Its site, with label, effect and rates.
+    pub site: &'static Site,
+    /// Where the real world does this.
+    pub ground: &'static str,
+}
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $fault:ident = $site:ident, $ground:literal;)*) => {
+        /// A kind of choice the disk asks for. See [`FAULTS`] for what each does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Fault { $($(#[$doc])* $fault,)* }
+
+        /// Every choice site of the disk, in the order of the enum.
+        pub static SITES: &[&Site] = &[$(&$site,)*];
+
+        /// All of them, in the order of the enum.
+        pub static FAULTS: &[FaultInfo] = &[$(FaultInfo { fault: Fault::$fault, site: &$site, ground: $ground },)*];
+    };
+}
+
+faults! {
+    /// See [`SHORT_WRITE`].
+    ShortWrite = SHORT_WRITE, "POSIX allows it for every write; seen near a full disk, with signals, on network file systems.";
+    /// See [`SHORT_READ`].
+    ShortRead = SHORT_READ, "POSIX allows it for every read; seen with signals and on network file systems.";
+    /// See [`INTERRUPTED`].
+    Interrupted = INTERRUPTED, "POSIX: a signal without SA_RESTART; NFS mounted with intr, FUSE.";
+    /// See [`WRITE_ERROR`].
+    WriteError = WRITE_ERROR, "A device that vanishes for a moment or for good; SQLite tests both forms.";
+    /// See [`READ_ERROR`].
+    ReadError = READ_ERROR, "A device that vanishes for a moment or for good; SQLite tests both forms.";
+    /// See [`SYNC_ERROR`].
+    SyncError = SYNC_ERROR, "ext4, XFS and Btrfs mark the pages clean after a failed fsync, so a retry succeeds and the data is gone (PostgreSQL 2018; Rebello et al., ATC'20).";
+    /// See [`CAPACITY`].
+    Capacity = CAPACITY, "Full disks and quotas; ENOSPC persists until space is freed.";
+    /// See [`LYING_FLUSH`].
+    LyingFlush = LYING_FLUSH, "Drives and virtual disks that acknowledge a cache flush they did not do.";
+    /// See [`TORN_RENAME`].
+    TornRename = TORN_RENAME, "File systems without a journal; the weakest model of Pillai et al., OSDI'14.";
+    /// See [`SECTOR_ERROR`].
+    SectorError = SECTOR_ERROR, "Latent sector errors, the most frequent of the media faults (Bairavasundaram et al., SIGMETRICS'07).";
+    /// See [`BIT_ROT`].
+    BitRot = BIT_ROT, "Silent corruption is rare, local and clustered: 400,000 mismatches in 41 months over 1.53 million drives (FAST'08).";
+    /// See [`MISDIRECTED_WRITE`].
+    MisdirectedWrite = MISDIRECTED_WRITE, "Firmware that writes to a wrong address: two places are damaged (FAST'08).";
+    /// See [`LOST_WRITE`].
+    LostWrite = LOST_WRITE, "Writes acknowledged and dropped by firmware or a lost cache (FAST'08).";
+    /// See [`ATOMIC_UNIT`].
+    AtomicUnit = ATOMIC_UNIT, "Advanced-format drives write 4096 bytes whole; memory-like devices promise nothing.";
+    /// See [`POWER_CUT`].
+    PowerCut = POWER_CUT, "Power failures, kernel panics, hypervisors that are killed.";
+    /// See [`CUT_STATE`].
+    CutState = CUT_STATE, "Caches are written back in any order (Pillai et al., OSDI'14).";
+    /// See [`IN_FLIGHT`].
+    InFlight = IN_FLIGHT, "A killed process leaves the page cache intact and a large write half done.";
+    /// See [`PROFILE`].
+    Profile = PROFILE, "Six file systems differ in what they persist in which order (Pillai et al., OSDI'14).";
+    /// See [`LATENCY`].
+    Latency = LATENCY, "Most operations are fast, one in a thousand is slow by orders of magnitude (write-back, retries, garbage collection).";
+}
+
+impl Fault {
+    /// How many there are.
+    pub const COUNT: usize = FAULTS.len();
+
+    /// The site where it is chosen.
+    pub fn site(self) -> &'static Site {
+        FAULTS[self as usize].site
+    }
+
+    /// The label without `disk/`, as contracts name it.
+    pub fn name(self) -> &'static str {
+        self.site().label.trim_start_matches("disk/")
+    }
+}
+
+/// The reference of disk faults as a Markdown table.
+pub fn reference() -> String {
+    let mut table =
+        String::from("| site | effect | default rate | cap | ground |\n|---|---|---|---|---|\n");
+    for FaultInfo { site, ground, .. } in FAULTS {
+        let dose = if site.dosed { ", at most 3 a run" } else { "" };
+        let _ = writeln!(
+            table,
+            "| `{}` | {} | {}{dose} | {} | {ground} |",
+            site.label, site.doc, site.default_rate, site.cap_rate
+        );
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sites are found by their place in the enum, and labels are unique and of this layer.
+    #[test]
+    fn the_table_is_in_order() {
+        for (index, info) in FAULTS.iter().enumerate() {
+            assert_eq!(info.fault as usize, index);
+            assert!(info.site.label.starts_with("disk/"), "{}", info.site.label);
+            assert!(
+                FAULTS[..index]
+                    .iter()
+                    .all(|other| other.site.label != info.site.label),
+                "{}",
+                info.site.label
+            );
+            assert!(reference().contains(info.ground));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A look at a disk that changes nothing: a copy-on-write fork of what everybody sees.
+//!
+//! A fork has no locks, no faults, no accounts and nothing pending. It can be written to (a database that
+//! is opened on it wants to recover), and the disk it was taken from never notices.
+
+use std::collections::BTreeMap;
+
+use super::chance::Calm;
+use super::contract::Contract;
+use super::directory::DirNode;
+use super::disk::{Disk, OpenMode, ROOT};
+use super::error::DiskError;
+use super::inode::{Content, FileNode, InodeId};
+use super::setup::DiskSetup;
+
+impl Disk {
+    /// A fork of the whole disk. Costs a reference count per file and an entry per name.
+    pub fn fork(&self) -> Disk {
+        let mut fork = self.empty_fork();
+        self.fork_directory(ROOT, ROOT, &mut fork, &mut BTreeMap::new());
+        fork
+    }
+
+    /// A fork with these files only; names that do not exist are left out.
+    ///
+    /// # Errors
+    /// Those of paths, except that a file may be missing.
+    pub fn fork_files(&self, paths: &[&str]) -> Result<Disk, DiskError> {
+        let mut fork = self.empty_fork();
+        for path in paths {
+            let source = match self.lookup(path) {
+                Ok(inode) => inode,
+                Err(DiskError::NotFound) => continue,
+                Err(error) => return Err(error),
+            };
+            let Content::File(node) = &self.inode(source).content else {
+                return Err(DiskError::IsADirectory);
+            };
+            for (index, _) in path.match_indices('/').filter(|(index, _)| *index > 0) {
+                match fork.create_dir(&path[..index]) {
+                    Ok(()) | Err(DiskError::AlreadyExists) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let file = fork.open(path, OpenMode::Create)?;
+            fork.node_mut(file.inode).cached = node.cached.clone();
+            fork.used_pages += node.cached.allocated();
+            fork.close(file);
+        }
+        Ok(fork)
+    }
+
+    /// A whole file, as everybody sees it.
+    ///
+    /// # Errors
+    /// [`DiskError::NotFound`], [`DiskError::IsADirectory`] and those of paths.
+    pub fn content(&self, path: &str) -> Result<Vec<u8>, DiskError> {
+        let inode = self.lookup(path)?;
+        let Content::File(node) = &self.inode(inode).content else {
+            return Err(DiskError::IsADirectory);
+        };
+        let mut bytes = vec![0; node.cached.size() as usize];
+        node.cached.read(0, &mut bytes);
+        Ok(bytes)
+    }
+
+    /// Bytes of a file as everybody sees them, at no cost and without any fault; returns how many there were.
+    ///
+    /// # Errors
+    /// As [`Disk::content`].
+    pub fn peek(&self, path: &str, offset: u64, buffer: &mut [u8]) -> Result<usize, DiskError> {
+        let inode = self.lookup(path)?;
+        let Content::File(node) = &self.inode(inode).content else {
+            return Err(DiskError::IsADirectory);
+        };
+        Ok(node.cached.read(offset, buffer))
+    }
+
+    /// A number that differs whenever the content behind this name may differ; `None` if there is none.
+    pub fn version(&self, path: &str) -> Option<u64> {
+        match &self.inode(self.lookup(path).ok()?).content {
+            Content::File(node) => Some(node.version),
+            Content::Directory(_) => None,
+        }
+    }
+
+    /// Puts a file there as if it had always been there: durable, its directory entry too.
+    ///
+    /// # Errors
+    /// Those of [`Disk::open`] and [`Disk::write_at`].
+    pub fn install(&mut self, path: &str, content: &[u8]) -> Result<(), DiskError> {
+        let file = self.open(path, OpenMode::Create)?;
+        self.set_len(&file, 0)?;
+        self.write_at(&mut Calm, &file, 0, content)?;
+        self.close(file);
+        self.settle();
+        Ok(())
+    }
+
+    /// Everything that is pending becomes durable, as it does on a disk that is left alone for a while.
+    pub fn settle(&mut self) {
+        self.persist_until(u64::MAX);
+    }
+
+    fn empty_fork(&self) -> Disk {
+        let setup = DiskSetup {
+            contract: Contract::default(),
+            capacity: None,
+            lying_syncs: 0..0,
+            ..self.setup.clone()
+        };
+        let mut fork = Disk::new(setup);
+        fork.is_fork = true;
+        fork
+    }
+
+    fn fork_directory(
+        &self,
+        source: InodeId,
+        target: InodeId,
+        fork: &mut Disk,
+        copied: &mut BTreeMap<InodeId, InodeId>,
+    ) {
+        for (name, &inode) in &self.dir(source).cached {
+            let original = self.inode(inode);
+            let is_directory = matches!(original.content, Content::Directory(_));
+            let copy = *copied.entry(inode).or_insert_with(|| {
+                let content = match &original.content {
+                    Content::File(node) => Content::File(FileNode::of(node.cached.clone())),
+                    Content::Directory(_) => Content::Directory(DirNode::default()),
+                };
+                fork.add_inode(content, original.name.clone())
+            });
+            fork.link_changed(copy, true);
+            fork.dir_mut(target).cached.insert(name.clone(), copy);
+            if is_directory {
+                self.fork_directory(inode, copy, fork, copied);
+            }
+        }
+    }
+}

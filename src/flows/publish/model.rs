@@ -1,0 +1,567 @@
+//! The ghost history: what really happened, kept beside the code under test and never seen by it.
+//!
+//! Clients and servers report here as they act. The model keeps who wrote what last at each place, which
+//! messages are in flight (as a multiset: the client's own set would hide a duplicate), every text a publish was
+//! given, and an ordered list of [facts](Fact) for the [invariants](super::invariants).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::facts::{Fact, Handling, MessageId, OperationId, Outcome, PublishId, SendState, Tick};
+use super::layout::Checkstring;
+use super::servermap::{Place, ServerId};
+use super::storage::{MemoryShares, ShareNumber, Shares, TestAndWrite};
+
+/// What a publish starts from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Name of the client's node.
+    pub client: String,
+    /// The text to publish.
+    pub text: Vec<u8>,
+    /// Shares needed and made.
+    pub encoding: (u8, u8),
+    /// When the update of its map began.
+    pub map_start: Tick,
+    /// The greatest sequence number in its map.
+    pub highest: u64,
+    /// The shares in its map.
+    pub known: BTreeMap<Place, Checkstring>,
+    /// Servers that answered the map update.
+    pub answered: BTreeSet<ServerId>,
+    /// Servers the client knew of.
+    pub servers: BTreeSet<ServerId>,
+}
+
+/// One publish, from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// What it started from.
+    pub start: Start,
+    /// Its version, once encoded.
+    pub version: Option<Checkstring>,
+    /// Frames of its loop on the stack.
+    pub depth: u32,
+    /// Loops entered.
+    pub loops: u32,
+    /// Messages sent.
+    pub sent: u32,
+    /// Messages answered or failed.
+    pub resolved: u32,
+    /// Servers of which a message failed or was refused.
+    pub failed: BTreeSet<ServerId>,
+    /// Servers that handled one of its messages.
+    pub reached: BTreeSet<ServerId>,
+    /// Places about which a server's answer arrived.
+    pub replied: BTreeSet<Place>,
+    /// Shares taken for placed.
+    pub placed: BTreeSet<Place>,
+    /// Places that were written, and when.
+    pub applied: BTreeMap<Place, Tick>,
+    /// A write was refused for a share this publish had written itself.
+    pub refused_itself: bool,
+    /// Places, on servers it reached, that held a share which its map did not list, and that share's version.
+    pub unlisted: BTreeMap<Place, Checkstring>,
+    /// Servers it reached that still showed the version its map listed, at a place it wanted to replace.
+    pub own_update_pending: bool,
+    /// When and how it ended.
+    pub end: Option<(Tick, Outcome)>,
+}
+
+/// Who wrote last at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The publish.
+    pub by: PublishId,
+    /// Its version.
+    pub version: Checkstring,
+    /// When.
+    pub at: Tick,
+}
+
+/// How a message was resolved at the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// An answer: written.
+    Wrote,
+    /// An answer: refused.
+    Refused,
+    /// An error.
+    Failed,
+}
+
+#[derive(Clone, Debug)]
+struct Message {
+    publish: PublishId,
+    wave: u32,
+    server: ServerId,
+    shares: BTreeSet<ShareNumber>,
+    resolved: bool,
+}
+
+/// The ghost history of one file.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    tick: u64,
+    publishes: Vec<Publish>,
+    messages: Vec<Message>,
+    waves: Vec<(PublishId, BTreeSet<ServerId>)>,
+    written: BTreeMap<Place, Written>,
+    operations: Vec<(String, u32)>,
+    last_activity: Tick,
+    facts: Vec<Fact>,
+}
+
+impl Model {
+    /// Everything recorded so far, in order.
+    #[must_use]
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// A publish.
+    ///
+    /// # Panics
+    /// For an id that another model gave out.
+    #[must_use]
+    pub fn publish(&self, id: PublishId) -> &Publish {
+        &self.publishes[id.0 as usize]
+    }
+
+    /// All publishes with their ids.
+    pub fn publishes(&self) -> impl DoubleEndedIterator<Item = (PublishId, &Publish)> {
+        (0..)
+            .map(PublishId)
+            .zip(&self.publishes)
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// Who wrote last, at each place.
+    #[must_use]
+    pub fn written(&self) -> &BTreeMap<Place, Written> {
+        &self.written
+    }
+
+    /// Write messages that are neither answered nor failed.
+    #[must_use]
+    pub fn in_flight(&self, publish: PublishId) -> usize {
+        self.messages
+            .iter()
+            .filter(|message| message.publish == publish && !message.resolved)
+            .count()
+    }
+
+    /// Operations whose caller has not been told anything: who called.
+    pub fn untold(&self) -> impl Iterator<Item = &str> {
+        self.operations
+            .iter()
+            .filter(|(_, told)| *told == 0)
+            .map(|(client, _)| client.as_str())
+    }
+
+    /// Now, in the order of everything recorded; for [`Start::map_start`] and [`Model::read`].
+    pub fn now(&mut self) -> Tick {
+        self.tick += 1;
+        Tick(self.tick)
+    }
+
+    /// The state before the run: one version, placed by nobody that runs now.
+    pub fn initial(&mut self, text: &[u8], version: Checkstring, places: &[Place]) -> PublishId {
+        let start = Start {
+            client: "setup".into(),
+            text: text.to_vec(),
+            ..Start::default()
+        };
+        let id = self.started(start);
+        let at = self.now();
+        let publish = &mut self.publishes[id.0 as usize];
+        publish.version = Some(version);
+        publish.end = Some((at, Outcome::Ok));
+        publish.placed = places.iter().copied().collect();
+        publish.applied = places.iter().map(|place| (*place, at)).collect();
+        for &place in places {
+            self.written.insert(
+                place,
+                Written {
+                    by: id,
+                    version,
+                    at,
+                },
+            );
+        }
+        id
+    }
+
+    /// A publish started.
+    pub fn started(&mut self, start: Start) -> PublishId {
+        let id = PublishId(u32::try_from(self.publishes.len()).expect("fewer publishes than 2^32"));
+        self.publishes.push(Publish {
+            start,
+            version: None,
+            depth: 0,
+            loops: 0,
+            sent: 0,
+            resolved: 0,
+            failed: BTreeSet::new(),
+            reached: BTreeSet::new(),
+            replied: BTreeSet::new(),
+            placed: BTreeSet::new(),
+            applied: BTreeMap::new(),
+            refused_itself: false,
+            unlisted: BTreeMap::new(),
+            own_update_pending: false,
+            end: None,
+        });
+        self.last_activity = self.now();
+        id
+    }
+
+    /// A publish made its shares.
+    pub fn encoded(&mut self, publish: PublishId, version: Checkstring) {
+        self.publishes[publish.0 as usize].version = Some(version);
+        self.facts.push(Fact::Encoded { publish, version });
+    }
+
+    /// A publish entered its loop.
+    pub fn loop_entered(&mut self, publish: PublishId) {
+        let entry = &mut self.publishes[publish.0 as usize];
+        entry.depth += 1;
+        entry.loops += 1;
+        let (depth, loops, resolved) = (entry.depth, entry.loops, entry.resolved);
+        self.facts.push(Fact::LoopEntered {
+            publish,
+            depth,
+            loops,
+            resolved,
+        });
+    }
+
+    /// A publish left its loop.
+    pub fn loop_left(&mut self, publish: PublishId) {
+        self.publishes[publish.0 as usize].depth -= 1;
+    }
+
+    /// A publish planned a wave to these servers; the number is for [`Model::sent`].
+    pub fn wave(&mut self, publish: PublishId, servers: BTreeSet<ServerId>) -> u32 {
+        self.waves.push((publish, servers));
+        u32::try_from(self.waves.len() - 1).expect("fewer waves than 2^32")
+    }
+
+    /// A publish sends a message.
+    pub fn sent(
+        &mut self,
+        publish: PublishId,
+        wave: u32,
+        server: ServerId,
+        shares: BTreeSet<ShareNumber>,
+        state: SendState,
+    ) -> MessageId {
+        let earlier = |message: &&Message| message.publish == publish && message.server == server;
+        let in_flight_already = self
+            .messages
+            .iter()
+            .filter(earlier)
+            .filter(|message| !message.resolved)
+            .flat_map(|message| message.shares.intersection(&shares).copied())
+            .collect();
+        let of_wave = self
+            .messages
+            .iter()
+            .filter(earlier)
+            .filter(|message| message.wave == wave)
+            .count() as u32
+            + 1;
+        let planned = self.waves[wave as usize].1.contains(&server);
+        let entry = &mut self.publishes[publish.0 as usize];
+        entry.sent += 1;
+        if entry.end.is_some() {
+            self.facts.push(Fact::AfterEnd {
+                publish,
+                what: "sends",
+            });
+        }
+        let id = MessageId(u32::try_from(self.messages.len()).expect("fewer messages than 2^32"));
+        self.messages.push(Message {
+            publish,
+            wave,
+            server,
+            shares: shares.clone(),
+            resolved: false,
+        });
+        self.facts.push(Fact::Sent {
+            publish,
+            server,
+            shares,
+            state,
+            in_flight_already,
+            planned,
+            of_wave,
+        });
+        id
+    }
+
+    /// A server handled a message (once more, if the transport delivered it twice).
+    pub fn handled(&mut self, id: MessageId, handling: Handling) {
+        let at = self.now();
+        self.last_activity = at;
+        let message = &self.messages[id.0 as usize];
+        let (publish, server, shares) = (message.publish, message.server, message.shares.clone());
+        let version = self.publishes[publish.0 as usize]
+            .version
+            .unwrap_or(Checkstring {
+                seqnum: 0,
+                root: [0; 32],
+                salt: [0; 16],
+            });
+
+        let own = handling.failed_tests.iter().copied();
+        let own: BTreeSet<ShareNumber> = own
+            .filter(|share| {
+                self.written
+                    .get(&(server, *share))
+                    .is_some_and(|last| last.by == publish)
+            })
+            .collect();
+        self.note_what_it_met(publish, server, &shares, &handling);
+        let entry = &mut self.publishes[publish.0 as usize];
+        entry.refused_itself |= !own.is_empty();
+        entry.reached.insert(server);
+
+        let mut replaced_own = Vec::new();
+        for &share in &handling.changed {
+            let before = self.written.insert(
+                (server, share),
+                Written {
+                    by: publish,
+                    version,
+                    at,
+                },
+            );
+            self.publishes[publish.0 as usize]
+                .applied
+                .insert((server, share), at);
+            let client = &self.publishes[publish.0 as usize].start.client;
+            if let Some(before) = before
+                && (before.by == publish
+                    || self.publishes[before.by.0 as usize].start.client == *client)
+            {
+                replaced_own.push((share, before.version));
+            }
+        }
+        let forks = if handling.changed.is_empty() {
+            Vec::new()
+        } else {
+            self.forks_of(&version)
+        };
+        self.facts.push(Fact::Handled {
+            publish,
+            server,
+            shares,
+            handling,
+            own,
+            replaced_own,
+            forks,
+        });
+    }
+
+    /// A message was answered or failed at the client.
+    pub fn resolved(&mut self, id: MessageId, how: Resolution) {
+        let message = &mut self.messages[id.0 as usize];
+        message.resolved = true;
+        let places = message.shares.iter().map(|share| (message.server, *share));
+        let publish = &mut self.publishes[message.publish.0 as usize];
+        publish.resolved += 1;
+        if how == Resolution::Wrote || how == Resolution::Refused {
+            publish.replied.extend(places);
+        }
+        if how != Resolution::Wrote {
+            publish.failed.insert(message.server);
+        }
+    }
+
+    /// A publish takes a share for placed, and says so in its map.
+    pub fn placed(&mut self, publish: PublishId, (server, share): Place) {
+        let entry = &mut self.publishes[publish.0 as usize];
+        entry.placed.insert((server, share));
+        if entry.end.is_some() {
+            self.facts.push(Fact::AfterEnd {
+                publish,
+                what: "changes the map",
+            });
+        } else {
+            self.facts.push(Fact::Placed {
+                publish,
+                server,
+                share,
+            });
+        }
+    }
+
+    /// A publish ended.
+    pub fn ended(&mut self, publish: PublishId, outcome: Outcome) {
+        let at = self.now();
+        self.last_activity = at;
+        self.publishes[publish.0 as usize].end = Some((at, outcome.clone()));
+        self.facts.push(Fact::Ended { publish, outcome });
+    }
+
+    /// A client's process is gone, and with it what it was doing: its publishes end without an outcome, which says
+    /// as little about what is in place as any failure; nobody waits for its operations.
+    pub fn crashed(&mut self, client: &str) {
+        let at = self.now();
+        for publish in self
+            .publishes
+            .iter_mut()
+            .filter(|publish| publish.start.client == client)
+        {
+            if publish.end.is_none() {
+                publish.end = Some((at, Outcome::Other("crashed".into())));
+            }
+        }
+        let publishes = &self.publishes;
+        for message in &mut self.messages {
+            message.resolved |= publishes[message.publish.0 as usize].start.client == client;
+        }
+        for (_, told) in self
+            .operations
+            .iter_mut()
+            .filter(|(name, _)| name == client)
+        {
+            *told = (*told).max(1);
+        }
+        self.last_activity = at;
+    }
+
+    /// A client's public operation was called.
+    pub fn operation(&mut self, client: &str) -> OperationId {
+        self.operations.push((client.to_owned(), 0));
+        OperationId(u32::try_from(self.operations.len() - 1).expect("fewer operations than 2^32"))
+    }
+
+    /// The caller of an operation is told how it ended, with `frames` frames of the client's code below it.
+    pub fn told(&mut self, operation: OperationId, outcome: Outcome, frames: u32) {
+        let times = &mut self.operations[operation.0 as usize].1;
+        *times += 1;
+        let times = *times;
+        self.facts.push(Fact::Told {
+            operation,
+            outcome,
+            times,
+            frames,
+        });
+    }
+
+    /// A text was read, or could not be; `since` is when the reader's map update began.
+    pub fn read(
+        &mut self,
+        reader: &str,
+        since: Tick,
+        asked_all: bool,
+        result: Result<Vec<u8>, Outcome>,
+    ) {
+        let idle = self.publishes.iter().all(|publish| publish.end.is_some());
+        let quiet = idle
+            && self.last_activity < since
+            && self.messages.iter().all(|message| message.resolved);
+        self.facts.push(Fact::Read {
+            reader: reader.to_owned(),
+            asked_all,
+            quiet,
+            result,
+        });
+    }
+
+    /// A share is gone or damaged, by a fault of the server.
+    pub fn share_lost(&mut self, place: Place) {
+        self.written.remove(&place);
+        self.last_activity = self.now();
+    }
+
+    /// Notes what a request met on its server that its publish had not expected.
+    fn note_what_it_met(
+        &mut self,
+        publish: PublishId,
+        server: ServerId,
+        shares: &BTreeSet<ShareNumber>,
+        handling: &Handling,
+    ) {
+        let entry = &self.publishes[publish.0 as usize];
+        let (mut unlisted, mut pending) = (Vec::new(), false);
+        for &share in &handling.present {
+            let place = (server, share);
+            let Some(last) = self.written.get(&place) else {
+                continue;
+            };
+            if last.by == publish {
+                continue;
+            }
+            match entry.start.known.get(&place) {
+                None => unlisted.push((place, last.version)),
+                Some(version) => pending |= *version == last.version && !shares.contains(&share),
+            }
+        }
+        let entry = &mut self.publishes[publish.0 as usize];
+        entry.unlisted.extend(unlisted);
+        entry.own_update_pending |= pending;
+    }
+
+    /// Places that hold another root under the same number.
+    fn forks_of(&self, version: &Checkstring) -> Vec<(ServerId, ShareNumber, PublishId)> {
+        self.written
+            .iter()
+            .filter(|(_, other)| {
+                other.version.seqnum == version.seqnum && other.version.root != version.root
+            })
+            .map(|((server, share), other)| (*server, *share, other.by))
+            .collect()
+    }
+}
+
+/// What a write request did to a slot, from the slot before and after it.
+#[must_use]
+pub fn observe(before: &MemoryShares, request: &TestAndWrite, after: &MemoryShares) -> Handling {
+    let enabler_held = before.numbers().into_iter().all(|number| {
+        before
+            .write_enabler(number)
+            .is_ok_and(|enabler| enabler == request.secrets.write_enabler)
+    });
+    let fails = |number: &ShareNumber| {
+        request.shares[number].tests.iter().any(|test| {
+            let there = before.read(*number, test.span);
+            there.is_ok_and(|there| there != test.specimen)
+        })
+    };
+    let holds = |number: &ShareNumber| {
+        let data = after.get(*number).unwrap_or(&[]);
+        request.shares[number].writes.iter().all(|(offset, bytes)| {
+            let start = usize::try_from(*offset).unwrap_or(usize::MAX);
+            data.get(start..)
+                .is_some_and(|rest| rest.starts_with(bytes))
+        })
+    };
+    let numbers: BTreeSet<ShareNumber> = before
+        .numbers()
+        .into_iter()
+        .chain(after.numbers())
+        .collect();
+    Handling {
+        present: before.numbers().into_iter().collect(),
+        enabler_held,
+        failed_tests: request
+            .shares
+            .keys()
+            .copied()
+            .filter(|number| fails(number))
+            .collect(),
+        changed: numbers
+            .into_iter()
+            .filter(|number| before.get(*number) != after.get(*number))
+            .collect(),
+        as_asked: request
+            .shares
+            .keys()
+            .copied()
+            .filter(|number| holds(number))
+            .collect(),
+    }
+}

@@ -1,0 +1,100 @@
+//! The flow as a whole: the ticket, its fix and its alternatives, and what the system is known to do otherwise.
+
+mod contention;
+mod outcomes;
+mod reading;
+mod ticket;
+
+use std::collections::BTreeMap;
+
+use super::Publish;
+use crate::choice::Seed;
+use crate::flow::FlowSchema;
+use crate::kernel::Dispatch;
+use crate::run::{RunReport, RunRequest, Source, engine_sites, erased};
+use crate::scenario::{Catalogue, Scenario, read_scenario};
+
+/// A scenario of this flow; all violations are recorded, none stops the run.
+fn scenario(variant: &str, rest: &str) -> Scenario {
+    let head = "seedbed = 1\ngoal = \"test\"\nflow = \"publish\"\n";
+    let expect = "[expect]\nholds = [\"nothing-after-stop\"]\n";
+    let text = format!("{head}variant = \"{variant}\"\n{rest}\n{expect}");
+    let flow = erased::<Publish>();
+    let schema: &dyn FlowSchema = &*flow;
+    let catalogue = Catalogue {
+        flows: vec![schema],
+        engine_sites: engine_sites(),
+    };
+    read_scenario("publish/test.toml", text.as_bytes(), &catalogue, &[])
+        .unwrap_or_else(|complaints| panic!("{complaints}\n{text}"))
+}
+
+fn run(scenario: &Scenario, seed: u64) -> RunReport {
+    run_as(scenario, seed, Dispatch::ByTime)
+}
+
+/// Every order of requests and answers after the beginning of the publish is possible, and about equally likely.
+fn run_shuffled(scenario: &Scenario, seed: u64) -> RunReport {
+    let events = vec!["request".to_owned(), "reply".to_owned()];
+    run_as(
+        scenario,
+        seed,
+        Dispatch::ByChoice {
+            from: Some("publish-started".into()),
+            events,
+        },
+    )
+}
+
+fn run_as(scenario: &Scenario, seed: u64, dispatch: Dispatch) -> RunReport {
+    erased::<Publish>().run(&RunRequest {
+        scenario,
+        seed: Some(Seed(seed)),
+        source: Source::Search,
+        operations: None,
+        keep_trace: true,
+        keep_offers: false,
+        dispatch,
+        until_step: None,
+    })
+}
+
+/// How many events of a kind the trace holds.
+fn count(report: &RunReport, kind: &str) -> usize {
+    let trace = report.trace.as_ref().expect("the trace was kept");
+    trace
+        .events()
+        .iter()
+        .filter(|event| event.header.kind.label == kind)
+        .count()
+}
+
+/// Every failure of a run, as `invariant: cause`.
+fn failures(report: &RunReport) -> Vec<String> {
+    let all = report.failure.iter().chain(&report.also);
+    all.map(|failure| format!("{}: {}", failure.invariant, failure.cause))
+        .collect()
+}
+
+fn outcomes(report: &RunReport) -> Vec<(&str, u64)> {
+    report
+        .outcomes
+        .iter()
+        .map(|(label, count)| (label.as_str(), *count))
+        .collect()
+}
+
+/// Outcomes of many runs, summed.
+fn tally(
+    scenario: &Scenario,
+    seeds: u64,
+    run: impl Fn(&Scenario, u64) -> RunReport,
+) -> BTreeMap<String, u64> {
+    let mut tally = BTreeMap::new();
+    for seed in 0..seeds {
+        for (label, count) in run(scenario, seed).outcomes {
+            *tally.entry(label).or_default() += count;
+        }
+    }
+    tally
+}
