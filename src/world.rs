@@ -54,6 +54,8 @@ struct Inner {
     disks: Disks,
     checks: RefCell<Checks>,
     workload: RefCell<Vec<Rc<Cell<bool>>>>,
+    /// Nodes that start with the run phase; `None` once it has begun.
+    clients: RefCell<Option<Vec<NodeId>>>,
     may_crash: RefCell<Vec<NodeId>>,
     run_limit: Cell<Option<Duration>>,
     settle: Cell<Duration>,
@@ -94,7 +96,7 @@ impl Node {
     }
 
     /// State that is reached from callbacks.
-    pub fn cell<T>(&self, label: &'static str, value: T) -> reentry::Cell<T> {
+    pub fn cell<T: 'static>(&self, label: &'static str, value: T) -> reentry::Cell<T> {
         reentry::Cell::new(&self.handle, label, value)
     }
 
@@ -120,6 +122,7 @@ impl World {
             disks: Disks::new(sim),
             checks: RefCell::new(checks),
             workload: RefCell::default(),
+            clients: RefCell::new(Some(Vec::new())),
             may_crash: RefCell::default(),
             run_limit: Cell::new(None),
             settle: Cell::new(Duration::from_secs(60)),
@@ -154,39 +157,47 @@ impl World {
     where
         F: Future<Output = ()> + 'static,
     {
-        self.callback_node(name, move |node| {
-            let future = main(node.clone());
-            node.spawn("main", future);
-        })
+        self.callback_node(name, as_task(main))
     }
 
     /// A node whose code is callbacks: `starter` runs at each start of the node and attaches them.
     pub fn callback_node(&self, name: &str, starter: impl Fn(Node) + 'static) -> NodeId {
+        let id = self.add_node(name, starter);
+        self.inner.sim.start(id, Duration::ZERO);
+        id
+    }
+
+    fn add_node(&self, name: &str, starter: impl Fn(Node) + 'static) -> NodeId {
         let (net, disks) = (self.inner.net.clone(), self.inner.disks.clone());
-        let id = self.inner.sim.add_node(name, move |handle| {
+        self.inner.sim.add_node(name, move |handle| {
             starter(Node {
                 handle,
                 net: net.clone(),
                 disks: disks.clone(),
             })
-        });
-        self.inner.sim.start(id, Duration::ZERO);
-        id
+        })
     }
 
-    /// A node whose code is the workload, or a part of it: the run phase ends when all of it has ended.
+    /// A node whose code is the workload, or a part of it. It starts when the run phase does, so that faults can strike
+    /// all it does; the phase ends when all of the workload has ended.
     pub fn client<F>(&self, name: &str, main: impl Fn(Node) -> F + 'static) -> NodeId
     where
         F: Future<Output = ()> + 'static,
     {
         let done = self.workload_part();
-        self.node(name, move |node| {
+        let main = as_task(move |node| {
             let (future, done) = (main(node), done.clone());
             async move {
                 future.await;
                 done();
             }
-        })
+        });
+        let id = self.add_node(name, main);
+        match &mut *self.inner.clients.borrow_mut() {
+            Some(waiting) => waiting.push(id),
+            None => self.inner.sim.start(id, Duration::ZERO),
+        }
+        id
     }
 
     /// A part of the workload whose end is reported by calling the answer; for workloads written with callbacks.
@@ -259,6 +270,14 @@ impl World {
         &self.inner.checks
     }
 
+    /// Faults may strike from now on, and the workload begins.
+    pub(crate) fn begin_run(&self) {
+        let clients = self.inner.clients.borrow_mut().take();
+        for client in clients.into_iter().flatten() {
+            self.inner.sim.start(client, Duration::ZERO);
+        }
+    }
+
     /// Faults have stopped: links open, paused nodes go on, crashed nodes start again.
     pub(crate) fn heal(&self) {
         let sim = &self.inner.sim;
@@ -313,6 +332,17 @@ impl World {
 fn away(sim: &Sim, node: NodeId) -> Duration {
     let stream = sim.stream(&AWAY, &sim.node_name(node));
     sim.choose(stream, &AWAY_TIME).max(Duration::from_millis(1))
+}
+
+/// A starter that runs a node's code as a task.
+fn as_task<F>(main: impl Fn(Node) -> F + 'static) -> impl Fn(Node) + 'static
+where
+    F: Future<Output = ()> + 'static,
+{
+    move |node| {
+        let future = main(node.clone());
+        node.spawn("main", future);
+    }
 }
 
 impl StepHook for World {

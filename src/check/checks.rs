@@ -84,7 +84,15 @@ impl Checks {
                 continue;
             }
             entry.counts.evaluated += 1;
-            let violation = match (entry.check)() {
+            let mut outcome = None;
+            sim.guard(entry.info.id, || outcome = Some((entry.check)()));
+            let Some(outcome) = outcome else {
+                // A check that panics is a failure of its own, and not asked again.
+                entry.mode = CheckMode::Off;
+                self.take_incidents(sim);
+                continue;
+            };
+            let violation = match outcome {
                 Outcome::Idle => continue,
                 Outcome::Held => {
                     entry.counts.antecedent += 1;

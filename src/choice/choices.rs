@@ -347,6 +347,12 @@ impl Choices {
         }
     }
 
+    /// Whether the phase lets faults and the like happen.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.armed
+    }
+
     /// Tells which step the next offers belong to.
     #[inline]
     pub fn set_step(&mut self, step: u64) {

@@ -5,12 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::kinds;
+use super::order::Admission;
+use super::panics::guarded;
 use super::sim::{Action, Frame, Lane, Queued, Schedule, Sim};
-use super::{Down, NodeHandle, NodeId, Time};
+use super::task::{Task, TaskKey};
+use super::{Down, NodeHandle, NodeId, QueueKey, Time};
 use crate::trace::{EventId, NameId};
 
 /// Runs each time the node starts.
-type Starter = Rc<dyn Fn(NodeHandle)>;
+pub(super) type Starter = Rc<dyn Fn(NodeHandle)>;
 
 /// A continuation in a node's eventual queue.
 pub(super) struct Continuation {
@@ -36,8 +39,10 @@ pub(super) struct Node {
     eventual: VecDeque<Continuation>,
     draining: VecDeque<Continuation>,
     turn_queued: bool,
-    /// Events that came due while it was paused.
-    deferred: Vec<Queued>,
+    /// Events that came due while it was paused; they are parked in the queue.
+    deferred: Vec<QueueKey>,
+    /// Tasks that were woken while it was paused.
+    held_back: Vec<TaskKey>,
     /// Synchronous work keeps it busy until then: its events wait.
     busy_until: Time,
     told_to_stop: bool,
@@ -63,6 +68,7 @@ impl Sim {
             draining: VecDeque::new(),
             turn_queued: false,
             deferred: Vec::new(),
+            held_back: Vec::new(),
             busy_until: Time::ZERO,
             told_to_stop: false,
             task_names: std::collections::BTreeMap::new(),
@@ -183,7 +189,7 @@ impl Sim {
     /// If code of the node is on the stack (the crash struck inside a call it made), that code is frozen: what it
     /// still calls has no effect, and its task is dropped when it returns.
     pub fn kill(&self, node: NodeId, how: Down) {
-        let dropped = {
+        let (old, deferred, continuations) = {
             let mut nodes = self.core.nodes.borrow_mut();
             let state = &mut nodes[node.0 as usize];
             if state.state == State::Down {
@@ -193,49 +199,44 @@ impl Sim {
             state.state = State::Down;
             state.incarnation += 1;
             state.turn_queued = false;
-            (
-                old,
-                std::mem::take(&mut state.eventual),
-                std::mem::take(&mut state.draining),
-                std::mem::take(&mut state.deferred),
-            )
+            state.busy_until = Time::ZERO;
+            state.held_back.clear();
+            let mut continuations = std::mem::take(&mut state.draining);
+            continuations.append(&mut state.eventual);
+            (old, std::mem::take(&mut state.deferred), continuations)
         };
-        self.emit(
-            node,
-            &kinds::NODE_DOWN,
-            NameId::NONE,
-            [u64::from(dropped.0), 0, 0],
-        );
-        let keys = self
-            .core
-            .tasks
-            .borrow()
-            .keys_where(|task| task.node == node);
-        let mut removed = Vec::new();
-        for key in keys {
-            let mut tasks = self.core.tasks.borrow_mut();
-            let Some(task) = tasks.get_mut(key) else {
-                continue;
-            };
-            if task.future.is_some() {
-                removed.extend(tasks.remove(key));
-            } else {
-                task.doomed = true;
+        self.core.turns.borrow_mut().retain(|other| *other != node);
+        self.put_back(deferred);
+        let before = self.cause();
+        let args = [u64::from(old), 0, 0];
+        let event = self.emit(node, &kinds::NODE_DOWN, NameId::NONE, args);
+        self.set_cause(event);
+        for continuation in continuations {
+            drop_quietly(continuation);
+        }
+        for task in self.take_tasks_of(node) {
+            drop_quietly(task);
+        }
+        for timer in self.take_timers_of(node) {
+            drop_quietly(timer);
+        }
+        for resource in self.all_resources() {
+            self.guard("node down", || resource.node_down(self, node, how));
+        }
+        self.set_cause(before);
+    }
+
+    /// The tasks of a node, apart from those that are being polled: these are dropped when they return.
+    fn take_tasks_of(&self, node: NodeId) -> Vec<Task> {
+        let mut tasks = self.core.tasks.borrow_mut();
+        let mut taken = Vec::new();
+        for key in tasks.keys_where(|task| task.node == node) {
+            match tasks.get_mut(key) {
+                Some(task) if task.future.is_none() => task.doomed = true,
+                _ => taken.extend(tasks.remove(key)),
             }
         }
-        let timers = self.take_timers_of(node);
-        let name = self.node_name_id(node);
-        self.on_stack(
-            Frame {
-                node,
-                task: None,
-                name,
-            },
-            || drop((removed, timers, dropped)),
-        );
-        for resource in self.all_resources() {
-            resource.node_down(self, node, how);
-        }
+        taken
     }
 
     fn take_timers_of(&self, node: NodeId) -> Vec<Queued> {
@@ -244,8 +245,7 @@ impl Sim {
             .iter_in_order()
             .into_iter()
             .filter(|(_, _, queued)| {
-                queued.schedule.node == node
-                    && matches!(queued.schedule.action, Action::Wake(_) | Action::Call(_))
+                queued.schedule.node == node && queued.schedule.action.is_own_code()
             })
             .map(|(key, _, _)| key)
             .collect();
@@ -286,23 +286,47 @@ impl Sim {
 
     /// Resumes a paused node: what came due meanwhile happens now, in order.
     pub fn resume(&self, node: NodeId) {
-        let deferred = {
+        let (deferred, mut held_back) = {
             let mut nodes = self.core.nodes.borrow_mut();
             let state = &mut nodes[node.0 as usize];
             if state.state != State::Paused {
                 return;
             }
             state.state = State::Up;
-            std::mem::take(&mut state.deferred)
+            (
+                std::mem::take(&mut state.deferred),
+                std::mem::take(&mut state.held_back),
+            )
         };
         self.emit(node, &kinds::NODE_RESUME, NameId::NONE, [0; 3]);
-        let now = self.now();
-        let mut queue = self.core.queue.borrow_mut();
-        for queued in deferred {
-            queue.push(now, queued);
-        }
-        drop(queue);
+        self.put_back(deferred);
+        self.core.ready.borrow_mut().append(&mut held_back);
         self.queue_turn_if_needed(node);
+    }
+
+    /// Events that a paused node has put off are due now, in the order in which they came due.
+    fn put_back(&self, deferred: Vec<QueueKey>) {
+        let mut queue = self.core.queue.borrow_mut();
+        for key in deferred {
+            queue.unpark(key, self.now());
+        }
+    }
+
+    pub(super) fn defer(&self, node: NodeId, key: QueueKey) {
+        self.core.nodes.borrow_mut()[node.0 as usize]
+            .deferred
+            .push(key);
+    }
+
+    /// A woken task of a paused node waits until it is resumed.
+    pub(super) fn is_held_back(&self, node: NodeId, key: TaskKey) -> bool {
+        let mut nodes = self.core.nodes.borrow_mut();
+        let state = &mut nodes[node.0 as usize];
+        let paused = state.state == State::Paused;
+        if paused {
+            state.held_back.push(key);
+        }
+        paused
     }
 
     /// Lets synchronous work take time: the node's clock is ahead by this much, and its events wait.
@@ -320,49 +344,38 @@ impl Sim {
             .max(self.now())
     }
 
-    /// Whether a due event may be dispatched; otherwise it is dropped (its node is gone) or kept for later.
-    pub(super) fn admit(&self, at: Time, queued: Queued) -> Option<Queued> {
-        let mut nodes = self.core.nodes.borrow_mut();
-        let Some(state) = nodes.get_mut(queued.schedule.node.0 as usize) else {
-            return Some(queued);
+    /// Whether the node of an event that is due at `at` can take it.
+    pub(super) fn admission(&self, at: Time, queued: &Queued) -> Admission {
+        let nodes = self.core.nodes.borrow();
+        let Some(state) = nodes.get(queued.schedule.node.0 as usize) else {
+            return Admission::Now;
         };
-        let own_code = matches!(queued.schedule.action, Action::Wake(_) | Action::Call(_));
-        if own_code && queued.incarnation != state.incarnation {
-            drop(nodes);
-            drop(queued);
-            return None;
+        let action = &queued.schedule.action;
+        let gone = queued.incarnation != state.incarnation || state.state == State::Down;
+        match (action, state.state) {
+            (Action::Start, _) => Admission::Now,
+            // A resumption of an earlier life says nothing about a pause of this one.
+            (Action::Resume, _) if gone => Admission::Never,
+            (Action::Resume, _) => Admission::Now,
+            (action, _) if gone && action.is_own_code() => Admission::Never,
+            (_, State::Paused) => Admission::WhenResumed,
+            (_, State::Up) if state.busy_until > at => Admission::Later(state.busy_until),
+            _ => Admission::Now,
         }
-        let lifecycle = matches!(queued.schedule.action, Action::Start | Action::Resume);
-        if lifecycle {
-            return Some(queued);
-        }
-        if state.state == State::Paused {
-            state.deferred.push(queued);
-            return None;
-        }
-        if state.state == State::Up && state.busy_until > at {
-            let until = state.busy_until;
-            self.core.queue.borrow_mut().push(until, queued);
-            return None;
-        }
-        Some(queued)
     }
 
-    /// Whether an event waits for its node to go on.
-    pub(super) fn is_held_back(&self, queued: &Queued) -> bool {
-        let lifecycle = matches!(queued.schedule.action, Action::Start | Action::Resume);
-        let nodes = self.core.nodes.borrow();
-        let node = nodes.get(queued.schedule.node.0 as usize);
-        !lifecycle && node.is_some_and(|node| node.state == State::Paused)
-    }
-
-    /// From when on the event's node has time for it.
-    pub(super) fn free_from(&self, queued: &Queued) -> Time {
-        let lifecycle = matches!(queued.schedule.action, Action::Start | Action::Resume);
-        let nodes = self.core.nodes.borrow();
-        match nodes.get(queued.schedule.node.0 as usize) {
-            Some(node) if node.state == State::Up && !lifecycle => node.busy_until,
-            _ => Time::ZERO,
+    /// Whether a node whose turn has come can take it.
+    pub(super) fn turn_admission(&self, node: NodeId) -> Admission {
+        let mut nodes = self.core.nodes.borrow_mut();
+        let state = &mut nodes[node.0 as usize];
+        match state.state {
+            State::Up if state.busy_until > self.now() => Admission::Later(state.busy_until),
+            State::Up => Admission::Now,
+            State::Paused => {
+                state.turn_queued = false;
+                Admission::WhenResumed
+            }
+            State::Down => Admission::Never,
         }
     }
 
@@ -378,7 +391,8 @@ impl Sim {
     fn queue_turn_if_needed(&self, node: NodeId) {
         let mut nodes = self.core.nodes.borrow_mut();
         let state = &mut nodes[node.0 as usize];
-        if !state.eventual.is_empty() && !state.turn_queued && state.state == State::Up {
+        let waiting = !state.eventual.is_empty() || !state.draining.is_empty();
+        if waiting && !state.turn_queued && state.state == State::Up {
             state.turn_queued = true;
             self.core.turns.borrow_mut().push_back(node);
         }
@@ -397,10 +411,15 @@ impl Sim {
         state.draining.len() as u64
     }
 
+    /// The next continuation of this turn; none if the node was paused or killed meanwhile.
     pub(super) fn next_in_turn(&self, node: NodeId) -> Option<Continuation> {
-        self.core.nodes.borrow_mut()[node.0 as usize]
-            .draining
-            .pop_front()
+        let mut nodes = self.core.nodes.borrow_mut();
+        let state = &mut nodes[node.0 as usize];
+        if state.state == State::Up {
+            state.draining.pop_front()
+        } else {
+            None
+        }
     }
 
     pub(super) fn has_continuation(&self, node: NodeId) -> Option<NameId> {
@@ -459,34 +478,23 @@ impl Sim {
         self.core.nodes.borrow_mut()[node.0 as usize].told_to_stop = true;
     }
 
+    /// Takes a node down for good, with what its own code has left in it.
+    pub(super) fn strip(&self, node: NodeId) -> (Option<Starter>, VecDeque<Continuation>) {
+        let mut nodes = self.core.nodes.borrow_mut();
+        let state = &mut nodes[node.0 as usize];
+        state.state = State::Down;
+        state.incarnation += 1;
+        let mut continuations = std::mem::take(&mut state.draining);
+        continuations.append(&mut state.eventual);
+        (state.starter.take(), continuations)
+    }
+
     pub(super) fn is_told_to_stop(&self, node: NodeId) -> bool {
         self.core.nodes.borrow()[node.0 as usize].told_to_stop
     }
+}
 
-    /// Ends the run: every task, timer, callback and resource is dropped, so that nothing points in a circle.
-    pub fn tear_down(&self) {
-        for node in self.node_ids() {
-            let parts = {
-                let mut nodes = self.core.nodes.borrow_mut();
-                let state = &mut nodes[node.0 as usize];
-                state.state = State::Down;
-                state.incarnation += 1;
-                (
-                    state.starter.take(),
-                    std::mem::take(&mut state.eventual),
-                    std::mem::take(&mut state.draining),
-                    std::mem::take(&mut state.deferred),
-                )
-            };
-            drop(parts);
-        }
-        let tasks = std::mem::take(&mut *self.core.tasks.borrow_mut());
-        drop(tasks);
-        let queue = std::mem::take(&mut *self.core.queue.borrow_mut());
-        drop(queue);
-        for resource in self.all_resources() {
-            resource.tear_down();
-        }
-        self.core.resources.borrow_mut().clear();
-    }
+/// Drops something of a node that is gone. Whatever its destructors do, the node cannot fail any more.
+pub(super) fn drop_quietly<T>(value: T) {
+    let _ = guarded(|| drop(value));
 }

@@ -15,6 +15,7 @@
 //! | `lifecycle` | start, kill, restart, pause, resume |
 //! | `handle` | [`NodeHandle`], what code on a node holds |
 //! | `timer` | sleeping, deadlines, callback timers |
+//! | `tear_down` | the end of a run, after which none of its memory is left |
 //! | `host` | madsim, which simulates std's clock and randomness |
 
 mod ended;
@@ -31,9 +32,13 @@ mod resource;
 mod sim;
 mod steps;
 mod task;
+mod tear_down;
 mod time;
 mod timer;
 mod timing;
+
+#[cfg(test)]
+mod tests;
 
 pub use ended::{Ended, Exhausted, Incident, IncidentKind};
 pub use handle::{NodeHandle, TaskHandle};
@@ -48,6 +53,7 @@ pub use resource::{Down, Resource, ResourceId, StepHook};
 pub use sim::{Action, Counters, Lane, MAX_INLINE_DEPTH, NodeId, Schedule, Sim};
 pub use steps::Until;
 pub use task::TaskKey;
+pub use tear_down::InCircle;
 pub use time::{EPOCH_SECS, Time};
 pub use timer::{Elapsed, Sleep, Timeout};
 pub use timing::{Due, Governed, Timing};

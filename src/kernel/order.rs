@@ -2,8 +2,9 @@
 
 use super::kinds;
 use super::queue::QueueKey;
-use super::sim::{Lane, Queued, Sim};
+use super::sim::{Action, Lane, Queued, Schedule, Sim};
 use super::{NodeId, Time};
+use crate::trace::NameId;
 use std::time::Duration;
 
 /// The order of dispatch.
@@ -12,11 +13,9 @@ pub enum Dispatch {
     /// The normal one: whatever is due first.
     #[default]
     ByTime,
-    /// For exploration: any enabled event may be next, and each advances the clock by 1 µs. Enabled are the
-    /// head of each FIFO queue and every timer that is due; if nothing is, the earliest deadline moves the clock.
-    /// Events of a paused node are not enabled, and those of a busy one when it is free again.
-    ///
-    /// Applies between [`Sim::explore`] calls only: nodes start, and systems settle, by time.
+    /// For exploration, while the choices are armed (so not while nodes boot) and after that for as long as
+    /// [`Sim::go_on_choosing`] says: any enabled event may be next, and each advances the clock by 1 µs. Enabled are
+    /// the head of each FIFO queue and every timer that is due; if nothing is, the earliest deadline moves the clock.
     ByChoice {
         /// By time until this mark of the flow was passed.
         from: Option<String>,
@@ -25,106 +24,175 @@ pub enum Dispatch {
     },
 }
 
-impl Dispatch {
-    /// The mark from which on the order is chosen.
-    pub(super) fn from(&self) -> Option<&str> {
-        match self {
-            Dispatch::ByTime => None,
-            Dispatch::ByChoice { from, .. } => from.as_deref(),
-        }
-    }
-}
-
 /// How far the clock moves per dispatched event when exploring.
 const CHOICE_TICK: Duration = Duration::from_micros(1);
 
 /// What is dispatched next.
 pub(super) enum Next {
     Turn(NodeId),
-    Event {
-        at: Time,
-        key: QueueKey,
-        queued: Queued,
-    },
+    Event(Time, Queued),
+}
+
+/// Whether the node of an event can take it.
+pub(super) enum Admission {
+    Now,
+    /// Its node is busy until then.
+    Later(Time),
+    /// Its node is paused.
+    WhenResumed,
+    /// The life of the node that it belongs to is over.
+    Never,
 }
 
 impl Sim {
-    /// Begins or ends the stretch of the run in which the order is chosen, if the run is explored at all.
-    pub fn explore(&self, on: bool) {
-        let from = self.core.dispatch.borrow().from().map(str::to_owned);
-        let marks = &self.core.counters.borrow().marks;
-        let begun = from.is_none_or(|mark| marks.contains_key(mark.as_str()));
-        self.core.exploring.set(on);
-        self.core.choosing.set(on && self.is_explored() && begun);
-    }
-
     /// Whether the order is chosen at some point of this run.
     #[must_use]
     pub fn is_explored(&self) -> bool {
         *self.core.dispatch.borrow() != Dispatch::ByTime
     }
 
-    /// The order is chosen from here on if this is the mark it waits for.
-    pub(super) fn choose_from(&self, mark: &str) {
-        if self.core.exploring.get() && self.core.dispatch.borrow().from() == Some(mark) {
-            self.core.choosing.set(true);
-        }
+    /// Lets the order be chosen although the choices are not armed any more.
+    pub fn go_on_choosing(&self, on: bool) {
+        self.core.choosing_on.set(on);
     }
 
     /// Whether something is under way: an event in a FIFO queue, a turn, or a timer that is due.
     #[must_use]
     pub fn in_flight(&self) -> bool {
         let now = self.now();
-        let under_way =
-            |at: Time, queued: &Queued| queued.schedule.lane != Lane::TIMER || at <= now;
         let queue = self.core.queue.borrow();
+        let mut queued = queue.iter();
         !self.core.turns.borrow().is_empty()
-            || queue.iter().any(|(at, queued)| under_way(at, queued))
+            || queued.any(|(at, queued)| queued.schedule.lane != Lane::TIMER || at <= now)
     }
 
-    /// Takes the next event, unless it lies beyond the deadline.
+    /// Takes the next event that its node can take, unless it lies beyond the deadline.
     pub(super) fn take_next(&self, deadline: Time) -> Option<Next> {
-        let turn = self.core.turns.borrow_mut().pop_front();
-        if let Some(node) = turn {
+        if let Some(node) = self.take_turn() {
             return Some(Next::Turn(node));
         }
-        if self.core.choosing.get() {
+        if self.chooses() {
             return self.take_chosen(deadline);
         }
-        let mut queue = self.core.queue.borrow_mut();
-        if queue.next_at()? > deadline {
-            return None;
+        loop {
+            let (key, node, admission) = {
+                let queue = self.core.queue.borrow();
+                let (key, at, queued) = queue.peek()?;
+                if at > deadline {
+                    return None;
+                }
+                (key, queued.schedule.node, self.admission(at, queued))
+            };
+            match admission {
+                Admission::Now => {
+                    let (at, queued) = self.core.queue.borrow_mut().pop()?;
+                    self.note_dispatched(key, at, &queued, false);
+                    return Some(Next::Event(at, queued));
+                }
+                Admission::Later(until) => self.core.queue.borrow_mut().postpone(key, until),
+                Admission::WhenResumed => {
+                    self.core.queue.borrow_mut().park(key);
+                    self.defer(node, key);
+                }
+                Admission::Never => {
+                    let dead = self.core.queue.borrow_mut().cancel(key);
+                    drop(dead);
+                }
+            }
         }
-        let (key, at, queued) = queue.pop()?;
-        Some(Next::Event { at, key, queued })
+    }
+
+    /// The next turn that may be taken now. That of a busy node is queued as an event for when it is free.
+    fn take_turn(&self) -> Option<NodeId> {
+        loop {
+            let node = self.core.turns.borrow_mut().pop_front()?;
+            match self.turn_admission(node) {
+                Admission::Now => return Some(node),
+                Admission::Later(at) => {
+                    self.schedule(Schedule {
+                        at,
+                        lane: Lane::SOON,
+                        node,
+                        label: "turn",
+                        subject: NameId::NONE,
+                        action: Action::Turn,
+                    });
+                }
+                Admission::WhenResumed | Admission::Never => {}
+            }
+        }
+    }
+
+    fn chooses(&self) -> bool {
+        let reached = match &*self.core.dispatch.borrow() {
+            Dispatch::ByTime => false,
+            Dispatch::ByChoice { from: None, .. } => true,
+            Dispatch::ByChoice {
+                from: Some(mark), ..
+            } => self
+                .core
+                .counters
+                .borrow()
+                .marks
+                .contains_key(mark.as_str()),
+        };
+        reached && (self.core.choosing_on.get() || self.core.choices.borrow().is_armed())
     }
 
     fn take_chosen(&self, deadline: Time) -> Option<Next> {
         let now = self.now();
-        let mut candidates = self.candidates();
-        let earliest = candidates.iter().map(|candidate| candidate.at).min()?;
-        let at = if candidates.iter().any(|candidate| candidate.soon) {
-            now
-        } else if earliest <= now {
-            now + CHOICE_TICK
-        } else {
-            earliest
-        };
+        let (mut enabled, mut at) = (self.enabled(now), now + CHOICE_TICK);
+        if matches!(&enabled, Enabled::Any(candidates) if candidates.is_empty()) {
+            at = self.earliest()?;
+            enabled = self.enabled(at);
+        } else if matches!(enabled, Enabled::Soon(_)) {
+            at = now;
+        }
         if at > deadline {
             return None;
         }
-        candidates.retain(|candidate| candidate.at <= now.max(earliest));
-        let key = match candidates.iter().position(|candidate| !candidate.listed) {
-            Some(unlisted) => candidates[unlisted].key,
-            None => candidates[self.pick_next(&candidates)].key,
+        let key = match enabled {
+            Enabled::Soon(key) => key,
+            Enabled::Any(candidates) if candidates.is_empty() => return None,
+            Enabled::Any(candidates) => candidates[self.choose_event(&candidates)].key,
         };
         let queued = self.core.queue.borrow_mut().cancel(key)?;
-        Some(Next::Event { at, key, queued })
+        self.note_dispatched(key, at, &queued, true);
+        Some(Next::Event(at, queued))
     }
 
-    /// The events that are or will be enabled, with the instant from which on: what is unlisted first, by time.
-    fn candidates(&self) -> Vec<Candidate> {
-        let now = self.now();
+    fn choose_event(&self, candidates: &[Candidate]) -> usize {
+        if candidates.len() == 1 {
+            return 0;
+        }
+        let names: Vec<&str> = candidates
+            .iter()
+            .map(|candidate| candidate.name.as_str())
+            .collect();
+        let stream = self.stream(&kinds::NEXT_EVENT, "world");
+        self.core.choices.borrow_mut().pick(stream, &names)
+    }
+
+    /// Nothing is enabled: when something will be.
+    fn earliest(&self) -> Option<Time> {
+        let queue = self.core.queue.borrow();
+        let enabled_at = |(at, queued): (Time, &Queued)| {
+            let from = if has_queue(queued.schedule.lane) {
+                self.now()
+            } else {
+                at
+            };
+            match self.admission(from, queued) {
+                Admission::Now => Some(from),
+                Admission::Later(until) => Some(until),
+                Admission::WhenResumed | Admission::Never => None,
+            }
+        };
+        queue.iter().filter_map(enabled_at).min()
+    }
+
+    /// The events that may be dispatched at an instant, in the order in which they were scheduled.
+    fn enabled(&self, now: Time) -> Enabled {
         let queue = self.core.queue.borrow();
         let dispatch = self.core.dispatch.borrow();
         let listed = |queued: &Queued| match &*dispatch {
@@ -134,99 +202,79 @@ impl Sim {
             _ => true,
         };
         let mut lanes: Vec<Lane> = Vec::new();
-        let mut candidates = Vec::new();
+        let mut chosen: Vec<Candidate> = Vec::new();
+        let mut unlisted: Option<(Time, Candidate)> = None;
         for (key, at, queued) in queue.iter_as_scheduled() {
             let lane = queued.schedule.lane;
-            if lane == Lane::SOON {
-                let soon = Candidate {
-                    key,
-                    at: now,
-                    due: at,
-                    listed: false,
-                    soon: true,
-                };
-                return vec![soon];
-            }
-            if self.is_held_back(queued) {
+            if has_queue(lane) && lanes.contains(&lane) {
                 continue;
             }
-            let free = self.free_from(queued);
-            let at_earliest = if lane == Lane::TIMER {
-                at.max(free)
-            } else if lanes.contains(&lane) {
-                continue;
-            } else {
+            if has_queue(lane) {
                 lanes.push(lane);
-                free
-            };
-            candidates.push(Candidate {
-                key,
-                at: at_earliest,
-                due: at,
-                listed: listed(queued),
-                soon: false,
-            });
-        }
-        // Stable: what was scheduled first stays first.
-        candidates.sort_by_key(|candidate| {
-            (
-                candidate.listed,
-                if candidate.listed {
-                    Time::ZERO
-                } else {
-                    candidate.due
-                },
-            )
-        });
-        candidates
-    }
-
-    fn pick_next(&self, candidates: &[Candidate]) -> usize {
-        if candidates.len() == 1 {
-            return 0;
-        }
-        let names = self.candidate_names(candidates);
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let stream = self.stream(&kinds::NEXT_EVENT, "world");
-        self.core.choices.borrow_mut().pick(stream, &names)
-    }
-
-    /// `request client->s2`, `timer s2/retry`; a second one of the same name gets ` (2)`.
-    fn candidate_names(&self, candidates: &[Candidate]) -> Vec<String> {
-        let queue = self.core.queue.borrow();
-        let mut names: Vec<String> = Vec::new();
-        for candidate in candidates {
-            let Some(queued) = queue.get(candidate.key) else {
+            } else if at > now {
                 continue;
-            };
-            let schedule = &queued.schedule;
-            let subject = self.name_text(schedule.subject);
-            let name = if schedule.lane == Lane::TIMER {
-                let node = self.node_name(schedule.node);
-                format!("{} {node}/{subject}", schedule.label)
-            } else {
-                format!("{} {subject}", schedule.label)
-            };
-            let numbered = |count: usize| match count {
-                1 => name.clone(),
-                _ => format!("{name} ({count})"),
-            };
-            let free = (1..).map(numbered).find(|name| !names.contains(name));
-            names.extend(free);
+            }
+            if !matches!(self.admission(now, queued), Admission::Now) {
+                continue;
+            }
+            if lane == Lane::SOON {
+                return Enabled::Soon(key);
+            }
+            let candidate = Candidate::new(key, self.candidate_name(queued), &chosen);
+            if listed(queued) {
+                chosen.push(candidate);
+            } else if unlisted.as_ref().is_none_or(|(best, _)| at < *best) {
+                unlisted = Some((at, candidate));
+            }
         }
-        names
+        Enabled::Any(unlisted.map_or(chosen, |(_, first)| vec![first]))
+    }
+
+    /// `request client->s2`, `timer s2/retry`.
+    fn candidate_name(&self, queued: &Queued) -> String {
+        let schedule = &queued.schedule;
+        let subject = self.name_text(schedule.subject);
+        if schedule.lane == Lane::TIMER && schedule.node != NodeId::WORLD {
+            format!(
+                "{} {}/{subject}",
+                schedule.label,
+                self.node_name(schedule.node)
+            )
+        } else {
+            format!("{} {subject}", schedule.label)
+        }
     }
 }
 
-/// An event that may be dispatched by choice.
+/// Whether a lane is a FIFO queue, whose head is enabled whenever it is due by time.
+fn has_queue(lane: Lane) -> bool {
+    lane != Lane::TIMER && lane != Lane::SOON
+}
+
+/// What may be dispatched now.
+enum Enabled {
+    /// This and nothing else, at this very instant.
+    Soon(QueueKey),
+    /// Any of these.
+    Any(Vec<Candidate>),
+}
+
+/// An enabled event and its name in the choice.
 struct Candidate {
     key: QueueKey,
-    /// From when on.
-    at: Time,
-    /// When it would be due by time.
-    due: Time,
-    /// Its order is explored.
-    listed: bool,
-    /// It comes before everything else.
-    soon: bool,
+    name: String,
+}
+
+impl Candidate {
+    /// A second event of the same name is called `<name> (2)`.
+    fn new(key: QueueKey, name: String, others: &[Candidate]) -> Candidate {
+        let taken = |name: &str| others.iter().any(|other| other.name == name);
+        let mut unique = name.clone();
+        let mut count = 1;
+        while taken(&unique) {
+            count += 1;
+            unique = format!("{name} ({count})");
+        }
+        Candidate { key, name: unique }
+    }
 }

@@ -10,8 +10,10 @@ use std::task::Waker;
 use super::host::HostClock;
 use super::kinds;
 use super::lifecycle::Node;
+use super::panics::{guarded, install_hook};
 use super::queue::Queue;
 use super::task::{TaskKey, Tasks, Woken};
+use super::tear_down::Circles;
 use super::timing::Timings;
 use super::{Dispatch, Incident, IncidentKind, Limits, QueueKey, Resource, ResourceId, Time};
 use crate::choice::{Choices, Domain, Site, StreamId};
@@ -55,6 +57,15 @@ pub enum Action {
     Start,
     /// A paused node goes on.
     Resume,
+    /// A node's eventual queue is drained once: a turn that had to wait for a busy node.
+    Turn,
+}
+
+impl Action {
+    /// Whether it is the node's own code, which ends with the node's life.
+    pub(super) fn is_own_code(&self) -> bool {
+        matches!(self, Action::Wake(_) | Action::Call(_) | Action::Turn)
+    }
 }
 
 /// An event to be queued.
@@ -88,6 +99,17 @@ pub(super) struct Frame {
     pub(super) name: NameId,
 }
 
+impl Frame {
+    /// Code that belongs to no node.
+    pub(super) fn of_world(name: NameId) -> Frame {
+        Frame {
+            node: NodeId::WORLD,
+            task: None,
+            name,
+        }
+    }
+}
+
 /// Counts kept while a run goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
@@ -114,6 +136,8 @@ pub(super) struct Core {
     pub(super) now: Cell<Time>,
     pub(super) step: Cell<u64>,
     pub(super) instant_steps: Cell<u64>,
+    /// Polls in this step, nested ones included.
+    pub(super) polls: Cell<u64>,
     pub(super) stepped: Cell<Option<NodeId>>,
     pub(super) cause: Cell<EventId>,
     pub(super) turns: RefCell<VecDeque<NodeId>>,
@@ -126,12 +150,11 @@ pub(super) struct Core {
     pub(super) incidents: RefCell<Vec<Incident>>,
     pub(super) failed: Cell<bool>,
     pub(super) counters: RefCell<Counters>,
+    pub(super) circles: RefCell<Circles>,
     pub(super) limits: Limits,
     pub(super) dispatch: RefCell<Dispatch>,
-    /// This is the stretch of the run in which the order may be chosen.
-    pub(super) exploring: Cell<bool>,
-    /// The order is chosen at present.
-    pub(super) choosing: Cell<bool>,
+    /// The order is chosen although the choices are not armed.
+    pub(super) choosing_on: Cell<bool>,
     /// Kept only if the order is chosen at some point.
     pub(super) timings: Option<RefCell<Timings>>,
     /// Offers are listed from this mark on.
@@ -150,6 +173,7 @@ impl Sim {
     /// A simulation in which nothing has happened yet.
     #[must_use]
     pub fn new(choices: Choices, trace: Trace, limits: Limits, dispatch: Dispatch) -> Sim {
+        install_hook();
         Sim {
             core: Rc::new(Core {
                 choices: RefCell::new(choices),
@@ -161,6 +185,7 @@ impl Sim {
                 now: Cell::new(Time::ZERO),
                 step: Cell::new(0),
                 instant_steps: Cell::new(0),
+                polls: Cell::new(0),
                 stepped: Cell::new(None),
                 cause: Cell::new(EventId::ROOT),
                 turns: RefCell::default(),
@@ -173,11 +198,11 @@ impl Sim {
                 incidents: RefCell::default(),
                 failed: Cell::new(false),
                 counters: RefCell::default(),
+                circles: RefCell::default(),
                 limits,
                 timings: (dispatch != Dispatch::ByTime).then(RefCell::default),
                 dispatch: RefCell::new(dispatch),
-                exploring: Cell::new(false),
-                choosing: Cell::new(false),
+                choosing_on: Cell::new(false),
                 log_from: RefCell::default(),
                 host: HostClock::current(),
                 next_lane: Cell::new(2),
@@ -390,7 +415,7 @@ impl Sim {
     /// Faults end: every resource lets blocked things go on.
     pub fn heal_resources(&self) {
         for resource in self.all_resources() {
-            resource.heal(self);
+            self.guard("heal", || resource.heal(self));
         }
     }
 
@@ -400,17 +425,25 @@ impl Sim {
         self.core.stepped.get()
     }
 
-    /// Runs code outside a step as code under test: a panic becomes an incident.
+    /// Runs code that belongs to no node (building, checks) as code under test: a panic becomes an incident.
     pub fn guard(&self, name: &str, code: impl FnOnce()) {
-        let name = self.name(name);
-        self.on_stack(
-            Frame {
-                node: NodeId::WORLD,
+        if let Err(caught) = guarded(code) {
+            let name = self.name(name);
+            self.note_panic(Frame::of_world(name), 0, &caught);
+        }
+    }
+
+    /// Runs a callback of a node on the current stack: a panic becomes an incident of that node, and what the callback
+    /// does has its name. Nothing happens if the node is down.
+    pub fn call_back(&self, node: NodeId, name: NameId, callback: impl FnOnce()) {
+        if self.is_up(node) {
+            let frame = Frame {
+                node,
                 task: None,
                 name,
-            },
-            code,
-        );
+            };
+            self.on_stack(frame, callback);
+        }
     }
 
     pub(super) fn all_resources(&self) -> Vec<Rc<dyn Resource>> {
@@ -451,6 +484,21 @@ impl Sim {
             step: self.step(),
             event,
         });
+    }
+
+    /// Spawning on the host's scheduler is refused: nothing would run the task.
+    pub fn note_foreign_tasks(&self) {
+        let tasks = self.core.host.foreign_tasks();
+        if tasks > 0 {
+            self.incident(
+                None,
+                IncidentKind::Panic,
+                "a task was spawned on madsim".to_owned(),
+                format!(
+                    "{tasks} tasks were spawned on madsim, which runs none inside a run: spawn with the node's handle"
+                ),
+            );
+        }
     }
 
     /// The failures noticed so far.
@@ -543,14 +591,8 @@ impl Sim {
             .marks
             .entry(mark)
             .or_insert(step);
-        self.choose_from(mark);
-        if self
-            .core
-            .log_from
-            .borrow_mut()
-            .take_if(|from| from == mark)
-            .is_some()
-        {
+        let log_from = self.core.log_from.borrow_mut().take_if(|from| from == mark);
+        if log_from.is_some() {
             self.with_choices(|choices| choices.log_offers(true));
         }
     }

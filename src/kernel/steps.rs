@@ -28,22 +28,20 @@ impl Sim {
             if (until.done)() {
                 return Ended::Done;
             }
+            if self.is_quiescent() {
+                return Ended::Quiescent;
+            }
             if let Some(exhausted) = self.exhausted() {
                 return Ended::Exhausted(exhausted);
             }
             if self.step() >= until.last_step {
                 return Ended::Stopped;
             }
-            let Some(next) = self.take_next(until.deadline) else {
-                if self.core.queue.borrow().is_empty() {
-                    return Ended::Quiescent;
-                }
-                self.move_clock(until.deadline);
-                return Ended::Deadline;
+            let time_max = self.core.limits.time_max;
+            let Some(next) = self.take_next(until.deadline.min(time_max)) else {
+                return self.nothing_due(until.deadline);
             };
-            if !self.step_once(next) {
-                continue;
-            }
+            self.step_once(next);
             if hook.after_step(self) {
                 return if self.core.failed.get() {
                     Ended::Failed
@@ -54,12 +52,29 @@ impl Sim {
         }
     }
 
+    /// Nothing is queued: neither an event nor a turn. What a paused node has put off is not counted.
+    fn is_quiescent(&self) -> bool {
+        self.core.turns.borrow().is_empty() && self.core.queue.borrow().is_empty()
+    }
+
+    /// Nothing can be dispatched up to the deadline.
+    fn nothing_due(&self, deadline: Time) -> Ended {
+        let time_max = self.core.limits.time_max;
+        if self.is_quiescent() {
+            return Ended::Quiescent;
+        }
+        self.move_clock(deadline.min(time_max));
+        if deadline > time_max {
+            Ended::Exhausted(Exhausted::Virtual)
+        } else {
+            Ended::Deadline
+        }
+    }
+
     fn exhausted(&self) -> Option<Exhausted> {
         let limits = &self.core.limits;
         if self.step() >= limits.steps_max {
             Some(Exhausted::Steps)
-        } else if self.now() >= limits.time_max {
-            Some(Exhausted::Virtual)
         } else if self.core.trace.borrow().is_full() {
             Some(Exhausted::Trace)
         } else {
@@ -76,17 +91,10 @@ impl Sim {
         }
     }
 
-    /// Answers whether a step was made: events of dead or paused nodes are not steps.
-    fn step_once(&self, next: Next) -> bool {
-        let next = match next {
-            Next::Turn(node) => Next::Turn(node),
-            Next::Event { at, key, queued } => match self.admit(at, queued) {
-                Some(queued) => Next::Event { at, key, queued },
-                None => return false,
-            },
-        };
+    fn step_once(&self, next: Next) {
         let step = self.step() + 1;
         self.core.step.set(step);
+        self.core.polls.set(0);
         self.core.choices.borrow_mut().set_step(step);
         self.core.trace.borrow_mut().begin_step(step);
         match next {
@@ -94,8 +102,7 @@ impl Sim {
                 self.core.stepped.set(Some(node));
                 self.run_turn(node);
             }
-            Next::Event { at, key, queued } => {
-                self.note_dispatched(key, at, &queued);
+            Next::Event(at, queued) => {
                 let node = queued.schedule.node;
                 self.core
                     .stepped
@@ -108,7 +115,6 @@ impl Sim {
         self.note_standstill();
         self.note_guards();
         self.core.trace.borrow_mut().end_step();
-        true
     }
 
     /// Executes a queued event; what it wakes is left for the drain.
@@ -148,7 +154,11 @@ impl Sim {
                 );
             }
             Action::Start => self.boot(node, cause),
-            Action::Resume => self.resume(node),
+            Action::Resume => {
+                self.set_cause(cause);
+                self.resume(node);
+            }
+            Action::Turn => self.run_turn(node),
         }
     }
 
@@ -166,10 +176,10 @@ impl Sim {
             EventId::ROOT,
         );
         while let Some(continuation) = self.next_in_turn(node) {
+            self.run_continuation(node, continuation, event);
             if self.core.failed.get() {
                 return;
             }
-            self.run_continuation(node, continuation, event);
         }
     }
 
@@ -185,7 +195,7 @@ impl Sim {
     }
 
     /// `life`: the node's incarnation when the code began. Code whose node died under it may end as it likes.
-    fn note_panic(&self, frame: Frame, life: u32, caught: &Caught) {
+    pub(super) fn note_panic(&self, frame: Frame, life: u32, caught: &Caught) {
         if life != self.incarnation(frame.node) {
             return;
         }
@@ -205,19 +215,13 @@ impl Sim {
     }
 
     fn drain_ready(&self) {
-        let mut polls = 0;
         loop {
-            self.collect_woken();
-            let Some(key) = self.pick_ready() else { return };
-            if polls >= self.core.limits.polls_per_step_max {
-                self.note_spinning(key, polls);
-                return;
-            }
-            polls += 1;
-            self.poll(key);
             if self.core.failed.get() {
                 return;
             }
+            self.collect_woken();
+            let Some(key) = self.pick_ready() else { return };
+            self.poll(key);
         }
     }
 
@@ -274,6 +278,9 @@ impl Sim {
 
     /// Polls a task. Its future is out of its slot and no borrow is held meanwhile.
     pub(super) fn poll(&self, key: TaskKey) {
+        if !self.may_poll(key) {
+            return;
+        }
         let (mut future, waker, frame, woken_by) = {
             let mut tasks = self.core.tasks.borrow_mut();
             let Some(task) = tasks.get_mut(key) else {
@@ -329,11 +336,25 @@ impl Sim {
         );
     }
 
-    fn note_spinning(&self, key: TaskKey, polls: u64) {
+    /// Whether a woken task is alive, its node is not paused (then it waits) and the step has polls left.
+    fn may_poll(&self, key: TaskKey) -> bool {
         let (node, name) = match self.core.tasks.borrow().get(key) {
             Some(task) => (task.node, task.name),
-            None => return,
+            None => return false,
         };
+        if self.is_held_back(node, key) {
+            return false;
+        }
+        let polls = self.core.polls.get() + 1;
+        self.core.polls.set(polls);
+        if polls > self.core.limits.polls_per_step_max {
+            self.note_spinning(node, name, polls - 1);
+            return false;
+        }
+        true
+    }
+
+    fn note_spinning(&self, node: NodeId, name: NameId, polls: u64) {
         let (node_name, name) = (self.node_name(node), self.name_text(name));
         self.incident(
             Some(node),

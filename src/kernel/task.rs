@@ -177,6 +177,11 @@ impl Tasks {
         slot.task.take()
     }
 
+    /// All live tasks, in slot order.
+    pub(super) fn into_tasks(self) -> impl Iterator<Item = Task> {
+        self.slots.into_iter().filter_map(|slot| slot.task)
+    }
+
     /// Keys of the live tasks that satisfy a condition, in slot order.
     pub(super) fn keys_where(&self, condition: impl Fn(&Task) -> bool) -> Vec<TaskKey> {
         let key = |(index, slot): (usize, &Slot)| {

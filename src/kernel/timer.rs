@@ -39,7 +39,10 @@ impl Future for Sleep {
             return Poll::Pending;
         }
         if self.node.now() >= self.deadline {
-            self.timer = None;
+            // Its event may still be queued: the node's clock can be ahead of the world's.
+            if let Some((key, _)) = self.timer.take() {
+                self.node.sim().unschedule(key);
+            }
             return Poll::Ready(());
         }
         if self
@@ -86,7 +89,7 @@ impl fmt::Display for Elapsed {
 
 impl std::error::Error for Elapsed {}
 
-/// A future with a time limit. When both are over at the same instant the future wins.
+/// A future with a time limit. When a poll finds both over, the future wins.
 pub struct Timeout<F> {
     sleep: Sleep,
     future: Pin<Box<F>>,

@@ -106,7 +106,7 @@ impl Sim {
     }
 
     #[inline]
-    pub(super) fn note_dispatched(&self, key: QueueKey, at: Time, queued: &Queued) {
+    pub(super) fn note_dispatched(&self, key: QueueKey, at: Time, queued: &Queued, chosen: bool) {
         let Some(timings) = &self.core.timings else {
             return;
         };
@@ -116,7 +116,7 @@ impl Sim {
             None => (None, Time::ZERO, None),
         };
         let due = match governed {
-            _ if queued.schedule.lane == Lane::SOON => Due::Soon,
+            None if queued.schedule.lane == Lane::SOON && queued.schedule.at == since => Due::Soon,
             None => Due::After(queued.schedule.at - since),
             Some(by) => {
                 let choices = self.core.choices.borrow();
@@ -132,7 +132,7 @@ impl Sim {
         };
         timings.done.push(Timing {
             at,
-            chosen: self.core.choosing.get(),
+            chosen,
             parent,
             due,
         });

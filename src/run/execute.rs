@@ -21,13 +21,15 @@ pub(super) fn config<F: Flow>(table: &toml::Table) -> F::Config {
         .unwrap_or_else(|error| panic!("not a flow-config of {}: {error}", F::INFO.name))
 }
 
-/// Executes one run under the host.
+/// Executes one run, under the host if there is one.
 pub(super) fn execute<F: Flow>(request: &RunRequest<'_>) -> RunReport {
     let seed = request.seed.unwrap_or(Seed(0));
-    hosted(seed.derive("host", 0), || execute_here::<F>(request, seed))
+    hosted(seed.derive("host", 0), || execute_unhosted::<F>(request))
 }
 
-fn execute_here<F: Flow>(request: &RunRequest<'_>, seed: Seed) -> RunReport {
+/// Executes one run as it is. For a flow that touches neither std's clock nor its randomness it makes no difference.
+pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
+    let seed = request.seed.unwrap_or(Seed(0));
     let scenario = request.scenario;
     let config = config::<F>(&scenario.config);
     let operations = operations_of::<F>(request, &config, seed);
@@ -158,7 +160,7 @@ fn pass_phases(world: &mut World, budget: Duration, last_step: u64) -> Option<Ex
         go(Time::ZERO, &|| false)?;
         sim.with_choices(|choices| choices.arm(true));
         sim.enter_phase("run");
-        sim.explore(true);
+        world.begin_run();
         let (run_limit, settle) = world.limits();
         let deadline = sim.now() + run_limit.unwrap_or(budget / 2);
         go(deadline, &|| world.workload_done())?;
@@ -169,12 +171,14 @@ fn pass_phases(world: &mut World, budget: Duration, last_step: u64) -> Option<Ex
         let deadline = sim.now() + settle;
         if sim.is_explored() {
             // Order matters as long as something is under way; what only time brings about is by time again.
+            sim.go_on_choosing(true);
             go(deadline, &|| !sim.in_flight())?;
-            sim.explore(false);
+            sim.go_on_choosing(false);
         }
         go(deadline, &|| false)
     };
     let result = phases();
+    sim.note_foreign_tasks();
     let mut checks = world.checks().borrow_mut();
     // Also what went wrong outside a step (while building, or while healing) counts.
     let _ = checks.evaluate(&sim, InvariantKind::Always);

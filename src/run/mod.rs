@@ -1,7 +1,7 @@
 //! One run: a scenario and a seed (or a script) in, a report out.
 //!
-//! A run passes through five phases. *start*: nodes boot at time zero, nothing harmful happens. *run*: faults strike
-//! until the workload has ended. *heal*: faults stop, links open, crashed nodes start again. *settle*: the system gets
+//! A run passes through five phases. *start*: nodes boot at time zero, nothing harmful happens. *run*: clients start,
+//! and faults strike until the workload has ended. *heal*: faults stop, links open, crashed nodes start again. *settle*: the system gets
 //! time to recover, then what must hold eventually is checked. *end*: what is looked at once is looked at.
 
 mod engine;
@@ -78,7 +78,7 @@ pub struct RunReport {
     pub failure: Option<Failure>,
     /// Other violations, in the order in which they were found (each fingerprint once).
     pub also: Vec<Failure>,
-    /// Which budget ended it, when one did: `steps`, `virtual`, `trace`.
+    /// Which budget ended it, when one did: `steps`, `virtual`, `trace-events`.
     pub exhausted: Option<&'static str>,
     /// Steps executed.
     pub steps: u64,

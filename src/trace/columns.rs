@@ -139,15 +139,13 @@ mod tests {
         };
         trace.emit_text(got, format_args!("\"hello\""));
         trace.end_step();
-        let expected = [
-            "column  1: alice",
-            "column  2: bob",
-            " event   step             time   cause  12  event",
-            "    #1      1     0.000000000s       -  >.  sent alice->bob bytes=5 after=0.000001500s",
-            "    #2      2     0.000001500s      #1  .<  got alice->bob \"hello\"",
-            "",
-        ];
-        assert_eq!(trace.render(), expected.join("\n"));
+        insta::assert_snapshot!(trace.render(), @r#"
+        column  1: alice
+        column  2: bob
+         event   step             time   cause  12  event
+            #1      1     0.000000000s       -  >.  sent alice->bob bytes=5 after=0.000001500s
+            #2      2     0.000001500s      #1  .<  got alice->bob "hello"
+        "#);
         assert_eq!(trace.step_digests().len(), 2);
     }
 

@@ -310,10 +310,12 @@ impl<'a> Search<'a> {
     fn anchors(&mut self) -> Result<Vec<Arc<Anchors>>, Stop> {
         let inspected = self.inspect()?;
         let digests = Arc::new(inspected.step_digests);
-        let trials = (0..self.best.operations.len())
+        let count = self.best.operations.len();
+        // Without it and all that follow: without it alone, an equal one behind it would take its place unnoticed.
+        let trials = (0..count)
             .map(|at| Trial {
                 base: Arc::clone(&self.best),
-                edit: Edit::Operations(at..at + 1),
+                edit: Edit::Operations(at..count),
                 purpose: Purpose::Compared(Arc::clone(&digests)),
             })
             .collect();

@@ -120,6 +120,13 @@ impl Volume {
         self.inner.aside.as_ref().map(|disk| disk.borrow().clone())
     }
 
+    /// Makes the files of a volume that is [`aside`](Self::aside) what they are on this disk now. Answers
+    /// whether that was possible.
+    pub(super) fn follow(&self, source: &Disk, paths: &[&str]) -> bool {
+        let disk = self.inner.aside.as_ref();
+        disk.is_some_and(|disk| disk.borrow_mut().follow(source, paths).is_ok())
+    }
+
     /// Waits until any connection gives a lock back. To be asked for before the attempt that may be refused.
     #[must_use]
     pub fn released(&self) -> Released {

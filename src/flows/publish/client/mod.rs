@@ -111,7 +111,7 @@ impl Client {
         self.cell("server map", ServerMap::default())
     }
 
-    fn cell<T>(&self, label: &'static str, value: T) -> Cell<T> {
+    fn cell<T: 'static>(&self, label: &'static str, value: T) -> Cell<T> {
         self.node.cell(label, value)
     }
 

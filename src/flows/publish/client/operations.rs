@@ -127,10 +127,10 @@ impl Client {
             };
             client.map_then(&map, mode, move |client, map, since| {
                 let (again, same_map) = (Rc::clone(client), map.clone());
+                // Only a fetch that failed is tried again, not a map without a version.
+                let there_was_one = map.borrow().best().is_some();
                 read_best(client, map, since, move |text| match text {
-                    Err(Outcome::NotEnoughShares)
-                        if !check && same_map.borrow().best().is_some() =>
-                    {
+                    Err(Outcome::NotEnoughShares) if !check && there_was_one => {
                         again.map_then(&same_map, UpdateMode::Write, move |client, map, since| {
                             read_best(client, map, since, move |text| finish(outcome(text)));
                         });
