@@ -55,9 +55,8 @@ pub(super) static READY_TASK: Site = Site::schedule(
     "which of several ready tasks of a node is polled first",
 );
 
-/// Which enabled event is dispatched next; only asked when exploring. A neutral choice: when nobody enumerates, it
-/// is drawn, in every phase.
-pub(super) static NEXT_EVENT: Site = Site::value(
+/// Which enabled event is dispatched next; only asked when exploring.
+pub(super) static NEXT_EVENT: Site = Site::schedule(
     "kernel/next-event",
     "which enabled event is dispatched next (only when exploring)",
 );

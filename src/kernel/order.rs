@@ -16,6 +16,7 @@ pub enum Dispatch {
     /// For exploration, while the choices are armed (so not while nodes boot) and after that for as long as
     /// [`Sim::go_on_choosing`] says: any enabled event may be next, and each advances the clock by 1 µs. Enabled are
     /// the head of each FIFO queue and every timer that is due; if nothing is, the earliest deadline moves the clock.
+    /// A node that starts or goes on does so when it is due, before everything else; that is no point of exploration.
     ByChoice {
         /// By time until this mark of the flow was passed.
         from: Option<String>,
@@ -217,7 +218,7 @@ impl Sim {
             if !matches!(self.admission(now, queued), Admission::Now) {
                 continue;
             }
-            if lane == Lane::SOON {
+            if queued.is_internal() {
                 return Enabled::Soon(key);
             }
             let candidate = Candidate::new(key, self.candidate_name(queued), &chosen);
@@ -243,6 +244,14 @@ impl Sim {
         } else {
             format!("{} {subject}", schedule.label)
         }
+    }
+}
+
+impl Queued {
+    /// Happens as soon as it is due, before everything else: a turn, a notice, a node that starts or goes on.
+    pub(super) fn is_internal(&self) -> bool {
+        let lifecycle = matches!(self.schedule.action, Action::Start | Action::Resume);
+        lifecycle || self.schedule.lane == Lane::SOON
     }
 }
 

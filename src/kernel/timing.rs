@@ -116,7 +116,7 @@ impl Sim {
             None => (None, Time::ZERO, None),
         };
         let due = match governed {
-            None if queued.schedule.lane == Lane::SOON && queued.schedule.at == since => Due::Soon,
+            None if queued.is_internal() && queued.schedule.at == since => Due::Soon,
             None => Due::After(queued.schedule.at - since),
             Some(by) => {
                 let choices = self.core.choices.borrow();
