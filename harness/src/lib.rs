@@ -29,7 +29,10 @@ pub mod regression;
 pub mod report;
 pub mod shrink;
 pub mod sweep;
+mod testing;
 mod watch;
+
+pub use testing::{REPLAY, check};
 
 use std::process::ExitCode;
 

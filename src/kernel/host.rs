@@ -12,11 +12,11 @@ pub const fn host() -> &'static str {
     if cfg!(madsim) { "madsim" } else { "none" }
 }
 
-/// Moves the host's clock, and knows whether code under test has spawned on the host's scheduler, which no run drives.
+/// Moves the host's clock.
 #[derive(Clone)]
 pub(super) struct HostClock {
     #[cfg(madsim)]
-    host: Option<(madsim::time::TimeHandle, madsim::runtime::Handle, usize)>,
+    handle: Option<madsim::time::TimeHandle>,
 }
 
 impl HostClock {
@@ -24,28 +24,15 @@ impl HostClock {
     pub(super) fn current() -> HostClock {
         HostClock {
             #[cfg(madsim)]
-            host: madsim::time::TimeHandle::try_current().and_then(|clock| {
-                let runtime = madsim::runtime::Handle::try_current().ok()?;
-                let tasks = runtime.metrics().num_tasks();
-                Some((clock, runtime, tasks))
-            }),
+            handle: madsim::time::TimeHandle::try_current(),
         }
-    }
-
-    /// How many tasks there are on the host's scheduler that were not there before the run.
-    pub(super) fn foreign_tasks(&self) -> usize {
-        #[cfg(madsim)]
-        if let Some((_, runtime, before)) = &self.host {
-            return runtime.metrics().num_tasks().saturating_sub(*before);
-        }
-        0
     }
 
     /// Lets the host's time pass too.
     pub(super) fn advance(&self, by: Duration) {
         #[cfg(madsim)]
-        if let Some((clock, ..)) = &self.host {
-            clock.advance(by);
+        if let Some(handle) = &self.handle {
+            handle.advance(by);
         }
         #[cfg(not(madsim))]
         let _ = by;

@@ -486,21 +486,6 @@ impl Sim {
         });
     }
 
-    /// Spawning on the host's scheduler is refused: nothing would run the task.
-    pub fn note_foreign_tasks(&self) {
-        let tasks = self.core.host.foreign_tasks();
-        if tasks > 0 {
-            self.incident(
-                None,
-                IncidentKind::Panic,
-                "a task was spawned on madsim".to_owned(),
-                format!(
-                    "{tasks} tasks were spawned on madsim, which runs none inside a run: spawn with the node's handle"
-                ),
-            );
-        }
-    }
-
     /// The failures noticed so far.
     #[must_use]
     pub fn incidents(&self) -> Ref<'_, Vec<Incident>> {

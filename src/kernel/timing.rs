@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Time;
 use super::queue::QueueKey;
-use super::sim::{Lane, Queued, Sim};
+use super::sim::{Queued, Sim};
 use crate::choice::StreamId;
 
 /// A dispatched event of an explored run, as far as times are concerned.

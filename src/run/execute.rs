@@ -178,7 +178,6 @@ fn pass_phases(world: &mut World, budget: Duration, last_step: u64) -> Option<Ex
         go(deadline, &|| false)
     };
     let result = phases();
-    sim.note_foreign_tasks();
     let mut checks = world.checks().borrow_mut();
     // Also what went wrong outside a step (while building, or while healing) counts.
     let _ = checks.evaluate(&sim, InvariantKind::Always);

@@ -9,6 +9,9 @@ mod erased;
 mod execute;
 mod operations;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{engine_kinds, engine_sites};
 pub use erased::erased;
 

@@ -14,6 +14,9 @@ mod results;
 mod shipped;
 #[path = "../toys/mod.rs"]
 mod toys;
+mod shrinking;
+#[path = "../toy/mod.rs"]
+mod toy;
 
 use std::process::ExitCode;
 
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         return Harness::new()
             .erased_flow(Box::new(double::Double))
             .flow::<host::AsksStd>()
+            .flow::<toy::Toy>()
             .main();
     }
     let tests = [
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         explorations::TESTS,
         host::TESTS,
         shipped::TESTS,
+        shrinking::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {

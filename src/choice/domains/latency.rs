@@ -106,7 +106,7 @@ fn roughness(number: u64) -> (u32, bool, u64) {
         return (0, false, 0);
     }
     let mut digits = number;
-    while digits % 10 == 0 {
+    while digits.is_multiple_of(10) {
         digits /= 10;
     }
     (digits.ilog10() + 1, digits != 1, number)

@@ -102,8 +102,7 @@ fn the_digest_sees_what_happened_and_nothing_else() {
         }
         busy_scene(&sim);
         run(&sim);
-        let digest = sim.trace().digest();
-        digest
+        sim.trace().digest()
     };
     let plain = digest(true, &[]);
     assert_eq!(plain, digest(false, &[]));
@@ -127,8 +126,7 @@ fn the_digest_is_chained_per_step() {
             }
         });
         run(&sim);
-        let digests = sim.trace().step_digests().to_vec();
-        digests
+        sim.trace().step_digests().to_vec()
     };
     let (one, other) = (digests("one"), digests("other"));
     assert_eq!((one.len(), one[..3].to_vec()), (6, other[..3].to_vec()));

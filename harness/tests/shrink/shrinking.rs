@@ -1,7 +1,5 @@
-//! Shrinking, on a toy with two distinct bugs: what comes out fails in the same way, is 1-minimal, and is the same
+//! What comes out fails in the same way, is 1-minimal, and is the same
 //! however it was computed.
-
-mod toy;
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -14,7 +12,9 @@ use seedbed_harness::report::{MinimalCard, Paint, minimal_card};
 use seedbed_harness::shrink::{
     Case, Live, Options, ShrinkEnd, ShrinkError, Shrunk, refresh, shrink_plan, shrink_seed,
 };
-use toy::{FORGOTTEN, TWICE, Toy, failing, fingerprint, follow, scenario, search};
+
+use crate::runs::{self, failing, fingerprint, follow, scenario, search};
+use crate::toy::{FORGOTTEN, TWICE, Toy};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -207,7 +207,7 @@ fn cards() {
     let flow = erased::<Toy>();
     let scenario = scenario(&*flow, 20, &[]);
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../../snapshots");
+    settings.set_snapshot_path("../../../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
@@ -265,7 +265,7 @@ fn what_does_not_fail_is_refused() {
         "{refused:?}"
     );
 
-    let scenario = toy::scenario(&*flow, 20, &[]);
+    let scenario = runs::scenario(&*flow, 20, &[]);
     let seed = failing(&*flow, &scenario, 300, TWICE)
         .next()
         .expect("one fails");
@@ -287,10 +287,10 @@ fn what_does_not_fail_is_refused() {
 #[test]
 fn stored_plans_survive_edits() {
     let flow = erased::<Toy>();
-    let catalogue = toy::catalogue(&*flow);
+    let catalogue = runs::catalogue(&*flow);
     let stored = [
-        include_str!("toy/twice.plan.toml"),
-        include_str!("toy/forgotten.plan.toml"),
+        include_str!("../toy/twice.plan.toml"),
+        include_str!("../toy/forgotten.plan.toml"),
     ];
     for text in stored {
         let plan = read_plan("stored.plan.toml", text.as_bytes(), &catalogue)
