@@ -10,6 +10,7 @@ use seedbed::check::{Evaluations, Failure, InvariantInfo, InvariantKind, Promise
 use seedbed::choice::{Anchoring, Deviation, Rate, Script, Seed, Site, SiteCount};
 use seedbed::flow::{ConfigComplaint, FlowInfo, FlowSchema, Named, Needs};
 use seedbed::run::{AnyFlow, RunReport, RunRequest, Source};
+use seedbed::snapshot::States;
 use seedbed::trace::{EventId, Header, Kind, Trace};
 use serde::Deserialize;
 
@@ -270,6 +271,7 @@ impl AnyFlow for Double {
             trace: request.keep_trace.then_some(trace),
             offers: Vec::new(),
             timings: Vec::new(),
+            states: States::default(),
         }
     }
 }

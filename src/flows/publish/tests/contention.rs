@@ -170,6 +170,7 @@ fn a_run_is_the_same_a_second_time_and_its_script_replays_it_without_the_seed() 
                 operations: Some(&first.operations),
                 keep_trace: true,
                 keep_offers: false,
+                keep_states: crate::snapshot::KeepStates::Never,
                 dispatch: Dispatch::ByTime,
                 until_step: None,
             });
