@@ -114,12 +114,29 @@ impl<'a> Execution<'a> {
         self.run_keeping(keep_trace, false)
     }
 
+    /// [`Execution::run`] in another order of dispatch.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_by(&self, dispatch: Dispatch, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        self.run_with(dispatch, keep_trace, false)
+    }
+
     /// Executes the run once; the report keeps what is asked for.
     ///
     /// # Errors
     /// As [`Execution::run`].
     pub fn run_keeping(
         &self,
+        keep_trace: bool,
+        keep_offers: bool,
+    ) -> Result<RunReport, ToolFailure> {
+        self.run_with(Dispatch::ByTime, keep_trace, keep_offers)
+    }
+
+    fn run_with(
+        &self,
+        dispatch: Dispatch,
         keep_trace: bool,
         keep_offers: bool,
     ) -> Result<RunReport, ToolFailure> {
@@ -130,7 +147,7 @@ impl<'a> Execution<'a> {
             operations: self.operations,
             keep_trace,
             keep_offers,
-            dispatch: Dispatch::ByTime,
+            dispatch,
             until_step: self.until_step,
         };
         let failure = |message| ToolFailure {
@@ -176,7 +193,7 @@ impl<'a> Execution<'a> {
     }
 }
 
-fn alike(one: &RunReport, other: &RunReport) -> bool {
+pub(crate) fn alike(one: &RunReport, other: &RunReport) -> bool {
     one.digest == other.digest
         && one.verdict == other.verdict
         && one.steps == other.steps

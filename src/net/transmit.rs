@@ -11,8 +11,8 @@ use super::kinds;
 use super::sites::{Block, Blocks, Cut, Cuts, Part, STALL_MAX};
 use super::state::{Inner, Marks, Payload, PipeId, PipeStreams, Segment, State};
 use super::{Way, links};
-use crate::choice::{Coin, Domain, Latency, StreamId};
-use crate::kernel::{Action, NodeId, Schedule};
+use crate::choice::{Choices, Coin, Domain, Latency, StreamId};
+use crate::kernel::{Action, Governed, NodeId, Schedule};
 
 /// What a writer hands over: a message with its header, or bytes of a stream.
 pub(super) struct Outgoing<'a> {
@@ -37,13 +37,33 @@ impl Outgoing<'_> {
     }
 }
 
+/// How long a segment is under way, and which choice said so.
+#[derive(Clone, Copy)]
+pub(super) struct Transit {
+    pub(super) latency: Duration,
+    stream: StreamId,
+    n: u64,
+}
+
+impl Transit {
+    /// For telling an explored order as latencies; `base` comes on top of the latency in any case.
+    pub(super) fn governs(self, base: Duration) -> Governed {
+        Governed {
+            stream: self.stream,
+            n: self.n,
+            latency: self.latency,
+            base,
+        }
+    }
+}
+
 /// What the choices say about one write.
 struct Weather {
     cut: Cut,
     block: Block,
     taken: usize,
-    delay: Duration,
-    stalled: bool,
+    transit: Transit,
+    stall: Duration,
     twice: bool,
     overtakes: bool,
 }
@@ -59,7 +79,7 @@ impl Weather {
     }
 
     fn marks(&self) -> Marks {
-        if self.stalled {
+        if self.stall != STALL_MAX.quiet() {
             Marks::STALLED
         } else {
             Marks::default()
@@ -107,7 +127,8 @@ impl Inner {
             marks.add(Marks::WHOLE);
         }
         let piece = Piece {
-            delay: weather.delay,
+            transit: weather.transit,
+            stall: weather.stall,
             marks,
             ends: None,
         };
@@ -125,7 +146,7 @@ impl Inner {
     ) -> Weather {
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
-            let latency = choices.choose(streams.latency, &self.latencies());
+            let transit = self.transit(choices, streams.latency);
             let stall = choices.choose(streams.stall, &STALL_MAX);
             let taken = choices.choose(streams.partial_write, &Part { bytes });
             let cut = choices.choose(streams.cut, &Cuts { bytes });
@@ -145,18 +166,24 @@ impl Inner {
                 cut,
                 block,
                 taken: taken as usize,
-                delay: latency + stall,
-                stalled: stall != STALL_MAX.quiet(),
+                transit,
+                stall,
                 twice,
                 overtakes,
             }
         })
     }
 
-    pub(super) fn latencies(&self) -> Latency {
-        Latency {
+    /// Chooses how long something is under way.
+    pub(super) fn transit(&self, choices: &mut Choices, stream: StreamId) -> Transit {
+        let latencies = Latency {
             quiet: self.config.latency,
             max: self.config.latency_max,
+        };
+        Transit {
+            n: choices.position(stream),
+            stream,
+            latency: choices.choose(stream, &latencies),
         }
     }
 
@@ -224,7 +251,8 @@ impl Inner {
         };
         let in_one_piece = outgoing.whole && split == outgoing.len();
         let mut first = Piece {
-            delay: weather.delay,
+            transit: weather.transit,
+            stall: weather.stall,
             marks: weather.marks(),
             ends: ends.filter(|_| split == arriving),
         };
@@ -318,7 +346,8 @@ impl Inner {
     ) {
         let conn = &mut state.conns[pipe_id.conn()];
         let pipe = &mut conn.pipes[pipe_id.direction()];
-        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(piece.delay));
+        let delay = piece.transit.latency + piece.stall;
+        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(delay));
         let kind = match payload {
             Payload::Rst => &kinds::RESET,
             Payload::Fin => &kinds::CLOSE,
@@ -326,7 +355,8 @@ impl Inner {
         };
         let args = [bytes as u64, delay_ns, 0];
         let sent = self.sim.emit(pipe.from, kind, pipe.name, args);
-        let at = (self.sim.node_now(pipe.from) + piece.delay).max(pipe.last_at);
+        let sent_at = self.sim.node_now(pipe.from);
+        let at = (sent_at + delay).max(pipe.last_at);
         pipe.last_at = at;
         let schedule = Schedule {
             at,
@@ -340,6 +370,8 @@ impl Inner {
             },
         };
         let key = self.sim.schedule_caused(schedule, sent);
+        let base = (sent_at - self.sim.now()) + piece.stall;
+        self.sim.governed(key, piece.transit.governs(base));
         pipe.pending_bytes += bytes;
         pipe.in_flight.push_back(Segment {
             payload,
@@ -381,7 +413,9 @@ impl Inner {
 /// How a segment travels.
 #[derive(Clone, Copy)]
 pub(super) struct Piece {
-    pub(super) delay: Duration,
+    pub(super) transit: Transit,
+    /// The direction stands still for this long before.
+    pub(super) stall: Duration,
     pub(super) marks: Marks,
     pub(super) ends: Option<StreamId>,
 }

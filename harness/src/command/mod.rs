@@ -1,6 +1,7 @@
 //! The commands, and what they share.
 
 mod check;
+mod explore;
 mod interrupt;
 mod list;
 mod promote;
@@ -46,6 +47,7 @@ pub fn main(harness: &Harness) -> Exit {
         ),
         Some(Command::Run(arguments)) => run::run(harness, arguments),
         Some(Command::Replay(arguments)) => replay::replay(harness, &arguments),
+        Some(Command::Explore(arguments)) => explore::explore(harness, &arguments),
         Some(Command::Shrink(arguments)) => shrink::shrink(harness, &arguments),
         Some(Command::Promote(arguments)) => promote::promote(harness, &arguments),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),

@@ -5,12 +5,15 @@
 
 #[path = "../double/mod.rs"]
 mod double;
+mod explorations;
 mod failures;
 mod files;
 mod host;
 mod program;
 mod results;
 mod shipped;
+#[path = "../toys/mod.rs"]
+mod toys;
 mod shrinking;
 #[path = "../toy/mod.rs"]
 mod toy;
@@ -21,6 +24,9 @@ use libtest_mimic::{Arguments, Trial};
 use seedbed_harness::Harness;
 
 fn main() -> ExitCode {
+    if std::env::var_os(program::PLAY).is_some_and(|flow| flow == program::TOYS) {
+        return Harness::new().erased_flow(toys::toys()).main();
+    }
     if std::env::var_os(program::PLAY).is_some() {
         return Harness::new()
             .erased_flow(Box::new(double::Double))
@@ -32,6 +38,7 @@ fn main() -> ExitCode {
         results::TESTS,
         files::TESTS,
         failures::TESTS,
+        explorations::TESTS,
         host::TESTS,
         shipped::TESTS,
         shrinking::TESTS,
