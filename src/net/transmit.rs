@@ -68,10 +68,6 @@ struct Weather {
     cut: Cut,
     block: Block,
     taken: usize,
-<<<<<<< HEAD
-    transit: Transit,
-=======
->>>>>>> heads/w-net
     stall: Duration,
     twice: bool,
     overtakes: bool,
@@ -99,13 +95,7 @@ impl Weather {
     }
 
     fn marks(&self) -> Marks {
-<<<<<<< HEAD
-        if self.stall != STALL_MAX.quiet() {
-            Marks::STALLED
-        } else {
-=======
         if self.stall == STALL_MAX.quiet() {
->>>>>>> heads/w-net
             Marks::default()
         } else {
             Marks::STALLED
@@ -144,33 +134,19 @@ impl Inner {
             .in_flight
             .back()
             .is_some_and(|last| last.marks.has(Marks::WHOLE));
-<<<<<<< HEAD
-        let weather = self.weather(direction.streams, bytes, outgoing.whole, overtakable);
-        if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
-            return Ok(self.write_in_bad_weather(state, pipe, outgoing, &weather));
-        }
-        let mut marks = weather.marks();
-        if outgoing.whole {
-            marks.add(Marks::WHOLE);
-        }
-        let piece = Piece {
-            transit: weather.transit,
-            stall: weather.stall,
-            marks,
-=======
         let streams = direction.streams;
-        let (latency, calm) = self.sim.with_choices(|choices| {
-            let latency = choices.choose(streams.latency, &self.latencies());
-            (latency, choices.pass_all(&streams.of_a_write()))
+        let (transit, calm) = self.sim.with_choices(|choices| {
+            let transit = self.transit(choices, streams.latency);
+            (transit, choices.pass_all(&streams.of_a_write()))
         });
         let mut piece = Piece {
-            delay: latency,
+            transit,
+            stall: Duration::ZERO,
             marks: if outgoing.whole {
                 Marks::WHOLE
             } else {
                 Marks::default()
             },
->>>>>>> heads/w-net
             ends: None,
         };
         if !calm || direction.ends_after_next.is_some() {
@@ -179,9 +155,9 @@ impl Inner {
             } else {
                 self.weather(streams, bytes, outgoing.whole, overtakable)
             };
-            piece.delay += weather.stall;
+            piece.stall = weather.stall;
             if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
-                let taken = self.write_in_bad_weather(state, pipe, outgoing, &weather, piece.delay);
+                let taken = self.write_in_bad_weather(state, pipe, outgoing, &weather, transit);
                 return Ok(taken);
             }
             piece.marks.add(weather.marks());
@@ -203,10 +179,6 @@ impl Inner {
     ) -> Weather {
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
-<<<<<<< HEAD
-            let transit = self.transit(choices, streams.latency);
-=======
->>>>>>> heads/w-net
             let stall = choices.choose(streams.stall, &STALL_MAX);
             let taken = choices.choose(streams.partial_write, &Part { bytes });
             let cut = choices.choose(streams.cut, &Cuts { bytes });
@@ -226,10 +198,6 @@ impl Inner {
                 cut,
                 block,
                 taken: taken as usize,
-<<<<<<< HEAD
-                transit,
-=======
->>>>>>> heads/w-net
                 stall,
                 twice,
                 overtakes,
@@ -257,7 +225,7 @@ impl Inner {
         pipe: PipeId,
         outgoing: &Outgoing<'_>,
         weather: &Weather,
-        delay: Duration,
+        transit: Transit,
     ) -> usize {
         let state = &mut *guard;
         let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
@@ -315,12 +283,8 @@ impl Inner {
         };
         let in_one_piece = outgoing.whole && split == outgoing.len();
         let mut first = Piece {
-<<<<<<< HEAD
-            transit: weather.transit,
+            transit,
             stall: weather.stall,
-=======
-            delay,
->>>>>>> heads/w-net
             marks: weather.marks(),
             ends: ends.filter(|_| split == arriving),
         };
