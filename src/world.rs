@@ -22,7 +22,8 @@ pub static KILL: Site = Site::fault(
     "the process of a node is killed after a step, and started again after 1 ms to 10 s",
     Rate::per_million(500),
     Rate::per_million(20_000),
-);
+)
+.passing();
 
 /// A node that may crash is paused after one of its steps.
 pub static PAUSE: Site = Site::fault(
@@ -30,7 +31,8 @@ pub static PAUSE: Site = Site::fault(
     "a node stands still after a step, for 1 ms to 10 s, as in a long garbage collection",
     Rate::per_million(500),
     Rate::per_million(20_000),
-);
+)
+.passing();
 
 /// How long a crashed or paused node is away.
 static AWAY: Site = Site::latency("node/away", "how long a killed or paused node is away");

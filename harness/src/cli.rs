@@ -51,6 +51,23 @@ Examples:
                                            write the run down, without its seed
   seedbed replay x.plan.toml               follow it; it may be edited by hand";
 
+const EXPLORE_EXAMPLES: &str = "\
+--exhaustive executes every schedule: at each step every enabled event may come next (the head of each queue of
+messages, a timer that is due, a ready task), and every listed site takes each of its values. The scenario's
+[explore] table says from which mark of the story on, for which events and which sites; all else is quiet, and what
+is pinned stays pinned. A schedule runs until nothing is under way, and every invariant is recorded.
+
+--faults N executes the quiet run, then each single fault it could have met (once, and staying from there on where
+that makes sense), then each second one after a first. Of a site with many values some representatives are tried.
+
+The first failure is written as a plan that replays by time (-o); an order of events is told as latencies.
+
+Examples:
+  seedbed explore x.toml --exhaustive -o first.plan.toml
+  seedbed explore x.toml --exhaustive --sites net/notice --variant correct
+  seedbed explore x.toml --faults 1 --format json
+  seedbed explore x.toml --faults 2 --max-runs 100000";
+
 const SHRINK_EXAMPLES: &str = "\
 Every candidate is executed, and accepted only if it fails with the same invariant and the same cause.
 
@@ -94,6 +111,9 @@ pub enum Command {
     /// One run: a scenario with a seed, or a plan.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
+    /// Systematic search instead of seeds: every order of events, or every placement of a few faults.
+    #[command(after_help = EXPLORE_EXAMPLES)]
+    Explore(ExploreArguments),
     /// The smallest run that fails in the same way, from a failing seed or a plan.
     #[command(after_help = SHRINK_EXAMPLES)]
     Shrink(ShrinkArguments),
@@ -206,6 +226,53 @@ pub struct ReplayArguments {
     #[command(flatten)]
     pub overlay: Overlay,
     /// Wall time the run may take before it counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
+/// Arguments of `explore`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["exhaustive", "faults"])))]
+pub struct ExploreArguments {
+    /// The scenario
+    #[arg(value_name = "SCENARIO")]
+    pub path: String,
+    /// Every order of events
+    #[arg(long)]
+    pub exhaustive: bool,
+    /// Every placement of at most N faults
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub faults: Option<u8>,
+    /// Only these sites [default: with --exhaustive those of [explore], with --faults every fault and re-entry]
+    #[arg(long, value_name = "SITE,…", value_delimiter = ',')]
+    pub sites: Option<Vec<String>>,
+    /// Execute at most this many runs
+    #[arg(
+        long,
+        visible_alias = "max-schedules",
+        value_name = "N",
+        default_value_t = 1_000_000
+    )]
+    pub max_runs: u64,
+    /// Draw generated operations from this seed
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub seed: Seed,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// For people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write the first failure as a plan
+    #[arg(short, long, value_name = "FILE", conflicts_with = "plan_dir")]
+    pub output: Option<String>,
+    /// Write the first failure as a plan into this folder, named after the scenario
+    #[arg(long, value_name = "FOLDER")]
+    pub plan_dir: Option<String>,
+    /// Settings laid over the scenario.
+    #[command(flatten)]
+    pub overlay: Overlay,
+    /// Wall time one run may take before it counts as hanging
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub run_limit: Duration,
 }

@@ -138,11 +138,27 @@ impl<'a> Execution<'a> {
         })
     }
 
+    /// [`Execution::run`] in another order of dispatch.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_by(&self, dispatch: Dispatch, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        let keep = Keep {
+            trace: keep_trace,
+            ..Keep::default()
+        };
+        self.run_once(dispatch, keep)
+    }
+
     /// [`Execution::run`], with more in the report.
     ///
     /// # Errors
     /// As [`Execution::run`].
     pub fn run_with(&self, keep: Keep) -> Result<RunReport, ToolFailure> {
+        self.run_once(Dispatch::ByTime, keep)
+    }
+
+    fn run_once(&self, dispatch: Dispatch, keep: Keep) -> Result<RunReport, ToolFailure> {
         let request = RunRequest {
             scenario: self.scenario,
             seed: self.seed.map(Seed),
@@ -151,7 +167,7 @@ impl<'a> Execution<'a> {
             keep_trace: keep.trace,
             keep_offers: keep.offers,
             keep_states: keep.states,
-            dispatch: Dispatch::ByTime,
+            dispatch,
             until_step: self.until_step,
         };
         let failure = |message| ToolFailure {
@@ -197,7 +213,7 @@ impl<'a> Execution<'a> {
     }
 }
 
-fn alike(one: &RunReport, other: &RunReport) -> bool {
+pub(crate) fn alike(one: &RunReport, other: &RunReport) -> bool {
     one.digest == other.digest
         && one.verdict == other.verdict
         && one.steps == other.steps

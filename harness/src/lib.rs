@@ -20,6 +20,7 @@ mod cli;
 mod command;
 pub mod execute;
 pub mod exit;
+pub mod explore;
 pub mod explain;
 pub mod files;
 pub mod judge;

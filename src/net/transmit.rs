@@ -11,8 +11,8 @@ use super::kinds;
 use super::sites::{Block, Blocks, Cut, Cuts, Part, STALL_MAX};
 use super::state::{Inner, Marks, Payload, PipeId, PipeStreams, Segment, State};
 use super::{Way, links};
-use crate::choice::{Coin, Domain, Latency, StreamId};
-use crate::kernel::{Action, NodeId, Schedule};
+use crate::choice::{Choices, Coin, Domain, Latency, StreamId};
+use crate::kernel::{Action, Governed, NodeId, Schedule};
 
 /// What a writer hands over: a message with its header, or bytes of a stream.
 pub(super) struct Outgoing<'a> {
@@ -29,6 +29,12 @@ impl Outgoing<'_> {
         self.header.len() + self.body.len()
     }
 
+    fn copy_all(&self, buffer: &mut Vec<u8>) {
+        buffer.reserve(self.len());
+        buffer.extend_from_slice(self.header);
+        buffer.extend_from_slice(self.body);
+    }
+
     fn copy(&self, range: Range<usize>, buffer: &mut Vec<u8>) {
         let split = self.header.len();
         buffer.extend_from_slice(&self.header[range.start.min(split)..range.end.min(split)]);
@@ -37,18 +43,48 @@ impl Outgoing<'_> {
     }
 }
 
+/// How long a segment is under way, and which choice said so.
+#[derive(Clone, Copy)]
+pub(super) struct Transit {
+    pub(super) latency: Duration,
+    stream: StreamId,
+    n: u64,
+}
+
+impl Transit {
+    /// For telling an explored order as latencies; `base` comes on top of the latency in any case.
+    pub(super) fn governs(self, base: Duration) -> Governed {
+        Governed {
+            stream: self.stream,
+            n: self.n,
+            latency: self.latency,
+            base,
+        }
+    }
+}
+
 /// What the choices say about one write.
 struct Weather {
     cut: Cut,
     block: Block,
     taken: usize,
-    delay: Duration,
-    stalled: bool,
+    stall: Duration,
     twice: bool,
     overtakes: bool,
 }
 
 impl Weather {
+    fn fair(bytes: usize) -> Weather {
+        Weather {
+            cut: Cut::None,
+            block: Block::None,
+            taken: bytes,
+            stall: STALL_MAX.quiet(),
+            twice: false,
+            overtakes: false,
+        }
+    }
+
     /// Nothing happens to it, apart from taking its time.
     fn is_fair(&self, bytes: usize) -> bool {
         self.taken == bytes
@@ -59,10 +95,10 @@ impl Weather {
     }
 
     fn marks(&self) -> Marks {
-        if self.stalled {
-            Marks::STALLED
-        } else {
+        if self.stall == STALL_MAX.quiet() {
             Marks::default()
+        } else {
+            Marks::STALLED
         }
     }
 }
@@ -98,24 +134,42 @@ impl Inner {
             .in_flight
             .back()
             .is_some_and(|last| last.marks.has(Marks::WHOLE));
-        let weather = self.weather(direction.streams, bytes, outgoing.whole, overtakable);
-        if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
-            return Ok(self.write_in_bad_weather(state, pipe, outgoing, &weather));
-        }
-        let mut marks = weather.marks();
-        if outgoing.whole {
-            marks.add(Marks::WHOLE);
-        }
-        let piece = Piece {
-            delay: weather.delay,
-            marks,
+        let streams = direction.streams;
+        let (transit, calm) = self.sim.with_choices(|choices| {
+            let transit = self.transit(choices, streams.latency);
+            (transit, choices.pass_all(&streams.of_a_write()))
+        });
+        let mut piece = Piece {
+            transit,
+            stall: Duration::ZERO,
+            marks: if outgoing.whole {
+                Marks::WHOLE
+            } else {
+                Marks::default()
+            },
             ends: None,
         };
-        self.push(&mut state, pipe, outgoing, 0..bytes, piece);
+        if !calm || direction.ends_after_next.is_some() {
+            let weather = if calm {
+                Weather::fair(bytes)
+            } else {
+                self.weather(streams, bytes, outgoing.whole, overtakable)
+            };
+            piece.stall = weather.stall;
+            if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
+                let taken = self.write_in_bad_weather(state, pipe, outgoing, &weather, transit);
+                return Ok(taken);
+            }
+            piece.marks.add(weather.marks());
+        }
+        let mut buffer = state.buffer();
+        outgoing.copy_all(&mut buffer);
+        let payload = Payload::Bytes(buffer);
+        self.push_payload(&mut state, pipe, payload, outgoing.label, piece);
         Ok(bytes)
     }
 
-    /// Asks every site about one write, each exactly once, so that the n-th write is always the n-th offer.
+    /// Asks every fault site about one write, each exactly once, so that the n-th write is always the n-th offer.
     fn weather(
         &self,
         streams: PipeStreams,
@@ -125,7 +179,6 @@ impl Inner {
     ) -> Weather {
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
-            let latency = choices.choose(streams.latency, &self.latencies());
             let stall = choices.choose(streams.stall, &STALL_MAX);
             let taken = choices.choose(streams.partial_write, &Part { bytes });
             let cut = choices.choose(streams.cut, &Cuts { bytes });
@@ -145,18 +198,23 @@ impl Inner {
                 cut,
                 block,
                 taken: taken as usize,
-                delay: latency + stall,
-                stalled: stall != STALL_MAX.quiet(),
+                stall,
                 twice,
                 overtakes,
             }
         })
     }
 
-    pub(super) fn latencies(&self) -> Latency {
-        Latency {
+    /// Chooses how long something is under way.
+    pub(super) fn transit(&self, choices: &mut Choices, stream: StreamId) -> Transit {
+        let latencies = Latency {
             quiet: self.config.latency,
             max: self.config.latency_max,
+        };
+        Transit {
+            n: choices.position(stream),
+            stream,
+            latency: choices.choose(stream, &latencies),
         }
     }
 
@@ -167,6 +225,7 @@ impl Inner {
         pipe: PipeId,
         outgoing: &Outgoing<'_>,
         weather: &Weather,
+        transit: Transit,
     ) -> usize {
         let state = &mut *guard;
         let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
@@ -224,7 +283,8 @@ impl Inner {
         };
         let in_one_piece = outgoing.whole && split == outgoing.len();
         let mut first = Piece {
-            delay: weather.delay,
+            transit,
+            stall: weather.stall,
             marks: weather.marks(),
             ends: ends.filter(|_| split == arriving),
         };
@@ -276,15 +336,8 @@ impl Inner {
         let conn = &state.conns[pipe.conn()];
         let streams = conn.pipes[pipe.direction()].streams;
         self.sim.with_choices(|choices| {
-            for stream in [
-                streams.latency,
-                streams.stall,
-                streams.partial_write,
-                streams.cut,
-                streams.partition,
-                streams.duplicate,
-                streams.reorder,
-            ] {
+            choices.ineligible(streams.latency);
+            for stream in streams.of_a_write() {
                 choices.ineligible(stream);
             }
         });
@@ -318,7 +371,8 @@ impl Inner {
     ) {
         let conn = &mut state.conns[pipe_id.conn()];
         let pipe = &mut conn.pipes[pipe_id.direction()];
-        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(piece.delay));
+        let delay = piece.transit.latency + piece.stall;
+        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(delay));
         let kind = match payload {
             Payload::Rst => &kinds::RESET,
             Payload::Fin => &kinds::CLOSE,
@@ -326,7 +380,8 @@ impl Inner {
         };
         let args = [bytes as u64, delay_ns, 0];
         let sent = self.sim.emit(pipe.from, kind, pipe.name, args);
-        let at = (self.sim.node_now(pipe.from) + piece.delay).max(pipe.last_at);
+        let sent_at = self.sim.node_now(pipe.from);
+        let at = (sent_at + delay).max(pipe.last_at);
         pipe.last_at = at;
         let schedule = Schedule {
             at,
@@ -340,6 +395,8 @@ impl Inner {
             },
         };
         let key = self.sim.schedule_caused(schedule, sent);
+        let base = (sent_at - self.sim.now()) + piece.stall;
+        self.sim.governed(key, piece.transit.governs(base));
         pipe.pending_bytes += bytes;
         pipe.in_flight.push_back(Segment {
             payload,
@@ -381,7 +438,9 @@ impl Inner {
 /// How a segment travels.
 #[derive(Clone, Copy)]
 pub(super) struct Piece {
-    pub(super) delay: Duration,
+    pub(super) transit: Transit,
+    /// The direction stands still for this long before.
+    pub(super) stall: Duration,
     pub(super) marks: Marks,
     pub(super) ends: Option<StreamId>,
 }

@@ -1,6 +1,7 @@
 //! The commands, and what they share.
 
 mod check;
+mod explore;
 mod diff;
 mod explain;
 mod interrupt;
@@ -51,6 +52,7 @@ pub fn main(harness: &Harness) -> Exit {
         ),
         Some(Command::Run(arguments)) => run::run(harness, arguments),
         Some(Command::Replay(arguments)) => replay::replay(harness, &arguments),
+        Some(Command::Explore(arguments)) => explore::explore(harness, &arguments),
         Some(Command::Shrink(arguments)) => shrink::shrink(harness, &arguments),
         Some(Command::Explain(arguments)) => explain::explain(harness, &arguments),
         Some(Command::Why(arguments)) => why::why(harness, &arguments),

@@ -5,6 +5,7 @@
 
 #[path = "../double/mod.rs"]
 mod double;
+mod explorations;
 mod explain;
 mod failures;
 mod files;
@@ -13,6 +14,8 @@ mod post;
 mod program;
 mod results;
 mod shipped;
+#[path = "../toys/mod.rs"]
+mod toys;
 mod shrinking;
 #[path = "../toy/mod.rs"]
 mod toy;
@@ -24,6 +27,9 @@ use libtest_mimic::{Arguments, Trial};
 use seedbed_harness::Harness;
 
 fn main() -> ExitCode {
+    if std::env::var_os(program::PLAY).is_some_and(|flow| flow == program::TOYS) {
+        return Harness::new().erased_flow(toys::toys()).main();
+    }
     if std::env::var_os(program::PLAY).is_some() {
         return Harness::new()
             .erased_flow(Box::new(double::Double))
@@ -36,6 +42,7 @@ fn main() -> ExitCode {
         results::TESTS,
         files::TESTS,
         failures::TESTS,
+        explorations::TESTS,
         host::TESTS,
         shipped::TESTS,
         explain::TESTS,
