@@ -1,9 +1,9 @@
 //! The commands, and what they share.
 
 mod check;
-mod explore;
 mod diff;
 mod explain;
+mod explore;
 mod interrupt;
 mod list;
 mod one_run;

@@ -3,7 +3,7 @@
 //!
 //! | file | answers |
 //! |---|---|
-//! | `necessity`, `bounds`, `numbers` | is this operation or deviation needed, and which other values fail too? |
+//! | `necessity`, `dials`, `bounds`, `numbers` | is this operation or deviation needed, and which other values fail too? |
 //! | `subsets` | which deviations suffice together? |
 //! | `slice` | why? The events that led to the violated check |
 //! | `twin`, `align` | the nearest passing run, and where it first differs |
@@ -15,6 +15,7 @@
 
 pub mod align;
 pub mod bounds;
+mod dials;
 mod lab;
 mod necessity;
 mod no_return;

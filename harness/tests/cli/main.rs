@@ -5,8 +5,8 @@
 
 #[path = "../double/mod.rs"]
 mod double;
-mod explorations;
 mod explain;
+mod explorations;
 mod failures;
 mod files;
 mod host;
@@ -14,11 +14,11 @@ mod post;
 mod program;
 mod results;
 mod shipped;
-#[path = "../toys/mod.rs"]
-mod toys;
 mod shrinking;
 #[path = "../toy/mod.rs"]
 mod toy;
+#[path = "../toys/mod.rs"]
+mod toys;
 mod views;
 
 use std::process::ExitCode;
