@@ -17,9 +17,9 @@ use super::{Options, Relative, ShrinkEnd};
 use crate::execute::ToolFailure;
 
 /// With more deviations than this, none is moved when another one is left out.
-const EARLIER_DEVIATIONS_MAX: usize = 12;
+const EARLIER_DEVIATIONS_MAX: usize = 24;
 /// How many places earlier it is tried.
-const EARLIER_PLACES_MAX: u64 = 4;
+const EARLIER_PLACES_MAX: u64 = 3;
 
 /// Why a pass ended early.
 #[derive(Clone, Debug)]

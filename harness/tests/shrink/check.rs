@@ -4,8 +4,8 @@ use std::panic::catch_unwind;
 
 use seedbed::run::erased;
 use seedbed::scenario::read_plan;
-use seedbed_harness::check;
 use seedbed_harness::shrink::Case;
+use seedbed_harness::{REPLAY, check};
 
 use crate::runs::{catalogue, fingerprint, follow};
 use crate::toy::{TWICE, Toy};
@@ -71,6 +71,35 @@ fn a_failure_is_shrunk_and_its_plan_can_be_followed() {
         fingerprint(&report).map(|failure| failure.cause).as_deref(),
         Some(TWICE)
     );
+}
+
+/// The line to paste runs this test with a plan in the environment: it then shows every event of the plan's run.
+#[test]
+fn the_line_to_paste_shows_every_event() {
+    if std::env::var_os(REPLAY).is_some() {
+        return check(erased::<Toy>(), &text("1.0", "holds = true"));
+    }
+    let said = complaint("1.0", "holds = true");
+    let plan = said
+        .lines()
+        .find_map(|line| line.strip_prefix("plan: "))
+        .expect("a plan");
+    let test = std::env::current_exe().expect("this program has a path");
+    let again = std::process::Command::new(test)
+        .args([
+            "check::the_line_to_paste_shows_every_event",
+            "--exact",
+            "--nocapture",
+        ])
+        .env(REPLAY, plan)
+        .output()
+        .expect("it starts");
+    let out = String::from_utf8_lossy(&again.stdout);
+    assert!(!again.status.success());
+    for words in ["net/cut", "shop-1", "anchored 1 of 1"] {
+        assert!(out.contains(words), "{words} in {out}");
+    }
+    assert!(String::from_utf8_lossy(&again.stderr).contains("sold twice"));
 }
 
 #[test]

@@ -219,8 +219,13 @@ fn cards() {
                 .next()
                 .expect("one fails");
             let result = shrunk(&*flow, &scenario, seed, 2);
-            insta::assert_snapshot!(name, card(&scenario, seed, &result));
-            insta::assert_snapshot!(format!("{name}-plan"), write_plan(&result.plan(&scenario)));
+            let digest = result.report.digest.to_string();
+            let without = |text: String| text.replace(&digest, "d1:…");
+            insta::assert_snapshot!(name, without(card(&scenario, seed, &result)));
+            insta::assert_snapshot!(
+                format!("{name}-plan"),
+                without(write_plan(&result.plan(&scenario)))
+            );
         }
     });
 }
