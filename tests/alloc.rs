@@ -66,7 +66,7 @@ fn allocations_when_warm(by_callback: bool) -> (u64, u64) {
     });
     let rounds = Rc::new(Cell::new(0_u32));
     let count = Rc::clone(&rounds);
-    world.client("client", move |node| {
+    world.node("client", move |node| {
         let count = Rc::clone(&count);
         async move {
             let stream = node.net().connect("server", "echo").await;

@@ -1,7 +1,12 @@
 //! The command line, as data. Help teaches with examples; what the options mean is said here and nowhere else.
 
+mod look;
+
 use std::time::Duration;
 
+pub use self::look::{
+    DiffArguments, ExplainArguments, OneRun, OneRunOptions, Place, WhenArguments, WhyArguments,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use seedbed::choice::Seed;
 use seedbed::scenario::{Override, SeedRange, parse_duration};
@@ -118,6 +123,18 @@ pub enum Command {
     /// The smallest run that fails in the same way, from a failing seed or a plan.
     #[command(after_help = SHRINK_EXAMPLES)]
     Shrink(ShrinkArguments),
+    /// Why a run fails: what matters in it, within what bounds, and what nearby run passes.
+    #[command(after_help = look::EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
+    /// The causes of a step or an event, backwards.
+    #[command(after_help = look::WHY_EXAMPLES)]
+    Why(WhyArguments),
+    /// The last step that changed a field of a node's state.
+    #[command(after_help = look::WHEN_EXAMPLES)]
+    When(WhenArguments),
+    /// Where two plans' runs first differ, in events and in state.
+    #[command(after_help = look::DIFF_EXAMPLES)]
+    Diff(DiffArguments),
     /// Make a plan a regression, or find a regression's failure again.
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(PromoteArguments),
@@ -202,7 +219,7 @@ pub struct ReplayArguments {
     /// How much to show [default: card]
     #[arg(long, value_enum)]
     pub trace: Option<TraceMode>,
-    /// End the run after this step
+    /// End the run after this step, and show the state of each node as it is then
     #[arg(long, value_name = "STEP")]
     pub until: Option<u64>,
     /// For people, or one JSON object

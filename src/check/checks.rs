@@ -119,6 +119,9 @@ impl Checks {
     }
 
     fn take_incidents(&mut self, sim: &Sim) {
+        if sim.incidents().len() == self.incidents_seen {
+            return;
+        }
         let fresh: Vec<_> = sim.incidents()[self.incidents_seen..].to_vec();
         self.incidents_seen += fresh.len();
         for incident in fresh {

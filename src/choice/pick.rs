@@ -4,6 +4,7 @@ use super::choices::Choices;
 use super::domain::{Domain, Note};
 use super::expand::Expander;
 use super::seed::stable_hash;
+use super::state::Hot;
 use super::stream::{Reader, StreamId};
 
 /// The candidates of one pick, by index; the first is quiet. In words a candidate is its name, and where a
@@ -79,6 +80,21 @@ impl Choices {
     /// An offer that is quiet without being asked, after [`Choices::is_live`] said no.
     pub fn pass(&mut self, s: StreamId) {
         self.hot[s.index()].advance();
+    }
+
+    /// [`Choices::is_live`] and [`Choices::pass`] for several streams at once: if nothing but quiet can come of any of
+    /// them, all are passed. Lets an operation that is asked about at many sites ask once while they are off.
+    #[inline]
+    pub fn pass_all(&mut self, streams: &[StreamId]) -> bool {
+        let quiet = |hot: &Hot| !hot.is_live() && !hot.is_scripted(hot.n);
+        let all_quiet = streams.iter().all(|s| quiet(&self.hot[s.index()]));
+        if !all_quiet || self.logging {
+            return false;
+        }
+        for s in streams {
+            self.hot[s.index()].advance();
+        }
+        true
     }
 
     fn highest(&mut self, s: StreamId, n: u64, candidates: &[&str]) -> usize {

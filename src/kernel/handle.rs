@@ -108,7 +108,7 @@ impl NodeHandle {
             (key, tasks.get(key).map(|task| task.waker.clone()))
         };
         if let Some(waker) = waker {
-            waker.wake();
+            waker.wake_by_ref();
         }
         TaskHandle {
             sim: self.sim.clone(),
@@ -261,20 +261,21 @@ impl NodeHandle {
     /// before each effect, with a phrase for it (`sends on a connection`).
     #[must_use]
     pub fn acts(&self, what: &'static str) -> bool {
-        if !self.is_alive() {
-            return false;
+        match self.sim.has_stopped(self.id, self.incarnation) {
+            None => false,
+            Some(false) => true,
+            Some(true) => {
+                let name = self.name();
+                let detail = format!("node {name} {what} although it was told to stop");
+                self.sim.incident(
+                    Some(self.id),
+                    IncidentKind::AfterStop,
+                    format!("{name} {what}"),
+                    detail,
+                );
+                true
+            }
         }
-        if self.sim.is_told_to_stop(self.id) {
-            let name = self.name();
-            let detail = format!("node {name} {what} although it was told to stop");
-            self.sim.incident(
-                Some(self.id),
-                IncidentKind::AfterStop,
-                format!("{name} {what}"),
-                detail,
-            );
-        }
-        true
     }
 }
 

@@ -489,8 +489,12 @@ impl Sim {
         (state.starter.take(), continuations)
     }
 
-    pub(super) fn is_told_to_stop(&self, node: NodeId) -> bool {
-        self.core.nodes.borrow()[node.0 as usize].told_to_stop
+    /// Whether a node has said that it stopped; `None` if this life of it is over.
+    pub(super) fn has_stopped(&self, node: NodeId, incarnation: u32) -> Option<bool> {
+        let nodes = self.core.nodes.borrow();
+        let node = &nodes[node.0 as usize];
+        let alive = node.incarnation == incarnation && node.state != State::Down;
+        alive.then_some(node.told_to_stop)
     }
 }
 

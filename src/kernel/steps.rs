@@ -384,6 +384,9 @@ impl Sim {
     }
 
     fn note_guards(&self) {
+        if self.core.guards.borrow().is_empty() {
+            return;
+        }
         let alive = std::mem::take(&mut *self.core.guards.borrow_mut());
         if let Some(label) = alive.first() {
             self.incident(

@@ -229,6 +229,18 @@ pub(super) struct PipeStreams {
 }
 
 impl PipeStreams {
+    /// The faults that every write is asked about.
+    pub(super) fn of_a_write(&self) -> [StreamId; 6] {
+        [
+            self.stall,
+            self.partial_write,
+            self.cut,
+            self.partition,
+            self.duplicate,
+            self.reorder,
+        ]
+    }
+
     pub(super) fn new(sim: &Sim, actor: &str) -> PipeStreams {
         PipeStreams {
             latency: sim.stream(&sites::LATENCY, actor),

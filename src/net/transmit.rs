@@ -29,6 +29,12 @@ impl Outgoing<'_> {
         self.header.len() + self.body.len()
     }
 
+    fn copy_all(&self, buffer: &mut Vec<u8>) {
+        buffer.reserve(self.len());
+        buffer.extend_from_slice(self.header);
+        buffer.extend_from_slice(self.body);
+    }
+
     fn copy(&self, range: Range<usize>, buffer: &mut Vec<u8>) {
         let split = self.header.len();
         buffer.extend_from_slice(&self.header[range.start.min(split)..range.end.min(split)]);
@@ -62,13 +68,23 @@ struct Weather {
     cut: Cut,
     block: Block,
     taken: usize,
-    transit: Transit,
     stall: Duration,
     twice: bool,
     overtakes: bool,
 }
 
 impl Weather {
+    fn fair(bytes: usize) -> Weather {
+        Weather {
+            cut: Cut::None,
+            block: Block::None,
+            taken: bytes,
+            stall: STALL_MAX.quiet(),
+            twice: false,
+            overtakes: false,
+        }
+    }
+
     /// Nothing happens to it, apart from taking its time.
     fn is_fair(&self, bytes: usize) -> bool {
         self.taken == bytes
@@ -79,10 +95,10 @@ impl Weather {
     }
 
     fn marks(&self) -> Marks {
-        if self.stall != STALL_MAX.quiet() {
-            Marks::STALLED
-        } else {
+        if self.stall == STALL_MAX.quiet() {
             Marks::default()
+        } else {
+            Marks::STALLED
         }
     }
 }
@@ -118,25 +134,42 @@ impl Inner {
             .in_flight
             .back()
             .is_some_and(|last| last.marks.has(Marks::WHOLE));
-        let weather = self.weather(direction.streams, bytes, outgoing.whole, overtakable);
-        if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
-            return Ok(self.write_in_bad_weather(state, pipe, outgoing, &weather));
-        }
-        let mut marks = weather.marks();
-        if outgoing.whole {
-            marks.add(Marks::WHOLE);
-        }
-        let piece = Piece {
-            transit: weather.transit,
-            stall: weather.stall,
-            marks,
+        let streams = direction.streams;
+        let (transit, calm) = self.sim.with_choices(|choices| {
+            let transit = self.transit(choices, streams.latency);
+            (transit, choices.pass_all(&streams.of_a_write()))
+        });
+        let mut piece = Piece {
+            transit,
+            stall: Duration::ZERO,
+            marks: if outgoing.whole {
+                Marks::WHOLE
+            } else {
+                Marks::default()
+            },
             ends: None,
         };
-        self.push(&mut state, pipe, outgoing, 0..bytes, piece);
+        if !calm || direction.ends_after_next.is_some() {
+            let weather = if calm {
+                Weather::fair(bytes)
+            } else {
+                self.weather(streams, bytes, outgoing.whole, overtakable)
+            };
+            piece.stall = weather.stall;
+            if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
+                let taken = self.write_in_bad_weather(state, pipe, outgoing, &weather, transit);
+                return Ok(taken);
+            }
+            piece.marks.add(weather.marks());
+        }
+        let mut buffer = state.buffer();
+        outgoing.copy_all(&mut buffer);
+        let payload = Payload::Bytes(buffer);
+        self.push_payload(&mut state, pipe, payload, outgoing.label, piece);
         Ok(bytes)
     }
 
-    /// Asks every site about one write, each exactly once, so that the n-th write is always the n-th offer.
+    /// Asks every fault site about one write, each exactly once, so that the n-th write is always the n-th offer.
     fn weather(
         &self,
         streams: PipeStreams,
@@ -146,7 +179,6 @@ impl Inner {
     ) -> Weather {
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
-            let transit = self.transit(choices, streams.latency);
             let stall = choices.choose(streams.stall, &STALL_MAX);
             let taken = choices.choose(streams.partial_write, &Part { bytes });
             let cut = choices.choose(streams.cut, &Cuts { bytes });
@@ -166,7 +198,6 @@ impl Inner {
                 cut,
                 block,
                 taken: taken as usize,
-                transit,
                 stall,
                 twice,
                 overtakes,
@@ -194,6 +225,7 @@ impl Inner {
         pipe: PipeId,
         outgoing: &Outgoing<'_>,
         weather: &Weather,
+        transit: Transit,
     ) -> usize {
         let state = &mut *guard;
         let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
@@ -251,7 +283,7 @@ impl Inner {
         };
         let in_one_piece = outgoing.whole && split == outgoing.len();
         let mut first = Piece {
-            transit: weather.transit,
+            transit,
             stall: weather.stall,
             marks: weather.marks(),
             ends: ends.filter(|_| split == arriving),
@@ -304,15 +336,8 @@ impl Inner {
         let conn = &state.conns[pipe.conn()];
         let streams = conn.pipes[pipe.direction()].streams;
         self.sim.with_choices(|choices| {
-            for stream in [
-                streams.latency,
-                streams.stall,
-                streams.partial_write,
-                streams.cut,
-                streams.partition,
-                streams.duplicate,
-                streams.reorder,
-            ] {
+            choices.ineligible(streams.latency);
+            for stream in streams.of_a_write() {
                 choices.ineligible(stream);
             }
         });

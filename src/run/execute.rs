@@ -75,13 +75,16 @@ pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
             .map(|(index, op)| (*index, op.clone()))
             .collect(),
     };
+    world.keep_states(request.keep_states);
     sim.enter_phase("start");
     sim.guard("build", || F::build(&world, setup));
+    world.record_states();
     let exhausted = pass_phases(
         &mut world,
         budget.virtual_time,
         request.until_step.unwrap_or(u64::MAX),
     );
+    world.record_states();
     let report = report::<F>(&sim, &world, exhausted, &operations, request);
     world.tear_down();
     report
@@ -266,5 +269,6 @@ fn report<F: Flow>(
         trace: request.keep_trace.then(|| trace.clone()),
         offers,
         timings: sim.timings(),
+        states: world.take_states(),
     }
 }

@@ -23,6 +23,7 @@ use crate::choice::{Anchoring, Deviation, Offer, Script, Seed, SiteCount};
 use crate::flow::FlowSchema;
 use crate::kernel::{Dispatch, Timing};
 use crate::scenario::Scenario;
+use crate::snapshot::{KeepStates, States};
 use crate::trace::{Digest, Trace};
 
 /// What to execute.
@@ -40,6 +41,8 @@ pub struct RunRequest<'a> {
     pub keep_trace: bool,
     /// Keep the list of all offers in the report.
     pub keep_offers: bool,
+    /// Keep the state of the nodes in the report.
+    pub keep_states: KeepStates,
     /// Order of dispatch; by time unless exploring.
     pub dispatch: Dispatch,
     /// End the run after this step.
@@ -117,6 +120,8 @@ pub struct RunReport {
     pub signature: u64,
     /// When events were dispatched, and what would have decided it by time; only if the order was chosen.
     pub timings: Vec<Timing>,
+    /// The state of the nodes; only with `keep_states`.
+    pub states: States,
 }
 
 /// A drawn operation that can be simplified step by step: a proptest `ValueTree` without its types.

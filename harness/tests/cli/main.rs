@@ -6,9 +6,11 @@
 #[path = "../double/mod.rs"]
 mod double;
 mod explorations;
+mod explain;
 mod failures;
 mod files;
 mod host;
+mod post;
 mod program;
 mod results;
 mod shipped;
@@ -17,6 +19,7 @@ mod toys;
 mod shrinking;
 #[path = "../toy/mod.rs"]
 mod toy;
+mod views;
 
 use std::process::ExitCode;
 
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         return Harness::new()
             .erased_flow(Box::new(double::Double))
             .flow::<host::AsksStd>()
+            .flow::<post::Post>()
             .flow::<toy::Toy>()
             .main();
     }
@@ -41,6 +45,8 @@ fn main() -> ExitCode {
         explorations::TESTS,
         host::TESTS,
         shipped::TESTS,
+        explain::TESTS,
+        views::TESTS,
         shrinking::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {

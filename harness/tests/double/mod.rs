@@ -10,6 +10,7 @@ use seedbed::check::{Evaluations, Failure, InvariantInfo, InvariantKind, Promise
 use seedbed::choice::{Anchoring, Deviation, Rate, Script, Seed, Site, SiteCount};
 use seedbed::flow::{ConfigComplaint, FlowInfo, FlowSchema, Named, Needs};
 use seedbed::run::{AnyFlow, RunReport, RunRequest, Source};
+use seedbed::snapshot::States;
 use seedbed::trace::{EventId, Header, Kind, Trace};
 use serde::Deserialize;
 
@@ -271,6 +272,7 @@ impl AnyFlow for Double {
             offers: Vec::new(),
             timings: Vec::new(),
             signature: seed % 7,
+            states: States::default(),
         }
     }
 }
