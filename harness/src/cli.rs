@@ -32,6 +32,12 @@ Exit codes:
 const RUN_EXAMPLES: &str = "\
 A sweep stops at its lowest failing seed, whatever the number of jobs.
 
+A clean sweep says what it leaves open. n clean seeds mean a failure rate below 3/n per seed with 95 % confidence (rule
+of three), and the share of behaviours met exactly once estimates how likely the next seed shows a new one
+(Good-Turing). Both assume that further seeds are drawn as these were (same scenario, same fault rates), and both are
+about what the invariants can see: a failure that no invariant looks for is in neither number. A behaviour is the set
+of faults that fired, events that ran inside callbacks, outcomes and checked invariants, each in powers of two.
+
 Examples:
   seedbed run                              everything; regressions first
   seedbed run x.toml                       one scenario

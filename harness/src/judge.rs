@@ -9,7 +9,7 @@ use seedbed::scenario::{Claim, Plan, Scenario};
 use crate::execute::{Second, has_failed};
 use crate::exit::Exit;
 use crate::report::thousands;
-use crate::sweep::{FailedRun, SweepEnd, Swept};
+use crate::sweep::{FailedRun, SweepEnd, Swept, Tally};
 
 /// The judgement of one sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,6 +236,39 @@ fn unexercised(scenario: &Scenario, sites: &[&'static Site], swept: &Swept) -> V
     missing
 }
 
+/// What clean seeds do not say. With n of them the failure rate is below 3/n at 95 % (rule of three); the share of
+/// behaviours met once estimates what was not met (Good-Turing).
+fn residual_risk(tally: &Tally) -> Option<String> {
+    if tally.seeds == 0 || tally.failures > 0 {
+        return None;
+    }
+    let seeds = tally.seeds as f64;
+    let rate = (3.0 / seeds).min(1.0);
+    let unseen = tally.behaviours.met_once() as f64 / seeds;
+    Some(format!(
+        "{} seeds clean: failure rate below {} per seed (95 %); unseen behaviour about {}",
+        thousands(tally.seeds),
+        percent(rate),
+        percent(unseen)
+    ))
+}
+
+/// A share with two significant digits.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let mut places = 0;
+    while places < 6 && percent > 0.0 && percent * 10_f64.powi(places) < 9.95 {
+        places += 1;
+    }
+    let text = format!("{percent:.0$}", places as usize);
+    let text = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &text
+    };
+    format!("{text} %")
+}
+
 fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
     let total = thousands(swept.seeds.count);
@@ -260,6 +293,8 @@ fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String]) -> Vec<String> 
         }
     } else if let Claim::Violates(_) = scenario.expect.claim {
         notes.push("no seed violates it".to_owned());
+    } else if swept.tally.exhausted.is_empty() && vacuous.is_empty() {
+        notes.extend(residual_risk(&swept.tally));
     }
     notes.extend(vacuous.iter().cloned());
     for (budget, runs) in &swept.tally.exhausted {
@@ -270,4 +305,19 @@ fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String]) -> Vec<String> 
         ));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two significant digits, without zeros nobody needs.
+    #[test]
+    fn percentages() {
+        let shown = [0.0, 1.0, 0.15, 0.012, 0.003, 0.000_15, 3.0 / 7.0].map(percent);
+        assert_eq!(
+            shown,
+            ["0 %", "100 %", "15 %", "1.2 %", "0.3 %", "0.015 %", "43 %"]
+        );
+    }
 }

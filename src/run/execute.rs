@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::signature::Behaviour;
 use super::{RunReport, RunRequest, Source, operations};
 use crate::check::{CheckMode, Checks, Evaluations, InvariantKind, Verdict};
-use crate::choice::{Choices, Mode, Script, Seed};
+use crate::choice::{Choices, Mode, Script, Seed, SiteCount};
 use crate::disk::Contract;
 use crate::flow::{Flow, Setup};
 use crate::kernel::{Ended, Exhausted, Limits, Sim, Time, Until, hosted};
@@ -216,20 +217,30 @@ fn report<F: Flow>(
             .collect()
     };
     let trace = sim.trace();
-    let (script, anchoring, faults, offers) = sim.with_choices(|choices| {
-        let script = if wants_details {
-            choices.script()
-        } else {
-            Script::default()
-        };
-        let faults = choices
-            .accounting()
-            .into_iter()
-            .map(|(site, count)| (site.to_owned(), count))
-            .collect();
-        (script, choices.anchoring(), faults, choices.take_offers())
-    });
+    let (script, anchoring, faults, offers): (_, _, BTreeMap<String, SiteCount>, _) = sim
+        .with_choices(|choices| {
+            let script = if wants_details {
+                choices.script()
+            } else {
+                Script::default()
+            };
+            let faults = choices
+                .accounting()
+                .into_iter()
+                .map(|(site, count)| (site.to_owned(), count))
+                .collect();
+            (script, choices.anchoring(), faults, choices.take_offers())
+        });
     let invariants: BTreeMap<String, Evaluations> = checks.evaluations(sim.step());
+    let (outcomes, sometimes) = (named(&counters.outcomes), named(&counters.sometimes));
+    let behaviour = Behaviour {
+        faults: &faults,
+        reentries: &counters.reentries,
+        outcomes: &outcomes,
+        sometimes: &sometimes,
+        invariants: &invariants,
+    };
+    let signature = behaviour.signature();
     RunReport {
         verdict,
         failure: failure.map(|(failure, _)| failure),
@@ -239,8 +250,9 @@ fn report<F: Flow>(
         virtual_ns: sim.now().as_nanos(),
         digest: trace.digest(),
         step_digests: trace.step_digests().to_vec(),
-        outcomes: named(&counters.outcomes),
-        sometimes: named(&counters.sometimes),
+        signature,
+        outcomes,
+        sometimes,
         faults,
         invariants,
         reentries: counters.reentries.clone(),

@@ -8,6 +8,7 @@ mod engine;
 mod erased;
 mod execute;
 mod operations;
+mod signature;
 
 #[cfg(test)]
 mod tests;
@@ -114,6 +115,9 @@ pub struct RunReport {
     pub trace: Option<Trace>,
     /// All offers; only with `keep_offers`, or when exploring.
     pub offers: Vec<Offer>,
+    /// What kind of behaviour this was: which sites fired, what ran inside what, how operations ended and what the
+    /// invariants had to check, each about how often. Runs with equal signatures taught the same.
+    pub signature: u64,
     /// When events were dispatched, and what would have decided it by time; only if the order was chosen.
     pub timings: Vec<Timing>,
     /// The state of the nodes; only with `keep_states`.

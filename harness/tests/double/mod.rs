@@ -271,6 +271,7 @@ impl AnyFlow for Double {
             trace: request.keep_trace.then_some(trace),
             offers: Vec::new(),
             timings: Vec::new(),
+            signature: seed % 7,
             states: States::default(),
         }
     }
