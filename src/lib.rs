@@ -12,6 +12,7 @@
 //! | [`net`], [`disk`], [`reentry`] | streams and messages; files, power cuts, faults; completions and boundaries |
 //! | [`world`] | what a flow is built into |
 //! | [`check`] | invariants and verdicts |
+//! | [`snapshot`] | the state of nodes, for people who look at one run |
 //! | [`scenario`] | scenario and plan files |
 //! | [`flow`], [`run`] | the trait a system under test implements; executing one run |
 
@@ -32,6 +33,7 @@ pub mod prelude;
 pub mod reentry;
 pub mod run;
 pub mod scenario;
+pub mod snapshot;
 pub mod trace;
 pub mod world;
 

@@ -6,12 +6,15 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::check::{Checks, InvariantKind, Outcome};
 use crate::choice::{Coin, Latency, Rate, Site};
 use crate::disk::{Disks, NodeDisk};
 use crate::kernel::{Down, NodeHandle, NodeId, Sim, StepHook};
 use crate::net::{Net, NetConfig, NodeNet};
 use crate::reentry::{self, Completer, Completion};
+use crate::snapshot::{KeepStates, Recorder, States};
 
 /// A node that may crash is killed after one of its steps, and started again after a while.
 pub static KILL: Site = Site::fault(
@@ -19,7 +22,8 @@ pub static KILL: Site = Site::fault(
     "the process of a node is killed after a step, and started again after 1 ms to 10 s",
     Rate::per_million(500),
     Rate::per_million(20_000),
-);
+)
+.passing();
 
 /// A node that may crash is paused after one of its steps.
 pub static PAUSE: Site = Site::fault(
@@ -27,7 +31,8 @@ pub static PAUSE: Site = Site::fault(
     "a node stands still after a step, for 1 ms to 10 s, as in a long garbage collection",
     Rate::per_million(500),
     Rate::per_million(20_000),
-);
+)
+.passing();
 
 /// How long a crashed or paused node is away.
 static AWAY: Site = Site::latency("node/away", "how long a killed or paused node is away");
@@ -57,6 +62,9 @@ struct Inner {
     may_crash: RefCell<Vec<NodeId>>,
     run_limit: Cell<Option<Duration>>,
     settle: Cell<Duration>,
+    recorder: RefCell<Recorder>,
+    /// Whether each step is recorded: all a run that keeps no states has to read.
+    recording: Cell<bool>,
 }
 
 /// A node, as its own code sees it: a [`NodeHandle`] with network, disk and re-entry added.
@@ -124,6 +132,8 @@ impl World {
             may_crash: RefCell::default(),
             run_limit: Cell::new(None),
             settle: Cell::new(Duration::from_secs(60)),
+            recorder: RefCell::default(),
+            recording: Cell::new(false),
         };
         World {
             inner: Rc::new(inner),
@@ -252,6 +262,34 @@ impl World {
             .register(id, InvariantKind::AtEnd, check);
     }
 
+    // --- state, for people -----------------------------------------------------------------------------------------
+
+    /// What is worth seeing of a node's state, for `replay --until`, `when`, `diff` and `explain`.
+    ///
+    /// `show` is called only in runs that somebody looks at, after steps, and must only read. What it answers is
+    /// flattened to fields: a map `servermap` with the key `s1` becomes `client.servermap.s1`. A node may have several.
+    pub fn snapshot<S: Serialize>(&self, node: &str, show: impl Fn() -> S + 'static) {
+        let show = move || {
+            serde_json::to_value(show())
+                .unwrap_or_else(|error| format!("(cannot be shown: {error})").into())
+        };
+        self.inner.recorder.borrow_mut().add(node, Box::new(show));
+    }
+
+    pub(crate) fn keep_states(&self, keep: KeepStates) {
+        let mut recorder = self.inner.recorder.borrow_mut();
+        recorder.keep(keep);
+        self.inner.recording.set(recorder.is_stepping());
+    }
+
+    pub(crate) fn record_states(&self) {
+        self.inner.recorder.borrow_mut().record(&self.inner.sim);
+    }
+
+    pub(crate) fn take_states(&self) -> States {
+        self.inner.recorder.borrow_mut().take()
+    }
+
     // --- for the run -----------------------------------------------------------------------------------------------
 
     /// Whether every part of the workload has ended; false while there is none.
@@ -295,6 +333,7 @@ impl World {
     pub(crate) fn tear_down(&self) {
         self.inner.checks.borrow_mut().tear_down();
         self.inner.workload.borrow_mut().clear();
+        self.inner.recorder.borrow_mut().tear_down();
         self.inner.sim.tear_down();
     }
 
@@ -352,6 +391,9 @@ impl StepHook for World {
             .evaluate(sim, InvariantKind::Always);
         if !stop && !self.inner.may_crash.borrow().is_empty() {
             self.crash_by_choice();
+        }
+        if self.inner.recording.get() {
+            self.record_states();
         }
         stop
     }

@@ -35,6 +35,9 @@ impl Flow for Deposits {
         world.client("client", move |node| {
             client(node, operations.clone(), promised.clone())
         });
+        let (has, should) = (balance.clone(), wanted.clone());
+        world.snapshot("bank", move || json!({ "balance": has.get() }));
+        world.snapshot("client", move || json!({ "wanted": should.get() }));
         world.always("no-money-from-nothing", move || {
             match (balance.get(), wanted.get()) {
                 (0, _) => Outcome::Idle,

@@ -11,6 +11,7 @@ use seedbed::choice::Seed;
 use seedbed::kernel::Dispatch;
 use seedbed::run::{AnyFlow, RunReport, RunRequest, Source};
 use seedbed::scenario::{Plan, Scenario};
+use seedbed::snapshot::KeepStates;
 use seedbed::trace::Trace;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,26 @@ pub struct Execution<'a> {
     pub operations: Option<&'a [(usize, toml::Value)]>,
     /// End after this step.
     pub until_step: Option<u64>,
+}
+
+/// What a report keeps of its run, beyond the result.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// The trace.
+    pub trace: bool,
+    /// All offers.
+    pub offers: bool,
+    /// The state of the nodes.
+    pub states: KeepStates,
+}
+
+impl Keep {
+    /// Everything there is.
+    pub const EVERYTHING: Keep = Keep {
+        trace: true,
+        offers: true,
+        states: KeepStates::EachStep,
+    };
 }
 
 /// The tool itself failed: no verdict about the code under test.
@@ -111,26 +132,42 @@ impl<'a> Execution<'a> {
     /// # Errors
     /// When the simulator itself panics; what the code under test does is part of the report.
     pub fn run(&self, keep_trace: bool) -> Result<RunReport, ToolFailure> {
-        self.run_keeping(keep_trace, false)
+        self.run_with(Keep {
+            trace: keep_trace,
+            ..Keep::default()
+        })
     }
 
-    /// Executes the run once; the report keeps what is asked for.
+    /// [`Execution::run`] in another order of dispatch.
     ///
     /// # Errors
     /// As [`Execution::run`].
-    pub fn run_keeping(
-        &self,
-        keep_trace: bool,
-        keep_offers: bool,
-    ) -> Result<RunReport, ToolFailure> {
+    pub fn run_by(&self, dispatch: Dispatch, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        let keep = Keep {
+            trace: keep_trace,
+            ..Keep::default()
+        };
+        self.run_once(dispatch, keep)
+    }
+
+    /// [`Execution::run`], with more in the report.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_with(&self, keep: Keep) -> Result<RunReport, ToolFailure> {
+        self.run_once(Dispatch::ByTime, keep)
+    }
+
+    fn run_once(&self, dispatch: Dispatch, keep: Keep) -> Result<RunReport, ToolFailure> {
         let request = RunRequest {
             scenario: self.scenario,
             seed: self.seed.map(Seed),
             source: self.source,
             operations: self.operations,
-            keep_trace,
-            keep_offers,
-            dispatch: Dispatch::ByTime,
+            keep_trace: keep.trace,
+            keep_offers: keep.offers,
+            keep_states: keep.states,
+            dispatch,
             until_step: self.until_step,
         };
         let failure = |message| ToolFailure {
@@ -176,7 +213,7 @@ impl<'a> Execution<'a> {
     }
 }
 
-fn alike(one: &RunReport, other: &RunReport) -> bool {
+pub(crate) fn alike(one: &RunReport, other: &RunReport) -> bool {
     one.digest == other.digest
         && one.verdict == other.verdict
         && one.steps == other.steps

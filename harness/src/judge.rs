@@ -146,8 +146,16 @@ pub fn exit_of(verdict: Verdict, failed: Option<&FailedRun>, flow: &FlowInfo) ->
 }
 
 fn is_liveness(invariant: &str, flow: &FlowInfo) -> bool {
+    kind_of(invariant, flow) == Some(InvariantKind::Eventually)
+}
+
+/// The kind of an invariant of a flow, or of a built-in one.
+#[must_use]
+pub fn kind_of(invariant: &str, flow: &FlowInfo) -> Option<InvariantKind> {
     let mut known = flow.invariants.iter().chain(BUILT_IN);
-    known.any(|info| info.id == invariant && info.kind == InvariantKind::Eventually)
+    known
+        .find(|info| info.id == invariant)
+        .map(|info| info.kind)
 }
 
 fn verdict(swept: &Swept, vacuous: bool) -> Verdict {

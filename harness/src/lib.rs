@@ -20,6 +20,8 @@ mod cli;
 mod command;
 pub mod execute;
 pub mod exit;
+pub mod explore;
+pub mod explain;
 pub mod files;
 pub mod judge;
 pub mod minimal;

@@ -1,6 +1,6 @@
 //! The answers of one run: drawn from a seed, looked up in a script, or first one and then the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Offer;
 use super::domain::{Domain, Note};
@@ -25,6 +25,9 @@ pub enum Mode {
         /// The first step that is searched.
         until_step: u64,
     },
+    /// From the script; what it does not mention takes the value it is pinned to, and is quiet where it is not
+    /// pinned. The rest of the settings, and the seed, are ignored: this is what enumerating starts from.
+    Explore,
 }
 
 /// Makes all choices of a run and remembers those that deviated.
@@ -50,7 +53,10 @@ pub struct Choices {
     by_label: BTreeMap<&'static str, usize>,
     records: Vec<Record>,
     rejected_pins: BTreeMap<&'static str, String>,
+    lasting: Vec<Deviation>,
     pub(super) logging: bool,
+    /// Labels of the sites whose offers are listed; `None`: all.
+    pub(super) logged_sites: Option<BTreeSet<String>>,
     pub(super) offers: Vec<Offer>,
 }
 
@@ -87,9 +93,17 @@ impl Choices {
             by_label: BTreeMap::new(),
             records: Vec::new(),
             rejected_pins: BTreeMap::new(),
+            lasting: Vec::new(),
             logging: false,
+            logged_sites: None,
             offers: Vec::new(),
         }
+    }
+
+    /// Makes deviations stay when exploring: each holds for its n and every later one of its site and actor,
+    /// wherever the value is possible. To be told before the first stream is asked for.
+    pub fn make_lasting(&mut self, lasting: &[Deviation]) {
+        self.lasting = lasting.to_vec();
     }
 
     /// The stream of a site and an actor. Two look-ups by name: ask once and keep the id.
@@ -116,6 +130,13 @@ impl Choices {
             id: stable_hash(&[site.first_label(), actor]),
             covered,
             scripted,
+            lasting: self
+                .lasting
+                .iter()
+                .find(|lasting| {
+                    lasting.actor == actor && site.names().any(|name| name == lasting.site)
+                })
+                .map(|lasting| (lasting.n, lasting.value.clone())),
             candidates: BTreeMap::new(),
         });
         self.hot.push(Hot {
@@ -174,7 +195,7 @@ impl Choices {
                 }
                 value
             }
-            Source::Pin => self.pinned(s, domain),
+            Source::Pin => self.pinned(s, n, domain),
         };
         let quiet = domain.quiet();
         let value = match chosen {
@@ -192,14 +213,19 @@ impl Choices {
 
     #[inline]
     fn source(&mut self, s: StreamId, n: u64) -> Source {
-        if !self.searching {
-            return self.scripted(s, n).map_or(Source::Quiet, Source::Script);
+        if !self.searching
+            && let Some(entry) = self.scripted(s, n)
+        {
+            return Source::Script(entry);
         }
         let hot = &mut self.hot[s.index()];
         if !hot.is_live() {
             return Source::Quiet;
         }
         hot.armed += 1;
+        if !self.searching {
+            return Source::Pin;
+        }
         let rate = Rate::from_threshold(hot.live);
         let reader = match &mut hot.reader {
             Some(reader) => reader,
@@ -233,7 +259,10 @@ impl Choices {
         found
     }
 
-    fn pinned<D: Domain>(&mut self, s: StreamId, domain: &D) -> Option<D::Value> {
+    fn pinned<D: Domain>(&mut self, s: StreamId, n: u64, domain: &D) -> Option<D::Value> {
+        if let Some((from, words)) = &self.cold[s.index()].lasting {
+            return domain.parse(words).filter(|_| n >= *from);
+        }
         let state = &self.sites[self.cold[s.index()].site];
         let words = state.resolved.pin.as_deref()?;
         let value = domain.parse(words);
@@ -259,10 +288,16 @@ impl Choices {
         }
     }
 
-    /// Whether the phase lets this stream deviate.
+    /// Whether the phase lets this stream deviate. A script may say in every phase how long something takes and
+    /// what goes first, so that an order which was explored can be told; a seed may not.
     #[inline]
     pub(super) fn answerable(&self, s: StreamId) -> bool {
-        self.armed || self.sites[self.cold[s.index()].site].site.class == SiteClass::Value
+        self.armed
+            || match self.sites[self.cold[s.index()].site].site.class {
+                SiteClass::Value => true,
+                SiteClass::Latency | SiteClass::Schedule => !self.searching,
+                SiteClass::Fault | SiteClass::Reentry => false,
+            }
     }
 
     /// Recomputes what offers of this stream read.
@@ -271,9 +306,15 @@ impl Choices {
         let cold = &self.cold[s.index()];
         let state = &self.sites[cold.site];
         let used_up = state.resolved.max.is_some_and(|max| state.fired >= max);
-        let live = self.searching && answerable && cold.covered && !used_up;
+        let pinned = self.mode == Mode::Explore
+            && state.resolved.pin.is_some()
+            && state.resolved.rate == Rate::ALWAYS;
+        let live = (self.searching || pinned) && answerable && cold.covered && !used_up;
+        let lasts = answerable && cold.lasting.is_some();
         let hot = &mut self.hot[s.index()];
-        hot.live = if live {
+        hot.live = if lasts {
+            Rate::ALWAYS.threshold()
+        } else if live {
             state.resolved.rate.threshold()
         } else {
             0
@@ -323,6 +364,20 @@ impl Choices {
         }
     }
 
+    /// How many offers a stream has made: the n of its next one.
+    #[must_use]
+    #[inline]
+    pub fn position(&self, s: StreamId) -> u64 {
+        self.hot[s.index()].n
+    }
+
+    /// The site and the actor of a stream.
+    #[must_use]
+    pub fn name_of(&self, s: StreamId) -> (&'static str, &str) {
+        let cold = &self.cold[s.index()];
+        (self.sites[cold.site].site.label, &cold.actor)
+    }
+
     /// How many deviations the run has taken so far.
     #[must_use]
     pub fn deviations(&self) -> usize {
@@ -363,7 +418,7 @@ impl Choices {
 fn searching(mode: Mode, step: u64) -> bool {
     match mode {
         Mode::Search => true,
-        Mode::Replay => false,
+        Mode::Replay | Mode::Explore => false,
         Mode::Mixed { until_step } => step >= until_step,
     }
 }

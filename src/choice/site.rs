@@ -57,6 +57,8 @@ pub struct Site {
     pub cap_rate: Rate,
     /// A swarm also draws how often it may fire in a run: 0, 1, 2 or 3 times.
     pub dosed: bool,
+    /// Such a fault can also stay: from one operation on, each one fails.
+    pub sticky: bool,
 }
 
 impl Site {
@@ -123,6 +125,7 @@ impl Site {
             default_rate: default,
             cap_rate: cap,
             dosed: false,
+            sticky: true,
         }
     }
 
@@ -138,6 +141,15 @@ impl Site {
     pub const fn with_dose(self) -> Site {
         Site {
             dosed: true,
+            ..self
+        }
+    }
+
+    /// For faults that are over when they have happened: enumerating faults does not make them stay.
+    #[must_use]
+    pub const fn passing(self) -> Site {
+        Site {
+            sticky: false,
             ..self
         }
     }

@@ -10,6 +10,7 @@
 //! | `sim` | [`Sim`], the handle to a running simulation |
 //! | `steps` | the loop: dispatch, draining ready tasks, budgets |
 //! | `order` | which event is next: by time or by choice |
+//! | `timing` | what an explored run knows about its times |
 //! | `nested` | dispatching an event inside a callback |
 //! | `lifecycle` | start, kill, restart, pause, resume |
 //! | `handle` | [`NodeHandle`], what code on a node holds |
@@ -34,6 +35,7 @@ mod task;
 mod tear_down;
 mod time;
 mod timer;
+mod timing;
 
 #[cfg(test)]
 mod tests;
@@ -54,3 +56,4 @@ pub use task::TaskKey;
 pub use tear_down::InCircle;
 pub use time::{EPOCH_SECS, Time};
 pub use timer::{Elapsed, Sleep, Timeout};
+pub use timing::{Due, Governed, Timing};

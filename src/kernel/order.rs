@@ -13,9 +13,10 @@ pub enum Dispatch {
     /// The normal one: whatever is due first.
     #[default]
     ByTime,
-    /// For exploration, while the choices are armed (so not while nodes boot, and not once the system is healed): any
-    /// enabled event may be next, and each advances the clock by 1 µs. Enabled are the head of each FIFO queue and
-    /// every timer that is due; if nothing is, the earliest deadline moves the clock.
+    /// For exploration, while the choices are armed (so not while nodes boot) and after that for as long as
+    /// [`Sim::go_on_choosing`] says: any enabled event may be next, and each advances the clock by 1 µs. Enabled are
+    /// the head of each FIFO queue and every timer that is due; if nothing is, the earliest deadline moves the clock.
+    /// A node that starts or goes on does so when it is due, before everything else; that is no point of exploration.
     ByChoice {
         /// By time until this mark of the flow was passed.
         from: Option<String>,
@@ -45,6 +46,27 @@ pub(super) enum Admission {
 }
 
 impl Sim {
+    /// Whether the order is chosen at some point of this run.
+    #[must_use]
+    pub fn is_explored(&self) -> bool {
+        *self.core.dispatch.borrow() != Dispatch::ByTime
+    }
+
+    /// Lets the order be chosen although the choices are not armed any more.
+    pub fn go_on_choosing(&self, on: bool) {
+        self.core.choosing_on.set(on);
+    }
+
+    /// Whether something is under way: an event in a FIFO queue, a turn, or a timer that is due.
+    #[must_use]
+    pub fn in_flight(&self) -> bool {
+        let now = self.now();
+        let queue = self.core.queue.borrow();
+        let mut queued = queue.iter();
+        !self.core.turns.borrow().is_empty()
+            || queued.any(|(at, queued)| queued.schedule.lane != Lane::TIMER || at <= now)
+    }
+
     /// Takes the next event that its node can take, unless it lies beyond the deadline.
     pub(super) fn take_next(&self, deadline: Time) -> Option<Next> {
         if let Some(node) = self.take_turn() {
@@ -64,8 +86,9 @@ impl Sim {
             };
             match admission {
                 Admission::Now => {
-                    let next = self.core.queue.borrow_mut().pop();
-                    return next.map(|(at, queued)| Next::Event(at, queued));
+                    let (at, queued) = self.core.queue.borrow_mut().pop()?;
+                    self.note_dispatched(key, at, &queued, false);
+                    return Some(Next::Event(at, queued));
                 }
                 Admission::Later(until) => self.core.queue.borrow_mut().postpone(key, until),
                 Admission::WhenResumed => {
@@ -114,23 +137,29 @@ impl Sim {
                 .marks
                 .contains_key(mark.as_str()),
         };
-        reached && self.core.choices.borrow().is_armed()
+        reached && (self.core.choosing_on.get() || self.core.choices.borrow().is_armed())
     }
 
     fn take_chosen(&self, deadline: Time) -> Option<Next> {
-        let (key, at) = match self.enabled() {
-            Enabled::Soon(key) => (key, self.now()),
-            Enabled::Any(candidates) if !candidates.is_empty() => {
-                let chosen = self.choose_event(&candidates);
-                (candidates[chosen].key, self.now() + CHOICE_TICK)
-            }
-            Enabled::Any(_) => self.earliest()?,
-        };
+        let now = self.now();
+        let (mut enabled, mut at) = (self.enabled(now), now + CHOICE_TICK);
+        if matches!(&enabled, Enabled::Any(candidates) if candidates.is_empty()) {
+            at = self.earliest()?;
+            enabled = self.enabled(at);
+        } else if matches!(enabled, Enabled::Soon(_)) {
+            at = now;
+        }
         if at > deadline {
             return None;
         }
-        let taken = self.core.queue.borrow_mut().cancel(key);
-        taken.map(|queued| Next::Event(at, queued))
+        let key = match enabled {
+            Enabled::Soon(key) => key,
+            Enabled::Any(candidates) if candidates.is_empty() => return None,
+            Enabled::Any(candidates) => candidates[self.choose_event(&candidates)].key,
+        };
+        let queued = self.core.queue.borrow_mut().cancel(key)?;
+        self.note_dispatched(key, at, &queued, true);
+        Some(Next::Event(at, queued))
     }
 
     fn choose_event(&self, candidates: &[Candidate]) -> usize {
@@ -145,25 +174,26 @@ impl Sim {
         self.core.choices.borrow_mut().pick(stream, &names)
     }
 
-    /// Nothing is enabled: what can be taken first, and when.
-    fn earliest(&self) -> Option<(QueueKey, Time)> {
+    /// Nothing is enabled: when something will be.
+    fn earliest(&self) -> Option<Time> {
         let queue = self.core.queue.borrow();
-        let mut earliest: Option<(QueueKey, Time)> = None;
-        for (key, at, queued) in queue.iter_in_order() {
-            let at = match self.admission(at, queued) {
-                Admission::Now => at,
-                Admission::Later(until) => until,
-                Admission::WhenResumed | Admission::Never => continue,
+        let enabled_at = |(at, queued): (Time, &Queued)| {
+            let from = if has_queue(queued.schedule.lane) {
+                self.now()
+            } else {
+                at
             };
-            if earliest.is_none_or(|(_, best)| at < best) {
-                earliest = Some((key, at));
+            match self.admission(from, queued) {
+                Admission::Now => Some(from),
+                Admission::Later(until) => Some(until),
+                Admission::WhenResumed | Admission::Never => None,
             }
-        }
-        earliest
+        };
+        queue.iter().filter_map(enabled_at).min()
     }
 
-    /// The events that may be dispatched now, in the order in which they were scheduled.
-    fn enabled(&self) -> Enabled {
+    /// The events that may be dispatched at an instant, in the order in which they were scheduled.
+    fn enabled(&self, now: Time) -> Enabled {
         let queue = self.core.queue.borrow();
         let dispatch = self.core.dispatch.borrow();
         let listed = |queued: &Queued| match &*dispatch {
@@ -172,17 +202,15 @@ impl Sim {
             }
             _ => true,
         };
-        let now = self.now();
         let mut lanes: Vec<Lane> = Vec::new();
         let mut chosen: Vec<Candidate> = Vec::new();
         let mut unlisted: Option<(Time, Candidate)> = None;
         for (key, at, queued) in queue.iter_as_scheduled() {
             let lane = queued.schedule.lane;
-            let has_queue = lane != Lane::TIMER && lane != Lane::SOON;
-            if has_queue && lanes.contains(&lane) {
+            if has_queue(lane) && lanes.contains(&lane) {
                 continue;
             }
-            if has_queue {
+            if has_queue(lane) {
                 lanes.push(lane);
             } else if at > now {
                 continue;
@@ -190,7 +218,7 @@ impl Sim {
             if !matches!(self.admission(now, queued), Admission::Now) {
                 continue;
             }
-            if lane == Lane::SOON {
+            if queued.is_internal() {
                 return Enabled::Soon(key);
             }
             let candidate = Candidate::new(key, self.candidate_name(queued), &chosen);
@@ -203,12 +231,33 @@ impl Sim {
         Enabled::Any(unlisted.map_or(chosen, |(_, first)| vec![first]))
     }
 
-    /// `request client->s2`.
+    /// `request client->s2`, `timer s2/retry`.
     fn candidate_name(&self, queued: &Queued) -> String {
-        let trace = self.core.trace.borrow();
-        let subject = trace.names().text(queued.schedule.subject);
-        format!("{} {subject}", queued.schedule.label)
+        let schedule = &queued.schedule;
+        let subject = self.name_text(schedule.subject);
+        if schedule.lane == Lane::TIMER && schedule.node != NodeId::WORLD {
+            format!(
+                "{} {}/{subject}",
+                schedule.label,
+                self.node_name(schedule.node)
+            )
+        } else {
+            format!("{} {subject}", schedule.label)
+        }
     }
+}
+
+impl Queued {
+    /// Happens as soon as it is due, before everything else: a turn, a notice, a node that starts or goes on.
+    pub(super) fn is_internal(&self) -> bool {
+        let lifecycle = matches!(self.schedule.action, Action::Start | Action::Resume);
+        lifecycle || self.schedule.lane == Lane::SOON
+    }
+}
+
+/// Whether a lane is a FIFO queue, whose head is enabled whenever it is due by time.
+fn has_queue(lane: Lane) -> bool {
+    lane != Lane::TIMER && lane != Lane::SOON
 }
 
 /// What may be dispatched now.

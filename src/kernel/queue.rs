@@ -7,7 +7,7 @@
 use super::Time;
 
 /// Names a queued event; stays harmless after the event has left the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueKey {
     slot: u32,
     generation: u32,
@@ -186,6 +186,15 @@ impl<T> Queue<T> {
                 slot.value.as_ref().map(|value| (key, position.at, value))
             })
             .collect()
+    }
+
+    /// All queued events that are not parked, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Time, &T)> {
+        let value = |position: &Position| {
+            let slot = &self.slots[position.slot as usize];
+            slot.value.as_ref().map(|value| (position.at, value))
+        };
+        self.heap.iter().filter_map(value)
     }
 
     /// Whether nothing is queued, parked events aside.

@@ -14,6 +14,7 @@ use super::panics::{guarded, install_hook};
 use super::queue::Queue;
 use super::task::{TaskKey, Tasks, Woken};
 use super::tear_down::Circles;
+use super::timing::Timings;
 use super::{Dispatch, Incident, IncidentKind, Limits, QueueKey, Resource, ResourceId, Time};
 use crate::choice::{Choices, Domain, Site, StreamId};
 use crate::trace::{EventId, Header, Kind, NameId, Trace};
@@ -152,6 +153,12 @@ pub(super) struct Core {
     pub(super) circles: RefCell<Circles>,
     pub(super) limits: Limits,
     pub(super) dispatch: RefCell<Dispatch>,
+    /// The order is chosen although the choices are not armed.
+    pub(super) choosing_on: Cell<bool>,
+    /// Kept only if the order is chosen at some point.
+    pub(super) timings: Option<RefCell<Timings>>,
+    /// Offers are listed from this mark on.
+    log_from: RefCell<Option<String>>,
     pub(super) host: HostClock,
     next_lane: Cell<u32>,
 }
@@ -193,7 +200,10 @@ impl Sim {
                 counters: RefCell::default(),
                 circles: RefCell::default(),
                 limits,
+                timings: (dispatch != Dispatch::ByTime).then(RefCell::default),
                 dispatch: RefCell::new(dispatch),
+                choosing_on: Cell::new(false),
+                log_from: RefCell::default(),
                 host: HostClock::current(),
                 next_lane: Cell::new(2),
             }),
@@ -375,11 +385,14 @@ impl Sim {
             incarnation,
         };
         let mut queue = self.core.queue.borrow_mut();
-        if queued.schedule.lane == Lane::SOON {
+        let key = if queued.schedule.lane == Lane::SOON {
             queue.push_first(at, queued)
         } else {
             queue.push(at, queued)
-        }
+        };
+        drop(queue);
+        self.note_queued(key);
+        key
     }
 
     /// Takes a queued event back; answers whether it was still there.
@@ -563,6 +576,18 @@ impl Sim {
             .marks
             .entry(mark)
             .or_insert(step);
+        let log_from = self.core.log_from.borrow_mut().take_if(|from| from == mark);
+        if log_from.is_some() {
+            self.with_choices(|choices| choices.log_offers(true));
+        }
+    }
+
+    /// Lists offers: at once, or from a mark of the flow on.
+    pub fn log_offers_from(&self, mark: Option<&str>) {
+        match mark {
+            None => self.with_choices(|choices| choices.log_offers(true)),
+            Some(mark) => *self.core.log_from.borrow_mut() = Some(mark.to_owned()),
+        }
     }
 
     /// Notes the phase in the trace.

@@ -267,10 +267,12 @@ impl Inner {
             state.next_dial += 1;
             number
         };
-        let delay = sim.choose(latency, &self.latencies());
+        let transit = sim.with_choices(|choices| self.transit(choices, latency));
         if welcome != Welcome::Lost {
-            let arrives = self.dial_event(number, to, name, node.now() + delay, deliver::DIAL);
-            sim.schedule_caused(arrives, event);
+            let at = node.now() + transit.latency;
+            let arrives = self.dial_event(number, to, name, at, deliver::DIAL);
+            let key = sim.schedule_caused(arrives, event);
+            sim.governed(key, transit.governs(node.now() - sim.now()));
         }
         let give_up = node.now() + self.config.connect_timeout;
         let timeout = self.dial_event(number, node.id(), name, give_up, deliver::GIVE_UP);
@@ -326,10 +328,16 @@ impl Inner {
         if let Some(dial) = self.state.borrow_mut().dials.get_mut(&number) {
             dial.made = Some(made);
         }
-        let delay = self.sim.choose(latency, &self.latencies());
-        let at = self.sim.node_now(to) + delay;
-        self.sim
+        let transit = self
+            .sim
+            .with_choices(|choices| self.transit(choices, latency));
+        let answered_at = self.sim.node_now(to);
+        let at = answered_at + transit.latency;
+        let key = self
+            .sim
             .schedule(self.dial_event(number, from, name, at, deliver::ANSWER));
+        self.sim
+            .governed(key, transit.governs(answered_at - self.sim.now()));
     }
 
     /// Where an attempt comes from and goes to, its name and what it meets; `None` if nobody waits for it any more,
@@ -364,14 +372,15 @@ impl Inner {
         at: Time,
         kind: u64,
     ) -> Schedule {
-        let label = match kind {
-            deliver::ANSWER => "connected",
-            deliver::GIVE_UP => "connect-timeout",
-            _ => "connect",
+        // An attempt and its answer are on their way like messages, and in no order with anything else.
+        let (label, lane) = match kind {
+            deliver::ANSWER => ("connected", self.sim.lane()),
+            deliver::GIVE_UP => ("connect-timeout", Lane::TIMER),
+            _ => ("connect", self.sim.lane()),
         };
         Schedule {
             at,
-            lane: Lane::TIMER,
+            lane,
             node,
             label,
             subject,

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use super::sites::{Notice, Notices};
+use super::sites::{LATENCY, Notice, Notices};
 use super::state::{Conn, EndReason, Inner, Marks, Payload, PipeId, State};
 use super::transmit::Piece;
 use super::{deliver, kinds};
 use crate::choice::Coin;
 use crate::kernel::{Action, Down, Lane, NodeId, Schedule};
-use crate::trace::EventId;
+use crate::trace::{EventId, NameId};
 
 /// When an owner is told.
 pub(super) enum Told {
@@ -214,7 +214,8 @@ impl Inner {
             return;
         }
         pipe.fin_sent = true;
-        self.push_payload(state, out, Payload::Fin, "fin", self.plain());
+        let last = self.last_piece(pipe.name);
+        self.push_payload(state, out, Payload::Fin, "fin", last);
     }
 
     /// This side knows nothing of the connection any more, and says so.
@@ -225,12 +226,20 @@ impl Inner {
             return;
         }
         pipe.rst_sent = true;
-        self.push_payload(state, out, Payload::Rst, "reset", self.plain());
+        let last = self.last_piece(pipe.name);
+        self.push_payload(state, out, Payload::Rst, "reset", last);
     }
 
-    fn plain(&self) -> Piece {
+    /// What says that a direction has ended takes its time like everything else. It has a stream of its own, so
+    /// that the n-th write stays the n-th offer.
+    fn last_piece(&self, direction: NameId) -> Piece {
+        let actor = format!("{}/end", self.sim.name_text(direction));
+        let stream = self.sim.stream(&LATENCY, &actor);
         Piece {
-            delay: self.config.latency,
+            transit: self
+                .sim
+                .with_choices(|choices| self.transit(choices, stream)),
+            stall: Duration::ZERO,
             marks: Marks::default(),
             ends: None,
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::choice::{Domain, Expander, Latency, Note, OneOf, Rate, Site, smaller};
+use crate::choice::{Domain, Expander, Latency, Note, OneOf, Rate, Site, distinct, smaller};
 
 const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
     Site::fault(
@@ -175,6 +175,19 @@ impl Domain for Cuts {
         }
     }
 
+    /// Between messages, and inside one: in the length that stands in front of it, and after half of it.
+    fn representatives(&self) -> Vec<Cut> {
+        let mut some = vec![Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
+        let inside = [1, self.bytes / 2];
+        some.extend(
+            inside
+                .into_iter()
+                .filter(|bytes| (1..self.bytes).contains(bytes))
+                .map(Cut::Inside),
+        );
+        distinct(some)
+    }
+
     /// Between two messages rather than inside one; there, after fewer bytes.
     fn simpler(&self, value: &Cut) -> Vec<Cut> {
         let whole = [Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
@@ -230,6 +243,13 @@ impl Domain for Part {
 
     fn values(&self) -> Option<Vec<u64>> {
         (self.bytes <= 64).then(|| (1..=self.bytes.max(1)).rev().collect())
+    }
+
+    /// One byte, half of them, all but one.
+    fn representatives(&self) -> Vec<u64> {
+        let mut some = vec![1, self.bytes / 2, self.bytes.saturating_sub(1)];
+        some.retain(|part| (1..self.bytes).contains(part));
+        distinct(some)
     }
 
     /// Larger parts, nearer to all of it.
@@ -294,6 +314,15 @@ impl Domain for Blocks {
 
     fn values(&self) -> Option<Vec<Block>> {
         None
+    }
+
+    /// Shorter than the usual time limits, and longer.
+    fn representatives(&self) -> Vec<Block> {
+        let lengths = [Duration::from_millis(10), Duration::from_secs(60)];
+        lengths
+            .into_iter()
+            .flat_map(|length| [Block::OneWay(length), Block::BothWays(length)])
+            .collect()
     }
 
     /// One way rather than both, and for a rounder time.
@@ -391,6 +420,16 @@ impl Domain for Notices {
         values.extend(self.on_stack.then_some(Notice::Inline));
         values.extend((0..NOTICE_SCALES).map(later));
         Some(values)
+    }
+
+    /// Inline, where that is possible, and late.
+    fn representatives(&self) -> Vec<Notice> {
+        let inline = self.on_stack.then_some(Notice::Inline);
+        // About 1 ms, which other events can come before, and about 17 s, which most time limits do.
+        inline
+            .into_iter()
+            .chain([later(5), later(NOTICE_SCALES - 1)])
+            .collect()
     }
 
     /// Inline, without a time, or after a rounder time.

@@ -11,8 +11,8 @@ use super::kinds;
 use super::sites::{Block, Blocks, Cut, Cuts, Part, STALL_MAX};
 use super::state::{Inner, Marks, Payload, PipeId, PipeStreams, Segment, State};
 use super::{Way, links};
-use crate::choice::{Coin, Domain, Latency, StreamId};
-use crate::kernel::{Action, NodeId, Schedule};
+use crate::choice::{Choices, Coin, Domain, Latency, StreamId};
+use crate::kernel::{Action, Governed, NodeId, Schedule};
 
 /// What a writer hands over: a message with its header, or bytes of a stream.
 pub(super) struct Outgoing<'a> {
@@ -48,6 +48,26 @@ impl Outgoing<'_> {
         buffer.extend_from_slice(&header[range.start.min(split)..range.end.min(split)]);
         let (start, end) = (range.start.max(split) - split, range.end.max(split) - split);
         buffer.extend_from_slice(&self.body[start..end]);
+    }
+}
+
+/// How long a segment is under way, and which choice said so.
+#[derive(Clone, Copy)]
+pub(super) struct Transit {
+    pub(super) latency: Duration,
+    stream: StreamId,
+    n: u64,
+}
+
+impl Transit {
+    /// For telling an explored order as latencies; `base` comes on top of the latency in any case.
+    pub(super) fn governs(self, base: Duration) -> Governed {
+        Governed {
+            stream: self.stream,
+            n: self.n,
+            latency: self.latency,
+            base,
+        }
     }
 }
 
@@ -123,12 +143,13 @@ impl Inner {
             .back()
             .is_some_and(|last| last.marks.has(Marks::WHOLE));
         let streams = direction.streams;
-        let (latency, calm) = self.sim.with_choices(|choices| {
-            let latency = choices.choose(streams.latency, &self.latencies());
-            (latency, choices.pass_all(&streams.of_a_write()))
+        let (transit, calm) = self.sim.with_choices(|choices| {
+            let transit = self.transit(choices, streams.latency);
+            (transit, choices.pass_all(&streams.of_a_write()))
         });
         let mut piece = Piece {
-            delay: latency,
+            transit,
+            stall: Duration::ZERO,
             marks: if outgoing.whole {
                 Marks::WHOLE
             } else {
@@ -142,9 +163,9 @@ impl Inner {
             } else {
                 self.weather(streams, bytes, outgoing.whole, overtakable)
             };
-            piece.delay += weather.stall;
+            piece.stall = weather.stall;
             if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
-                let taken = self.write_in_bad_weather(state, pipe, outgoing, &weather, piece.delay);
+                let taken = self.write_in_bad_weather(state, pipe, outgoing, &weather, transit);
                 return Ok(taken);
             }
             piece.marks.add(weather.marks());
@@ -192,10 +213,16 @@ impl Inner {
         })
     }
 
-    pub(super) fn latencies(&self) -> Latency {
-        Latency {
+    /// Chooses how long something is under way.
+    pub(super) fn transit(&self, choices: &mut Choices, stream: StreamId) -> Transit {
+        let latencies = Latency {
             quiet: self.config.latency,
             max: self.config.latency_max,
+        };
+        Transit {
+            n: choices.position(stream),
+            stream,
+            latency: choices.choose(stream, &latencies),
         }
     }
 
@@ -206,7 +233,7 @@ impl Inner {
         pipe: PipeId,
         outgoing: &Outgoing<'_>,
         weather: &Weather,
-        delay: Duration,
+        transit: Transit,
     ) -> usize {
         let state = &mut *guard;
         let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
@@ -264,7 +291,8 @@ impl Inner {
         };
         let in_one_piece = outgoing.whole && split == outgoing.len();
         let mut first = Piece {
-            delay,
+            transit,
+            stall: weather.stall,
             marks: weather.marks(),
             ends: ends.filter(|_| split == arriving),
         };
@@ -351,7 +379,8 @@ impl Inner {
     ) {
         let conn = &mut state.conns[pipe_id.conn()];
         let pipe = &mut conn.pipes[pipe_id.direction()];
-        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(piece.delay));
+        let delay = piece.transit.latency + piece.stall;
+        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(delay));
         let kind = match payload {
             Payload::Rst => &kinds::RESET,
             Payload::Fin => &kinds::CLOSE,
@@ -359,7 +388,8 @@ impl Inner {
         };
         let args = [bytes as u64, delay_ns, 0];
         let sent = self.sim.emit(pipe.from, kind, pipe.name, args);
-        let at = (self.sim.node_now(pipe.from) + piece.delay).max(pipe.last_at);
+        let sent_at = self.sim.node_now(pipe.from);
+        let at = (sent_at + delay).max(pipe.last_at);
         pipe.last_at = at;
         let schedule = Schedule {
             at,
@@ -373,6 +403,8 @@ impl Inner {
             },
         };
         let key = self.sim.schedule_caused(schedule, sent);
+        let base = (sent_at - self.sim.now()) + piece.stall;
+        self.sim.governed(key, piece.transit.governs(base));
         pipe.pending_bytes += bytes;
         pipe.in_flight.push_back(Segment {
             payload,
@@ -414,7 +446,9 @@ impl Inner {
 /// How a segment travels.
 #[derive(Clone, Copy)]
 pub(super) struct Piece {
-    pub(super) delay: Duration,
+    pub(super) transit: Transit,
+    /// The direction stands still for this long before.
+    pub(super) stall: Duration,
     pub(super) marks: Marks,
     pub(super) ends: Option<StreamId>,
 }

@@ -38,6 +38,7 @@ pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
         Source::Search => (Mode::Search, &empty),
         Source::Replay(script) => (Mode::Replay, script),
         Source::Mixed(script, until_step) => (Mode::Mixed { until_step }, script),
+        Source::Explore(exploring) => (Mode::Explore, exploring.script),
     };
     let mut choices = Choices::new(seed, mode, script, &scenario.faults);
     choices.log_offers(request.keep_offers);
@@ -51,7 +52,16 @@ pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
     };
     let trace = Trace::new(request.keep_trace, budget.trace_events);
     let sim = Sim::new(choices, trace, limits, request.dispatch.clone());
-    let checks = Checks::new(F::INFO.invariants, modes(scenario));
+    let mut record_all = false;
+    if let Source::Explore(exploring) = request.source {
+        sim.with_choices(|choices| {
+            choices.log_only(exploring.sites.iter().cloned());
+            choices.make_lasting(exploring.lasting);
+        });
+        sim.log_offers_from(exploring.from);
+        record_all = true;
+    }
+    let checks = Checks::new(F::INFO.invariants, modes(scenario, record_all));
     let mut world = World::new(&sim, checks);
     world
         .disks()
@@ -64,13 +74,16 @@ pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
             .map(|(index, op)| (*index, op.clone()))
             .collect(),
     };
+    world.keep_states(request.keep_states);
     sim.enter_phase("start");
     sim.guard("build", || F::build(&world, setup));
+    world.record_states();
     let exhausted = pass_phases(
         &mut world,
         budget.virtual_time,
         request.until_step.unwrap_or(u64::MAX),
     );
+    world.record_states();
     let report = report::<F>(&sim, &world, exhausted, &operations, request);
     world.tear_down();
     report
@@ -102,13 +115,17 @@ fn disk_contract(scenario: &Scenario) -> Contract {
     Contract::parse(words("disk"), words("disk-faults")).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What a violation of each invariant does, as the scenario says.
-fn modes(scenario: &Scenario) -> impl Fn(&str) -> CheckMode + 'static {
+/// What a violation of each invariant does, as the scenario says; `record_all`: nothing ends the run.
+fn modes(scenario: &Scenario, record_all: bool) -> impl Fn(&str) -> CheckMode + 'static {
     let overrides = scenario.checks.clone();
     let claim = scenario.expect.claim.clone();
     move |id| {
-        if let Some(mode) = overrides.get(id) {
-            return *mode;
+        let explicit = overrides.get(id).copied();
+        if record_all && explicit != Some(CheckMode::Off) {
+            return CheckMode::Record;
+        }
+        if let Some(mode) = explicit {
+            return mode;
         }
         let stops = match &claim {
             Claim::Violates(expected) => expected == id,
@@ -155,6 +172,12 @@ fn pass_phases(world: &mut World, budget: Duration, last_step: u64) -> Option<Ex
         world.heal();
         sim.enter_phase("settle");
         let deadline = sim.now() + settle;
+        if sim.is_explored() {
+            // Order matters as long as something is under way; what only time brings about is by time again.
+            sim.go_on_choosing(true);
+            go(deadline, &|| !sim.in_flight())?;
+            sim.go_on_choosing(false);
+        }
         go(deadline, &|| false)
     };
     let result = phases();
@@ -233,5 +256,7 @@ fn report<F: Flow>(
         },
         trace: request.keep_trace.then(|| trace.clone()),
         offers,
+        timings: sim.timings(),
+        states: world.take_states(),
     }
 }

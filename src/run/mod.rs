@@ -18,10 +18,11 @@ pub use erased::erased;
 use std::collections::BTreeMap;
 
 use crate::check::{Evaluations, Failure, Verdict};
-use crate::choice::{Anchoring, Offer, Script, Seed, SiteCount};
+use crate::choice::{Anchoring, Deviation, Offer, Script, Seed, SiteCount};
 use crate::flow::FlowSchema;
-use crate::kernel::Dispatch;
+use crate::kernel::{Dispatch, Timing};
 use crate::scenario::Scenario;
+use crate::snapshot::{KeepStates, States};
 use crate::trace::{Digest, Trace};
 
 /// What to execute.
@@ -39,6 +40,8 @@ pub struct RunRequest<'a> {
     pub keep_trace: bool,
     /// Keep the list of all offers in the report.
     pub keep_offers: bool,
+    /// Keep the state of the nodes in the report.
+    pub keep_states: KeepStates,
     /// Order of dispatch; by time unless exploring.
     pub dispatch: Dispatch,
     /// End the run after this step.
@@ -54,6 +57,22 @@ pub enum Source<'a> {
     Replay(&'a Script),
     /// From the script up to a step, drawn from the seed afterwards.
     Mixed(&'a Script, u64),
+    /// Looked up in a script; what it does not mention is quiet, or what it is pinned to. Offers are listed, and
+    /// every invariant is recorded instead of ending the run: for enumerating.
+    Explore(Exploring<'a>),
+}
+
+/// A run among many that are enumerated.
+#[derive(Clone, Copy, Debug)]
+pub struct Exploring<'a> {
+    /// What deviates.
+    pub script: &'a Script,
+    /// What deviates there and at every later offer of the same site and actor.
+    pub lasting: &'a [Deviation],
+    /// Labels of the sites whose offers are listed.
+    pub sites: &'a [String],
+    /// They are listed from this mark of the flow on; `None`: from the start.
+    pub from: Option<&'a str>,
 }
 
 /// Everything a run has to say.
@@ -93,8 +112,12 @@ pub struct RunReport {
     pub operations: Vec<(usize, toml::Value)>,
     /// The trace; only with `keep_trace`.
     pub trace: Option<Trace>,
-    /// All offers; only with `keep_offers`.
+    /// All offers; only with `keep_offers`, or when exploring.
     pub offers: Vec<Offer>,
+    /// When events were dispatched, and what would have decided it by time; only if the order was chosen.
+    pub timings: Vec<Timing>,
+    /// The state of the nodes; only with `keep_states`.
+    pub states: States,
 }
 
 /// A drawn operation that can be simplified step by step: a proptest `ValueTree` without its types.

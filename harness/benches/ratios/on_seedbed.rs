@@ -8,6 +8,7 @@ use seedbed::choice::Seed;
 use seedbed::prelude::*;
 use seedbed::run::{AnyFlow, RunRequest, Source, engine_sites, erased};
 use seedbed::scenario::{Catalogue, Scenario, read_scenario};
+use seedbed::snapshot::KeepStates;
 use seedbed_harness::Harness;
 use seedbed_harness::files::{Loaded, find, load};
 
@@ -151,6 +152,7 @@ fn run(flow: &dyn AnyFlow, scenario: &Scenario, seed: u64, keep_trace: bool) -> 
         operations: None,
         keep_trace,
         keep_offers: false,
+        keep_states: KeepStates::Never,
         dispatch: seedbed::kernel::Dispatch::ByTime,
         until_step: None,
     });
@@ -202,6 +204,7 @@ pub fn flows(rounds: usize) {
                     operations: None,
                     keep_trace: false,
                     keep_offers: false,
+                    keep_states: KeepStates::Never,
                     dispatch: seedbed::kernel::Dispatch::ByTime,
                     until_step: None,
                 });

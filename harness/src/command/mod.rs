@@ -1,13 +1,19 @@
 //! The commands, and what they share.
 
 mod check;
+mod explore;
+mod diff;
+mod explain;
 mod interrupt;
 mod list;
+mod one_run;
 mod promote;
 mod replay;
 mod run;
 mod session;
 mod shrink;
+mod when;
+mod why;
 mod worker;
 
 use std::sync::OnceLock;
@@ -46,7 +52,12 @@ pub fn main(harness: &Harness) -> Exit {
         ),
         Some(Command::Run(arguments)) => run::run(harness, arguments),
         Some(Command::Replay(arguments)) => replay::replay(harness, &arguments),
+        Some(Command::Explore(arguments)) => explore::explore(harness, &arguments),
         Some(Command::Shrink(arguments)) => shrink::shrink(harness, &arguments),
+        Some(Command::Explain(arguments)) => explain::explain(harness, &arguments),
+        Some(Command::Why(arguments)) => why::why(harness, &arguments),
+        Some(Command::When(arguments)) => when::when(harness, &arguments),
+        Some(Command::Diff(arguments)) => diff::diff(harness, &arguments),
         Some(Command::Promote(arguments)) => promote::promote(harness, &arguments),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),
         Some(Command::Check(arguments)) => check::check(harness, &arguments),

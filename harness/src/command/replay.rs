@@ -5,14 +5,16 @@ use std::fs;
 
 use seedbed::check::Verdict;
 use seedbed::run::RunReport;
-use seedbed::scenario::{Claim, Complaint, Plan, Scenario, write_plan};
+use seedbed::scenario::{Claim, Complaint, Plan, write_plan};
+use seedbed::snapshot::KeepStates;
 use seedbed::trace::Trace;
 
 use super::check::json;
+use super::one_run::scenario_of;
 use super::{Done, Stop};
 use crate::Harness;
 use crate::cli::{Format, ReplayArguments, TraceMode};
-use crate::execute::{Execution, Second, ToolFailure, has_failed, supervised};
+use crate::execute::{Execution, Keep, Second, ToolFailure, has_failed, supervised};
 use crate::exit::Exit;
 use crate::files::{Loaded, is_plan, load};
 use crate::judge::{exit_of, expected, expected_of_plan, judge_plan, variants_of_plan};
@@ -82,19 +84,7 @@ fn of_plan(harness: &Harness, arguments: &ReplayArguments) -> Done {
         return Err(Stop::Usage(format!("{}: not a plan", arguments.path)));
     };
     let plan = &loaded.plan;
-    let variant = arguments.overlay.variant.as_ref().unwrap_or(&plan.variant);
-    let known = loaded.flow.info().variants;
-    if !known.iter().any(|named| named.label == variant) {
-        let labels: Vec<&str> = known.iter().map(|named| named.label).collect();
-        let complaint = Complaint::command_line(format!("unknown variant `{variant}`")).with_help(
-            format!("the variants of {} are {}", plan.flow, labels.join(", ")),
-        );
-        return Err(vec![complaint].into());
-    }
-    let scenario = Scenario {
-        variant: variant.clone(),
-        ..plan.to_scenario(&loaded.path)
-    };
+    let scenario = scenario_of(&loaded, arguments.overlay.variant.as_deref())?;
     let execution = Execution {
         until_step: arguments.until,
         ..Execution::of_plan(loaded.flow, &scenario, plan)
@@ -102,12 +92,18 @@ fn of_plan(harness: &Harness, arguments: &ReplayArguments) -> Done {
     let run = twice(&execution, arguments)?;
     let declared = variants_of_plan(plan)
         .into_iter()
-        .find(|(name, _)| name == variant);
+        .find(|(name, _)| *name == scenario.variant);
     // On a variant the plan says nothing about, nothing is expected either.
     let (verdict, as_expected, expected) = match declared {
         Some((_, fails)) => {
             let (verdict, as_expected) = judge_plan(plan, fails, &run.report, &run.second);
-            (verdict, as_expected, expected_of_plan(plan, fails))
+            // What was cut short has not failed yet, and owes no failure.
+            let owes_none = arguments.until.is_some() && !has_failed(verdict);
+            (
+                verdict,
+                as_expected || owes_none,
+                expected_of_plan(plan, fails),
+            )
         }
         None => {
             let (verdict, _) = judge_plan(plan, false, &run.report, &run.second);
@@ -139,9 +135,15 @@ struct Twice {
 }
 
 fn twice(execution: &Execution<'_>, arguments: &ReplayArguments) -> Result<Twice, Stop> {
-    let keep_trace = arguments.trace == Some(TraceMode::Full);
+    let keep = Keep {
+        trace: arguments.trace == Some(TraceMode::Full),
+        states: arguments
+            .until
+            .map_or(KeepStates::Never, |_| KeepStates::Last),
+        ..Keep::default()
+    };
     let done = supervised(arguments.run_limit, &|| hang(execution, arguments), || {
-        let report = execution.run(keep_trace)?;
+        let report = execution.run_with(keep)?;
         let second = execution.compare(&report)?;
         Ok::<_, ToolFailure>(Twice { report, second })
     });
@@ -256,12 +258,14 @@ fn show(shown: &Shown<'_>) -> Done {
         exit_of(*verdict, Some(&failed), execution.flow.info())
     };
     if arguments.format == Format::Json {
-        line(&json(&ReplayLine::new(
+        let mut answer = ReplayLine::new(
             &execution.scenario.name,
             execution.seed,
             *verdict,
             &run.report,
-        ))?)?;
+        );
+        answer.state = arguments.until.map(|_| run.report.states.last());
+        line(&json(&answer)?)?;
         return Ok(exit);
     }
     let paint = Paint::for_stdout();
@@ -297,6 +301,9 @@ fn show(shown: &Shown<'_>) -> Done {
         calm_card(shown)
     };
     print(&text)?;
+    if arguments.until.is_some() {
+        print(&state(&run.report))?;
+    }
     Ok(exit)
 }
 
@@ -358,6 +365,18 @@ fn calm_card(shown: &Shown<'_>) -> String {
     let _ = writeln!(out, "deviations: {}", thousands(count as u64));
     out.push_str(&deviations(&report.script.deviations, 10));
     let _ = writeln!(out, "determinism: run twice, identical   {}", report.digest);
+    out
+}
+
+/// The state of each node when the run ended.
+fn state(report: &RunReport) -> String {
+    let fields = report.states.last();
+    let mut out = format!("state after step {}:\n", thousands(report.steps));
+    let width = fields.keys().map(|field| field.chars().count()).max();
+    let width = width.unwrap_or(0);
+    for (field, value) in fields {
+        let _ = writeln!(out, "  {field:width$}  {value}");
+    }
     out
 }
 

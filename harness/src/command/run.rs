@@ -129,7 +129,7 @@ fn run_scenario(
     };
     let live = Live::default();
     let total = options.time.is_none().then_some(seeds.count);
-    let swept = with_progress(&scenario.name, total, &live, || {
+    let swept = with_progress(&scenario.name, "seeds", total, &live, || {
         sweep(job, seeds, jobs, options.run_limit, &workers, stops, &live)
     });
     let swept = swept.map_err(|failure| tool_failure(scenario, options, &failure))?;

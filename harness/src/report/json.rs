@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use seedbed::check::{Failure, Verdict};
+use seedbed::snapshot::Fields;
 use serde::Serialize;
 
 use crate::sweep::{FailedRun, FaultTally, Tally};
@@ -190,6 +191,9 @@ pub struct ReplayLine<'a> {
     pub outcomes: BTreeMap<&'a str, u64>,
     /// Deviations of the plan that found their place again, and all of them.
     pub anchored: [usize; 2],
+    /// With `--until`: the state of each node when the run ended, by field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'a Fields>,
 }
 
 impl<'a> ReplayLine<'a> {
@@ -219,6 +223,7 @@ impl<'a> ReplayLine<'a> {
                 .map(|(outcome, count)| (outcome.as_str(), *count))
                 .collect(),
             anchored: [report.anchoring.used, report.anchoring.total],
+            state: None,
         }
     }
 
@@ -238,6 +243,7 @@ impl<'a> ReplayLine<'a> {
             digest: None,
             outcomes: BTreeMap::new(),
             anchored: [0, 0],
+            state: None,
         }
     }
 }

@@ -144,6 +144,7 @@ mod tests {
             values: None,
             chosen: "no".into(),
             simpler: Vec::new(),
+            representatives: Vec::new(),
         }
     }
 

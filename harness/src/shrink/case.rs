@@ -39,6 +39,12 @@ pub(super) enum Edit {
     Nothing,
     /// Without these deviations, by position; ascending.
     Deviations(Vec<usize>),
+    /// Without one deviation, and another one that many places earlier; by position.
+    Earlier {
+        without: usize,
+        moved: usize,
+        by: u64,
+    },
     /// Without these operations, by position.
     Operations(Range<usize>),
     /// Likewise, with the deviations moved to where the rest of the workload meets them then.
@@ -119,6 +125,10 @@ impl Case {
                     at += 1;
                     positions.binary_search(&(at - 1)).is_err()
                 });
+            }
+            Edit::Earlier { without, moved, by } => {
+                case.script.deviations[*moved].n -= by;
+                case.script.deviations.remove(*without);
             }
             Edit::Operations(range) => {
                 case.operations.drain(range.clone());

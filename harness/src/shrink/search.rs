@@ -16,6 +16,11 @@ use super::trial::{Bench, Purpose, Trial, Tried};
 use super::{Options, Relative, ShrinkEnd};
 use crate::execute::ToolFailure;
 
+/// With more deviations than this, none is moved when another one is left out.
+const EARLIER_DEVIATIONS_MAX: usize = 12;
+/// How many places earlier it is tried.
+const EARLIER_PLACES_MAX: u64 = 4;
+
 /// Why a pass ended early.
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
@@ -104,6 +109,7 @@ impl<'a> Search<'a> {
             self.chunks(Part::Operations)?;
             self.anchored()?;
             self.chunks(Part::Deviations)?;
+            self.earlier()?;
             self.deviation_values()?;
             self.drawn_operations(&mut trees)?;
             self.operation_values()?;
@@ -302,6 +308,32 @@ impl<'a> Search<'a> {
             }
             if !removed {
                 size /= 2;
+            }
+        }
+    }
+
+    /// Leaves out a deviation while another one of the few that are left comes earlier: what is left out may have
+    /// caused choices of its own (a second fault, a second retry), and the other's place was counted behind them.
+    fn earlier(&mut self) -> Result<(), Stop> {
+        loop {
+            let deviations = &self.best.script.deviations;
+            if deviations.len() > EARLIER_DEVIATIONS_MAX {
+                return Ok(());
+            }
+            let mut edits = Vec::new();
+            for without in 0..deviations.len() {
+                for (moved, deviation) in deviations.iter().enumerate() {
+                    let is_free = |n| {
+                        let place = (&deviation.site, &deviation.actor, n);
+                        !deviations.iter().any(|d| (&d.site, &d.actor, d.n) == place)
+                    };
+                    let earlier = (1..=EARLIER_PLACES_MAX.min(deviation.n))
+                        .filter(|by| moved != without && is_free(deviation.n - by));
+                    edits.extend(earlier.map(|by| Edit::Earlier { without, moved, by }));
+                }
+            }
+            if self.first(edits)?.is_none() {
+                return Ok(());
             }
         }
     }

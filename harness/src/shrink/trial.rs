@@ -10,7 +10,7 @@ use seedbed::scenario::Scenario;
 use seedbed::trace::Digest;
 
 use super::case::{Case, Edit};
-use crate::execute::{Execution, ToolFailure, has_failed};
+use crate::execute::{Execution, Keep, ToolFailure, has_failed};
 
 /// Something to execute.
 pub(super) struct Trial {
@@ -119,7 +119,11 @@ impl Bench<'_> {
         };
         let keep_trace = matches!(trial.purpose, Purpose::Inspected | Purpose::Compared(_));
         let keep_offers = matches!(trial.purpose, Purpose::Inspected);
-        let report = execution.run_keeping(keep_trace, keep_offers)?;
+        let report = execution.run_with(Keep {
+            trace: keep_trace,
+            offers: keep_offers,
+            ..Keep::default()
+        })?;
         Ok(tried(key, &scenario, report, &trial.purpose))
     }
 }

@@ -7,6 +7,9 @@ use std::process::{Command, Output, Stdio};
 /// Set: this test program plays the binary.
 pub const PLAY: &str = "SEEDBED_TEST_PLAYS_BINARY";
 
+/// Its value when the binary shall know the toy flow instead of the double.
+pub const TOYS: &str = "toys";
+
 /// A test: its name and what it does.
 pub type Test = (&'static str, fn());
 
@@ -67,6 +70,13 @@ impl Bench {
     /// A path in the folder.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// Runs the program with the toy flow to its end.
+    pub fn run_toys(&self, arguments: &[&str]) -> Said {
+        let mut command = self.command(arguments);
+        command.env(PLAY, TOYS);
+        Said::of(command.output().expect("the program starts"))
     }
 
     /// Runs the program to its end.

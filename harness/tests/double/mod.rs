@@ -10,6 +10,7 @@ use seedbed::check::{Evaluations, Failure, InvariantInfo, InvariantKind, Promise
 use seedbed::choice::{Anchoring, Deviation, Rate, Script, Seed, Site, SiteCount};
 use seedbed::flow::{ConfigComplaint, FlowInfo, FlowSchema, Named, Needs};
 use seedbed::run::{AnyFlow, RunReport, RunRequest, Source};
+use seedbed::snapshot::States;
 use seedbed::trace::{EventId, Header, Kind, Trace};
 use serde::Deserialize;
 
@@ -163,7 +164,7 @@ impl AnyFlow for Double {
                     config.stuck_at.contains(&seed),
                 )
             }
-            Source::Replay(script) => {
+            Source::Replay(script) | Source::Explore(seedbed::run::Exploring { script, .. }) => {
                 let all = script.deviations.iter().cloned();
                 let (found, unused): (Vec<_>, Vec<_>) =
                     all.partition(|deviation| deviation.site == STRIKES.label);
@@ -269,6 +270,8 @@ impl AnyFlow for Double {
                 .map_or_else(|| vec![(0, toml::Value::Integer(1))], <[_]>::to_vec),
             trace: request.keep_trace.then_some(trace),
             offers: Vec::new(),
+            timings: Vec::new(),
+            states: States::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use seedbed::flow::FlowSchema;
 use seedbed::kernel::Dispatch;
 use seedbed::run::{AnyFlow, RunReport, RunRequest, Source, engine_sites};
 use seedbed::scenario::{Catalogue, Override, Scenario, read_scenario};
+use seedbed::snapshot::KeepStates;
 use seedbed_harness::shrink::Case;
 
 /// A scenario of the toy; `settings` as for `--set`.
@@ -66,6 +67,7 @@ fn run(
         operations,
         keep_trace: false,
         keep_offers: false,
+        keep_states: KeepStates::Never,
         dispatch: Dispatch::ByTime,
         until_step: None,
     })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::choice::domain::{Domain, Note};
+use crate::choice::domain::{Domain, Note, distinct};
 use crate::choice::expand::Expander;
 
 /// How long something takes, from 0 to `max`, or the quiet duration.
@@ -48,6 +48,13 @@ impl Domain for Latency {
 
     fn values(&self) -> Option<Vec<Duration>> {
         None
+    }
+
+    /// At once, and as late as possible.
+    fn representatives(&self) -> Vec<Duration> {
+        let mut edges = vec![Duration::ZERO, self.max];
+        edges.retain(|edge| *edge != self.quiet);
+        distinct(edges)
     }
 
     fn simpler(&self, value: &Duration) -> Vec<Duration> {

@@ -10,6 +10,18 @@ use crate::choice::{Domain, Expander};
 
 const MODES: OneOf<u8> = OneOf(&[("eventual", 0, 2), ("inline", 1, 5), ("never", 2, 0)]);
 
+/// Representatives deviate, are in the domain, and none comes twice.
+fn is_represented<D: Domain<Value: Debug>>(domain: &D) -> Result<(), TestCaseError> {
+    let some = domain.representatives();
+    for (index, value) in some.iter().enumerate() {
+        prop_assert_ne!(value, &domain.quiet());
+        prop_assert!(!some[..index].contains(value), "{:?} comes twice", value);
+        let read_back = domain.parse(&domain.words(value));
+        prop_assert_eq!(read_back.as_ref(), Some(value));
+    }
+    Ok(())
+}
+
 /// Simpler values are in the domain, deviate, and following them comes to an end.
 fn gets_simpler<D: Domain<Value: Debug>>(domain: &D, word: u64) -> Result<(), TestCaseError> {
     let mut value = domain.draw(&mut Expander::new(word));
@@ -33,6 +45,7 @@ fn gets_simpler<D: Domain<Value: Debug>>(domain: &D, word: u64) -> Result<(), Te
 /// Words mean the value they came from, notes say the same words, drawn values are in the domain, and a
 /// finite domain lists the quiet value first and misses nothing.
 fn obeys<D: Domain<Value: Debug>>(domain: &D, word: u64) -> Result<(), TestCaseError> {
+    is_represented(domain)?;
     gets_simpler(domain, word)?;
     let drawn = domain.draw(&mut Expander::new(word));
     for value in [domain.quiet(), drawn] {

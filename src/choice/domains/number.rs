@@ -1,6 +1,6 @@
 //! Numbers.
 
-use crate::choice::domain::{Domain, Note};
+use crate::choice::domain::{Domain, Note, distinct};
 use crate::choice::expand::Expander;
 
 /// A count from `1` to `max`, or the quiet one, which may lie outside: a short write of `n` bytes is
@@ -50,6 +50,13 @@ impl Domain for UpTo {
     fn values(&self) -> Option<Vec<u64>> {
         let others = (1..=self.max).filter(|value| *value != self.quiet);
         (self.max <= ENUMERABLE_MAX).then(|| [self.quiet].into_iter().chain(others).collect())
+    }
+
+    /// The edges and the middle.
+    fn representatives(&self) -> Vec<u64> {
+        let mut some = vec![1, self.max / 2, self.max];
+        some.retain(|number| *number != self.quiet && (1..=self.max).contains(number));
+        distinct(some)
     }
 
     fn simpler(&self, value: &u64) -> Vec<u64> {

@@ -321,3 +321,58 @@ fn quiet_phases_are_not_listed() {
     assert_eq!(choices.take_offers().len(), 2);
     assert!(choices.offers().is_empty());
 }
+
+/// Enumerating starts from what is pinned: seed and rates say nothing, and a script wins over a pin.
+#[test]
+fn exploring_keeps_pins() {
+    let mut settings = Settings::default();
+    settings.class_rates.insert(SiteClass::Fault, Rate::ALWAYS);
+    let pin = SiteSetting {
+        pin: Some("yes".into()),
+        actors: vec!["a".into()],
+        ..SiteSetting::default()
+    };
+    settings.sites.insert(CUT.label.into(), pin);
+    let no = Deviation {
+        site: CUT.label.into(),
+        actor: "a".into(),
+        n: 1,
+        value: "no".into(),
+        step: 0,
+    };
+    let script = Script {
+        deviations: vec![no],
+    };
+    let mut choices = Choices::new(Seed(3), Mode::Explore, &script, &settings);
+    let pinned = choices.stream(&CUT, "a");
+    let other = choices.stream(&CUT, "b");
+    let unpinned = choices.stream(&SHORT, "a");
+    let answers: Vec<bool> = (0..3).map(|_| choices.choose(pinned, &Coin)).collect();
+    assert_eq!(answers, [true, false, true]);
+    assert!(!choices.choose(other, &Coin));
+    assert!(!choices.choose(unpinned, &Coin));
+    choices.arm(false);
+    assert!(!choices.choose(pinned, &Coin), "not in a quiet phase");
+    assert_eq!(choices.script().len(), 2);
+}
+
+/// A script may say in a quiet phase how long something takes; a fault has no place there.
+#[test]
+fn scripted_latencies_in_a_quiet_phase() {
+    let deviation = |site: &Site, value: &str| Deviation {
+        site: site.label.into(),
+        actor: "a".into(),
+        n: 0,
+        value: value.into(),
+        step: 0,
+    };
+    let script = Script {
+        deviations: vec![deviation(&TRANSIT, "7ms"), deviation(&CUT, "yes")],
+    };
+    let mut choices = Choices::new(Seed(3), Mode::Replay, &script, &Settings::default());
+    choices.arm(false);
+    let (transit, cut) = (choices.stream(&TRANSIT, "a"), choices.stream(&CUT, "a"));
+    assert_eq!(choices.choose(transit, &LINK), Duration::from_millis(7));
+    assert!(!choices.choose(cut, &Coin));
+    assert_eq!(choices.anchoring().used, 1);
+}

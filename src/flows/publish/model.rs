@@ -7,87 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Fact, Handling, MessageId, OperationId, Outcome, PublishId, SendState, Tick};
+use super::ghost::{Publish, Resolution, Start, Written};
 use super::layout::Checkstring;
 use super::servermap::{Place, ServerId};
-use super::storage::{MemoryShares, ShareNumber, Shares, TestAndWrite};
-
-/// What a publish starts from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Start {
-    /// Name of the client's node.
-    pub client: String,
-    /// The text to publish.
-    pub text: Vec<u8>,
-    /// Shares needed and made.
-    pub encoding: (u8, u8),
-    /// When the update of its map began.
-    pub map_start: Tick,
-    /// The greatest sequence number in its map.
-    pub highest: u64,
-    /// The shares in its map.
-    pub known: BTreeMap<Place, Checkstring>,
-    /// Servers that answered the map update.
-    pub answered: BTreeSet<ServerId>,
-    /// Servers the client knew of.
-    pub servers: BTreeSet<ServerId>,
-}
-
-/// One publish, from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publish {
-    /// What it started from.
-    pub start: Start,
-    /// Its version, once encoded.
-    pub version: Option<Checkstring>,
-    /// Frames of its loop on the stack.
-    pub depth: u32,
-    /// Loops entered.
-    pub loops: u32,
-    /// Messages sent.
-    pub sent: u32,
-    /// Messages answered or failed.
-    pub resolved: u32,
-    /// Servers of which a message failed or was refused.
-    pub failed: BTreeSet<ServerId>,
-    /// Servers that handled one of its messages.
-    pub reached: BTreeSet<ServerId>,
-    /// Places about which a server's answer arrived.
-    pub replied: BTreeSet<Place>,
-    /// Shares taken for placed.
-    pub placed: BTreeSet<Place>,
-    /// Places that were written, and when.
-    pub applied: BTreeMap<Place, Tick>,
-    /// A write was refused for a share this publish had written itself.
-    pub refused_itself: bool,
-    /// Places, on servers it reached, that held a share which its map did not list, and that share's version.
-    pub unlisted: BTreeMap<Place, Checkstring>,
-    /// Servers it reached that still showed the version its map listed, at a place it wanted to replace.
-    pub own_update_pending: bool,
-    /// When and how it ended.
-    pub end: Option<(Tick, Outcome)>,
-}
-
-/// Who wrote last at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// The publish.
-    pub by: PublishId,
-    /// Its version.
-    pub version: Checkstring,
-    /// When.
-    pub at: Tick,
-}
-
-/// How a message was resolved at the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolution {
-    /// An answer: written.
-    Wrote,
-    /// An answer: refused.
-    Refused,
-    /// An error.
-    Failed,
-}
+use super::storage::ShareNumber;
 
 #[derive(Clone, Debug)]
 struct Message {
@@ -195,23 +118,7 @@ impl Model {
     /// A publish started.
     pub fn started(&mut self, start: Start) -> PublishId {
         let id = PublishId(u32::try_from(self.publishes.len()).expect("fewer publishes than 2^32"));
-        self.publishes.push(Publish {
-            start,
-            version: None,
-            depth: 0,
-            loops: 0,
-            sent: 0,
-            resolved: 0,
-            failed: BTreeSet::new(),
-            reached: BTreeSet::new(),
-            replied: BTreeSet::new(),
-            placed: BTreeSet::new(),
-            applied: BTreeMap::new(),
-            refused_itself: false,
-            unlisted: BTreeMap::new(),
-            own_update_pending: false,
-            end: None,
-        });
+        self.publishes.push(Publish::new(start));
         self.last_activity = self.now();
         id
     }
@@ -514,54 +421,5 @@ impl Model {
             })
             .map(|((server, share), other)| (*server, *share, other.by))
             .collect()
-    }
-}
-
-/// What a write request did to a slot, from the slot before and after it.
-#[must_use]
-pub fn observe(before: &MemoryShares, request: &TestAndWrite, after: &MemoryShares) -> Handling {
-    let enabler_held = before.numbers().into_iter().all(|number| {
-        before
-            .write_enabler(number)
-            .is_ok_and(|enabler| enabler == request.secrets.write_enabler)
-    });
-    let fails = |number: &ShareNumber| {
-        request.shares[number].tests.iter().any(|test| {
-            let there = before.read(*number, test.span);
-            there.is_ok_and(|there| there != test.specimen)
-        })
-    };
-    let holds = |number: &ShareNumber| {
-        let data = after.get(*number).unwrap_or(&[]);
-        request.shares[number].writes.iter().all(|(offset, bytes)| {
-            let start = usize::try_from(*offset).unwrap_or(usize::MAX);
-            data.get(start..)
-                .is_some_and(|rest| rest.starts_with(bytes))
-        })
-    };
-    let numbers: BTreeSet<ShareNumber> = before
-        .numbers()
-        .into_iter()
-        .chain(after.numbers())
-        .collect();
-    Handling {
-        present: before.numbers().into_iter().collect(),
-        enabler_held,
-        failed_tests: request
-            .shares
-            .keys()
-            .copied()
-            .filter(|number| fails(number))
-            .collect(),
-        changed: numbers
-            .into_iter()
-            .filter(|number| before.get(*number) != after.get(*number))
-            .collect(),
-        as_asked: request
-            .shares
-            .keys()
-            .copied()
-            .filter(|number| holds(number))
-            .collect(),
     }
 }

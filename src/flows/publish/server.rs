@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::model::{Model, observe};
+use super::model::Model;
+use super::observe::observe;
 use super::protocol::{PORT, REPLY, Reply, Request, decode_request, encode_reply};
 use super::servermap::ServerId;
 use super::sites::{self, Harm, Harms, RAISES, Raise, SILENCES, Silence};
@@ -60,13 +61,6 @@ impl Stores {
     #[must_use]
     pub fn get(&self, server: ServerId) -> Option<&Rc<Store>> {
         self.0.get(&server)
-    }
-
-    /// Nothing points back at the simulation any more.
-    pub fn forget_nodes(&self) {
-        self.0.values().for_each(|store| {
-            store.node.borrow_mut().take();
-        });
     }
 }
 

@@ -81,51 +81,65 @@ fn handles_of_a_dead_node_are_inert() {
     assert!(!accounting.contains_key("kernel/next-event"));
 }
 
-/// A node that is killed by a call of its own code is frozen: what the dying stack still does has no effect, its task
-/// is dropped when it returns, and the way it ends (a panic, too) is nobody's failure.
+/// A node that is killed by a call of its own code is frozen: what the dying stack still does has no effect, and its
+/// task is dropped when it returns.
 #[test]
 fn killed_by_its_own_call() {
-    for panics in [false, true] {
-        let sim = sim();
-        let diary = Diary::default();
+    struct Bell(Diary);
+    impl Drop for Bell {
+        fn drop(&mut self) {
+            self.0.write("dropped");
+        }
+    }
+    let sim = sim();
+    let diary = Diary::default();
+    let seen = diary.clone();
+    let n = node(&sim, "n", move |node| {
+        let (inner, seen) = (node.clone(), seen.clone());
+        node.spawn("main", async move {
+            let _bell = Bell(seen.clone());
+            inner.sim().kill(inner.id(), Down::PowerCut);
+            inner.mark("after death");
+            inner.spawn("child", async { panic!("never polled") });
+            inner.eventually("turn", || panic!("never called"));
+            seen.write("dying");
+            inner.sleep(MS).await;
+            seen.write("unreachable");
+        });
+        node.spawn("other", async { panic!("dropped, not polled") });
+    });
+    assert_eq!(run(&sim), Ended::Quiescent);
+    assert_eq!(diary.text(), "dying dropped");
+    assert!(!sim.is_up(n) && sim.incidents().is_empty());
+    assert!(sim.counters().marks.is_empty());
+}
+
+/// However a dying stack ends, in a task or in a callback, it is nobody's failure.
+#[test]
+fn the_dying_may_end_as_they_like() {
+    let sim = sim();
+    let diary = Diary::default();
+    for in_task in [false, true] {
         let seen = diary.clone();
-        let n = node(&sim, "n", move |node| {
+        node(&sim, &format!("in-task-{in_task}"), move |node| {
             let (inner, seen) = (node.clone(), seen.clone());
-            node.spawn("main", async move {
-                struct Bell(Diary);
-                impl Drop for Bell {
-                    fn drop(&mut self) {
-                        self.0.write("dropped");
-                    }
-                }
-                let _bell = Bell(seen.clone());
+            let die = move || {
                 inner.sim().kill(inner.id(), Down::PowerCut);
-                inner.mark("after death");
-                inner.spawn("child", async { panic!("never polled") });
-                inner.eventually("turn", || panic!("never called"));
-                inner.sleep(MS).await;
-                seen.write("unreachable");
-            });
-            let (inner, seen) = (node.clone(), panics);
-            node.spawn("other", async move {
-                if seen && !inner.is_alive() {
-                    panic!("it was dropped, not polled");
-                }
-                inner.sleep(MS).await;
-            });
-            if panics {
-                let inner = node.clone();
-                node.after(Duration::ZERO, "dying", move || {
-                    inner.sim().kill(inner.id(), Down::PowerCut);
-                    panic!("the disk is gone");
-                });
+                seen.write("dying");
+                panic!("the disk is gone");
+            };
+            if in_task {
+                node.spawn("task", async move { die() });
+            } else {
+                node.after(MS, "timer", die);
             }
         });
-        assert_eq!(run(&sim), Ended::Quiescent);
-        assert_eq!(diary.text(), "dropped");
-        assert!(!sim.is_up(n) && sim.incidents().is_empty());
-        assert!(sim.counters().marks.is_empty());
     }
+    assert_eq!(run(&sim), Ended::Quiescent);
+    assert_eq!(
+        (diary.text(), incidents(&sim)),
+        ("dying dying".into(), vec![])
+    );
 }
 
 /// Destructors that run because a node is killed cannot fail the run, and cannot act.

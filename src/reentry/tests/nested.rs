@@ -275,6 +275,39 @@ fn other_nodes_are_left_alone() {
     assert_eq!(diary.text(), "( ) other");
 }
 
+/// What the callback does after a nested event has the callback's cause again, and what the event did has the event's.
+#[test]
+fn causes_inside_and_after() {
+    let sim = scripted([here(0, "letter x")]);
+    let letters = Letters::new(&sim);
+    node(&sim, "n", move |node| {
+        let marked = node.clone();
+        let handler: Handler = Rc::new(move |_| marked.mark("inside"));
+        *letters.mailbox.callback.borrow_mut() = Some(handler);
+        let (inner, letters) = (node.clone(), letters.clone());
+        node.after(MS, "sender", move || {
+            letters.send(&inner, 1, MS * 9);
+        });
+        let inner = node.clone();
+        node.after(MS * 2, "listener", move || {
+            inner.mark("before");
+            boundary(&inner, &HERE, "listener");
+            inner.mark("after");
+        });
+    });
+    run(&sim);
+    let trace = sim.trace();
+    let cause_of = |what: &str| {
+        let mut events = trace.events().iter();
+        let event = events.find(|event| trace.describe(event) == what);
+        let cause = event.and_then(|event| trace.event(event.header.cause));
+        cause.map_or_else(String::new, |cause| trace.describe(cause))
+    };
+    assert_eq!(cause_of("mark before"), "timer listener");
+    assert_eq!(cause_of("mark inside"), "timer sender");
+    assert_eq!(cause_of("mark after"), "timer listener");
+}
+
 /// Dispatching nests three deep at most.
 #[test]
 fn the_depth_is_limited() {

@@ -122,6 +122,7 @@ fn search(scenario: &Scenario, seed: u64) -> RunRequest<'_> {
         operations: None,
         keep_trace: true,
         keep_offers: false,
+        keep_states: KeepStates::Never,
         dispatch: Dispatch::ByTime,
         until_step: None,
     }

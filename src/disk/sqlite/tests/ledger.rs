@@ -198,6 +198,10 @@ fn promises() {
 /// One seed gives one digest: first in its thread, after fifty others, and beside a second thread; and its
 /// script gives the same run again.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "two whole runs side by side are what is tested"
+)]
 fn one_digest() {
     const PRAGMAS: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;";
     let run = |seed: u64, mode: Mode, script: &Script| {

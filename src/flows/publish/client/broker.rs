@@ -77,6 +77,12 @@ impl Broker {
             .collect()
     }
 
+    /// The run is over: nothing waits for answers any more.
+    pub fn tear_down(&self) {
+        let state = self.state.with(std::mem::take);
+        state.servers.values().for_each(Remote::tear_down);
+    }
+
     /// While a map is updated, some servers are not offered, by choice.
     pub fn hide_by_choice(&self) {
         for &server in &self.setting.order {

@@ -89,6 +89,14 @@ impl Client {
         &self.broker
     }
 
+    /// The run is over: nothing waits for answers or operations any more.
+    pub fn tear_down(&self) {
+        self.broker.tear_down();
+        self.queue.tear_down();
+        let kept = self.kept.borrow_mut().take();
+        drop(kept);
+    }
+
     fn variant(&self) -> &'static Variant {
         self.setting.variant
     }

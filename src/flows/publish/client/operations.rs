@@ -39,6 +39,12 @@ impl Queue {
     pub fn new(node: &Node) -> Queue {
         Queue(node.cell("operations", QueueState::default()))
     }
+
+    /// The run is over: what waits will never be called.
+    pub fn tear_down(&self) {
+        let waiting = self.0.with(std::mem::take);
+        drop(waiting);
+    }
 }
 
 impl Client {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::facts::{Fact, Outcome as Ended, PublishId, Tick};
-use super::super::model::{Model, Publish};
+use super::super::ghost::Publish;
+use super::super::model::Model;
 use super::server::overlap;
 use super::{DAMAGE, Judge, Rule, SILENCE, both, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};

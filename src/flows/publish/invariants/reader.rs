@@ -1,7 +1,8 @@
 //! What readers may see.
 
 use super::super::facts::{Fact, Outcome as Ended, PublishId};
-use super::super::model::{Model, Publish};
+use super::super::ghost::Publish;
+use super::super::model::Model;
 use super::{DAMAGE, Judge, Rule, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 

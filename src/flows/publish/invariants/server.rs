@@ -1,7 +1,7 @@
 //! What servers accept, and what follows for the versions on them.
 
 use super::super::facts::{Fact, Tick};
-use super::super::model::Publish;
+use super::super::ghost::Publish;
 use super::super::servermap::ServerId;
 use super::super::storage::ShareNumber;
 use super::{COPIES, DAMAGE, HALF_DONE, Judge, Rule, both, require};

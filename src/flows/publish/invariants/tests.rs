@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::facts::{Handling, MessageId, Outcome as Ended, PublishId, SendState, Tick};
+use super::super::ghost::{Resolution, Start};
 use super::super::layout::Checkstring;
-use super::super::model::{Model, Resolution, Start};
+use super::super::model::Model;
 use super::super::servermap::ServerId;
 use super::*;
 

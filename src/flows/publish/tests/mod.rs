@@ -1,6 +1,7 @@
 //! The flow as a whole: the ticket, its fix and its alternatives, and what the system is known to do otherwise.
 
 mod contention;
+mod limits;
 mod outcomes;
 mod reading;
 mod ticket;
@@ -15,6 +16,7 @@ use crate::flow::FlowSchema;
 use crate::kernel::Dispatch;
 use crate::run::{RunReport, RunRequest, Source, engine_sites, erased};
 use crate::scenario::{Catalogue, Scenario, read_scenario};
+use crate::snapshot::KeepStates;
 
 /// A scenario of this flow; all violations are recorded, none stops the run.
 fn scenario(variant: &str, rest: &str) -> Scenario {
@@ -56,6 +58,7 @@ fn run_as(scenario: &Scenario, seed: u64, dispatch: Dispatch) -> RunReport {
         operations: None,
         keep_trace: true,
         keep_offers: false,
+        keep_states: KeepStates::Never,
         dispatch,
         until_step: None,
     })
