@@ -4,7 +4,6 @@ use super::choices::Choices;
 use super::domain::{Domain, Note};
 use super::expand::Expander;
 use super::seed::stable_hash;
-use super::state::Hot;
 use super::stream::{Reader, StreamId};
 
 /// The candidates of one pick, by index; the first is quiet. In words a candidate is its name, and where a
@@ -86,13 +85,18 @@ impl Choices {
     /// them, all are passed. Lets an operation that is asked about at many sites ask once while they are off.
     #[inline]
     pub fn pass_all(&mut self, streams: &[StreamId]) -> bool {
-        let quiet = |hot: &Hot| !hot.is_live() && !hot.is_scripted(hot.n);
-        let all_quiet = streams.iter().all(|s| quiet(&self.hot[s.index()]));
-        if !all_quiet || self.logging {
+        if self.logging {
             return false;
         }
-        for s in streams {
-            self.hot[s.index()].advance();
+        for (passed, s) in streams.iter().enumerate() {
+            let hot = &mut self.hot[s.index()];
+            if hot.is_live() || hot.is_scripted(hot.n) {
+                for s in &streams[..passed] {
+                    self.hot[s.index()].n -= 1;
+                }
+                return false;
+            }
+            hot.n += 1;
         }
         true
     }

@@ -70,8 +70,9 @@ impl Woken {
             return;
         }
         self.count.store(0, Ordering::Relaxed);
-        let first = self.first.iter().take(count);
-        into.extend(first.map(|slot| TaskKey::from_bits(slot.load(Ordering::Relaxed))));
+        for slot in self.first.iter().take(count) {
+            into.push(TaskKey::from_bits(slot.load(Ordering::Relaxed)));
+        }
         if count > FIRST {
             into.append(&mut self.others());
         }

@@ -50,7 +50,7 @@ impl Messages {
             return Err(NetError::TooLong);
         }
         let outgoing = Outgoing {
-            header: &(message.len() as u32).to_be_bytes(),
+            header: Some((message.len() as u32).to_be_bytes()),
             body: message,
             whole: true,
             label,

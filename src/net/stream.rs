@@ -149,7 +149,7 @@ impl AsyncWrite for Stream {
             return Poll::Ready(Ok(0));
         }
         let outgoing = Outgoing {
-            header: &[],
+            header: None,
             body: &bytes[..bytes.len().min(room)],
             whole: false,
             label: "data",

@@ -16,7 +16,8 @@ use crate::kernel::{Action, Governed, NodeId, Schedule};
 
 /// What a writer hands over: a message with its header, or bytes of a stream.
 pub(super) struct Outgoing<'a> {
-    pub(super) header: &'a [u8],
+    /// The length, in front of a message.
+    pub(super) header: Option<[u8; 4]>,
     pub(super) body: &'a [u8],
     /// A message: taken completely, even if it travels in two pieces. Otherwise a part may be taken.
     pub(super) whole: bool,
@@ -26,18 +27,25 @@ pub(super) struct Outgoing<'a> {
 
 impl Outgoing<'_> {
     fn len(&self) -> usize {
-        self.header.len() + self.body.len()
+        self.header_bytes().len() + self.body.len()
+    }
+
+    fn header_bytes(&self) -> &[u8] {
+        self.header.as_ref().map_or(&[], |header| header)
     }
 
     fn copy_all(&self, buffer: &mut Vec<u8>) {
         buffer.reserve(self.len());
-        buffer.extend_from_slice(self.header);
+        if let Some(header) = self.header {
+            buffer.extend_from_slice(&header);
+        }
         buffer.extend_from_slice(self.body);
     }
 
     fn copy(&self, range: Range<usize>, buffer: &mut Vec<u8>) {
-        let split = self.header.len();
-        buffer.extend_from_slice(&self.header[range.start.min(split)..range.end.min(split)]);
+        let header = self.header_bytes();
+        let split = header.len();
+        buffer.extend_from_slice(&header[range.start.min(split)..range.end.min(split)]);
         let (start, end) = (range.start.max(split) - split, range.end.max(split) - split);
         buffer.extend_from_slice(&self.body[start..end]);
     }
