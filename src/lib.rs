@@ -17,9 +17,7 @@
 //! | [`flow`], [`run`] | the trait a system under test implements; executing one run |
 
 #[cfg(not(panic = "unwind"))]
-compile_error!(
-    "Seedbed catches panics of code under test and cannot work with `panic = \"abort\"`"
-);
+compile_error!("Seedbed catches panics of code under test and cannot work with `panic = \"abort\"`");
 
 pub mod check;
 pub mod choice;

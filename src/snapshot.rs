@@ -117,14 +117,12 @@ impl Recorder {
         if self.keep == KeepStates::EachStep {
             let step = sim.step();
             let changes = changes(&self.states.last, &now);
-            self.states
-                .changes
-                .extend(changes.into_iter().map(|(field, before, after)| Change {
-                    step,
-                    field,
-                    before,
-                    after,
-                }));
+            self.states.changes.extend(changes.into_iter().map(|(field, before, after)| Change {
+                step,
+                field,
+                before,
+                after,
+            }));
         }
         self.states.last = now;
     }
@@ -150,8 +148,7 @@ impl Recorder {
         }
         for (node, show) in &self.sources {
             // State that is borrowed at the moment cannot be looked at; that is no failure of the run.
-            let value = catch_unwind(AssertUnwindSafe(show))
-                .unwrap_or_else(|_| Value::from("(cannot be looked at)"));
+            let value = catch_unwind(AssertUnwindSafe(show)).unwrap_or_else(|_| Value::from("(cannot be looked at)"));
             flatten(node, value, &mut fields);
         }
         fields
@@ -186,13 +183,7 @@ pub fn changes(before: &Fields, after: &Fields) -> Vec<(String, Option<Value>, O
     let new = after
         .iter()
         .filter(|(field, value)| before.get(*field) != Some(*value))
-        .map(|(field, value)| {
-            (
-                field.clone(),
-                before.get(field).cloned(),
-                Some(value.clone()),
-            )
-        });
+        .map(|(field, value)| (field.clone(), before.get(field).cloned(), Some(value.clone())));
     let mut changes: Vec<_> = gone.chain(new).collect();
     changes.sort_by(|one, other| one.0.cmp(&other.0));
     changes

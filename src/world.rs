@@ -40,10 +40,7 @@ static AWAY: Site = Site::latency("node/away", "how long a killed or paused node
 /// The sites of this module.
 pub static SITES: &[&Site] = &[&KILL, &PAUSE, &AWAY];
 
-const AWAY_TIME: Latency = Latency {
-    quiet: Duration::from_millis(100),
-    max: Duration::from_secs(10),
-};
+const AWAY_TIME: Latency = Latency { quiet: Duration::from_millis(100), max: Duration::from_secs(10) };
 
 /// The world of one run. Clones are one world.
 #[derive(Clone)]
@@ -135,9 +132,7 @@ impl World {
             recorder: RefCell::default(),
             recording: Cell::new(false),
         };
-        World {
-            inner: Rc::new(inner),
-        }
+        World { inner: Rc::new(inner) }
     }
 
     /// The simulation.
@@ -177,13 +172,7 @@ impl World {
 
     fn add_node(&self, name: &str, starter: impl Fn(Node) + 'static) -> NodeId {
         let (net, disks) = (self.inner.net.clone(), self.inner.disks.clone());
-        self.inner.sim.add_node(name, move |handle| {
-            starter(Node {
-                handle,
-                net: net.clone(),
-                disks: disks.clone(),
-            })
-        })
+        self.inner.sim.add_node(name, move |handle| starter(Node { handle, net: net.clone(), disks: disks.clone() }))
     }
 
     /// A node whose code is the workload, or a part of it. It starts when the run phase does, so that faults can strike
@@ -240,26 +229,17 @@ impl World {
 
     /// The code behind a declared invariant that must hold after every step.
     pub fn always(&self, id: &str, check: impl FnMut() -> Outcome + 'static) {
-        self.inner
-            .checks
-            .borrow_mut()
-            .register(id, InvariantKind::Always, check);
+        self.inner.checks.borrow_mut().register(id, InvariantKind::Always, check);
     }
 
     /// The code behind a declared invariant that must hold once faults have stopped and the system has settled.
     pub fn eventually(&self, id: &str, check: impl FnMut() -> Outcome + 'static) {
-        self.inner
-            .checks
-            .borrow_mut()
-            .register(id, InvariantKind::Eventually, check);
+        self.inner.checks.borrow_mut().register(id, InvariantKind::Eventually, check);
     }
 
     /// The code behind a declared invariant that is looked at once, at the very end.
     pub fn at_end(&self, id: &str, check: impl FnMut() -> Outcome + 'static) {
-        self.inner
-            .checks
-            .borrow_mut()
-            .register(id, InvariantKind::AtEnd, check);
+        self.inner.checks.borrow_mut().register(id, InvariantKind::AtEnd, check);
     }
 
     // --- state, for people -----------------------------------------------------------------------------------------
@@ -269,10 +249,8 @@ impl World {
     /// `show` is called only in runs that somebody looks at, after steps, and must only read. What it answers is
     /// flattened to fields: a map `servermap` with the key `s1` becomes `client.servermap.s1`. A node may have several.
     pub fn snapshot<S: Serialize>(&self, node: &str, show: impl Fn() -> S + 'static) {
-        let show = move || {
-            serde_json::to_value(show())
-                .unwrap_or_else(|error| format!("(cannot be shown: {error})").into())
-        };
+        let show =
+            move || serde_json::to_value(show()).unwrap_or_else(|error| format!("(cannot be shown: {error})").into());
         self.inner.recorder.borrow_mut().add(node, Box::new(show));
     }
 
@@ -384,11 +362,7 @@ where
 
 impl StepHook for World {
     fn after_step(&mut self, sim: &Sim) -> bool {
-        let stop = self
-            .inner
-            .checks
-            .borrow_mut()
-            .evaluate(sim, InvariantKind::Always);
+        let stop = self.inner.checks.borrow_mut().evaluate(sim, InvariantKind::Always);
         if !stop && !self.inner.may_crash.borrow().is_empty() {
             self.crash_by_choice();
         }

@@ -44,10 +44,7 @@ static ALLOCATOR: Counting = Counting;
 fn allocations_when_warm(by_callback: bool) -> (u64, u64) {
     let seed = Seed(1);
     let choices = Choices::new(seed, Mode::Search, &Script::default(), &quiet());
-    let limits = Limits {
-        steps_max: u64::MAX,
-        ..Limits::default()
-    };
+    let limits = Limits { steps_max: u64::MAX, ..Limits::default() };
     let trace = Trace::new(false, u64::MAX);
     let sim = Sim::new(choices, trace, limits, Dispatch::ByTime);
     let world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
@@ -81,14 +78,8 @@ fn allocations_when_warm(by_callback: bool) -> (u64, u64) {
     });
     let mut hook = world.clone();
     let mut go = |until: u32| {
-        let _ = sim.run(
-            &Until {
-                deadline: Time::NEVER,
-                done: &|| rounds.get() >= until,
-                last_step: u64::MAX,
-            },
-            &mut hook,
-        );
+        let _ =
+            sim.run(&Until { deadline: Time::NEVER, done: &|| rounds.get() >= until, last_step: u64::MAX }, &mut hook);
         (ALLOCATIONS.load(Ordering::Relaxed), sim.step())
     };
     let (before, warm) = go(1_000);
@@ -107,10 +98,7 @@ fn quiet() -> Settings {
 /// One test, because the counter is the process's.
 #[test]
 fn a_warm_ping_pong_allocates_nothing() {
-    assert!(
-        ALLOCATIONS.load(Ordering::Relaxed) > 0,
-        "the counter counts"
-    );
+    assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0, "the counter counts");
     for by_callback in [false, true] {
         let (allocations, steps) = allocations_when_warm(by_callback);
         assert_eq!(steps, 2_000, "one message is one step");

@@ -4,9 +4,7 @@ mod look;
 
 use std::time::Duration;
 
-pub use self::look::{
-    DiffArguments, ExplainArguments, OneRun, OneRunOptions, Place, WhenArguments, WhyArguments,
-};
+pub use self::look::{DiffArguments, ExplainArguments, OneRun, OneRunOptions, Place, WhenArguments, WhyArguments};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use seedbed::choice::Seed;
 use seedbed::scenario::{Override, SeedRange, parse_duration};
@@ -253,12 +251,7 @@ pub struct ExploreArguments {
     #[arg(long, value_name = "SITE,…", value_delimiter = ',')]
     pub sites: Option<Vec<String>>,
     /// Execute at most this many runs
-    #[arg(
-        long,
-        visible_alias = "max-schedules",
-        value_name = "N",
-        default_value_t = 1_000_000
-    )]
+    #[arg(long, visible_alias = "max-schedules", value_name = "N", default_value_t = 1_000_000)]
     pub max_runs: u64,
     /// Draw generated operations from this seed
     #[arg(long, value_name = "N", default_value = "0")]
@@ -417,10 +410,7 @@ impl Overlay {
             arguments.extend(["--variant".to_owned(), variant.clone()]);
         }
         for setting in &self.settings {
-            arguments.extend([
-                "--set".to_owned(),
-                format!("{}={}", setting.key, setting.value),
-            ]);
+            arguments.extend(["--set".to_owned(), format!("{}={}", setting.key, setting.value)]);
         }
         arguments
     }
@@ -434,12 +424,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn kebab_case(text: &str) -> Result<String, String> {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if text.split('-').all(is_word) {
         Ok(text.to_owned())
     } else {

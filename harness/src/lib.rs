@@ -48,10 +48,7 @@ pub struct Harness {
 
 impl Default for Harness {
     fn default() -> Harness {
-        Harness {
-            flows: Vec::new(),
-            folder: files::DEFAULT_FOLDER.to_owned(),
-        }
+        Harness { flows: Vec::new(), folder: files::DEFAULT_FOLDER.to_owned() }
     }
 }
 

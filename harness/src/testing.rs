@@ -19,9 +19,7 @@ use std::time::Duration;
 
 use seedbed::flow::FlowSchema;
 use seedbed::run::{AnyFlow, engine_sites};
-use seedbed::scenario::{
-    Catalogue, Complaint, Plan, Scenario, read_plan, read_scenario, write_plan,
-};
+use seedbed::scenario::{Catalogue, Complaint, Plan, Scenario, read_plan, read_scenario, write_plan};
 use seedbed::trace::Trace;
 
 use crate::execute::{Execution, on_large_stack};
@@ -56,23 +54,16 @@ pub fn check(flow: Box<dyn AnyFlow>, scenario: &str) {
 }
 
 fn checked(flow: &dyn AnyFlow, scenario: &str, replay: Option<&str>) -> Result<(), String> {
-    let catalogue = Catalogue {
-        flows: vec![flow as &dyn FlowSchema],
-        engine_sites: engine_sites(),
-    };
+    let catalogue = Catalogue { flows: vec![flow as &dyn FlowSchema], engine_sites: engine_sites() };
     let (path, text) = source(scenario).map_err(|complaint| complaint.to_string())?;
-    let scenario = read_scenario(&path, &text, &catalogue, &[])
-        .map_err(|complaints| complaints.to_string())?;
+    let scenario = read_scenario(&path, &text, &catalogue, &[]).map_err(|complaints| complaints.to_string())?;
     let needs_host = flow.info().needs.host && seedbed::host() == "none";
     if needs_host {
-        return Err(format!(
-            "{path}: the flow needs the madsim host, which is not compiled in"
-        ));
+        return Err(format!("{path}: the flow needs the madsim host, which is not compiled in"));
     }
     if let Some(path) = replay {
         let text = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
-        let plan =
-            read_plan(path, &text, &catalogue).map_err(|complaints| complaints.to_string())?;
+        let plan = read_plan(path, &text, &catalogue).map_err(|complaints| complaints.to_string())?;
         if plan.scenario == scenario.name && plan.flow == scenario.flow {
             return followed(flow, &plan, path);
         }
@@ -86,20 +77,13 @@ fn source(scenario: &str) -> Result<(String, Vec<u8>), Complaint> {
         let name = test_name().replace("::", "-");
         return Ok((format!("tests/{name}.toml"), scenario.as_bytes().to_vec()));
     }
-    let text =
-        fs::read(scenario).map_err(|error| Complaint::unreadable(scenario, &error.to_string()))?;
+    let text = fs::read(scenario).map_err(|error| Complaint::unreadable(scenario, &error.to_string()))?;
     Ok((scenario.to_owned(), text))
 }
 
 fn searched(flow: &dyn AnyFlow, scenario: &Scenario) -> Result<(), String> {
     let swept = swept(flow, scenario)?;
-    let sites: Vec<_> = flow
-        .info()
-        .sites
-        .iter()
-        .copied()
-        .chain(engine_sites())
-        .collect();
+    let sites: Vec<_> = flow.info().sites.iter().copied().chain(engine_sites()).collect();
     let judged = judge(scenario, flow.info(), &sites, &swept, false);
     let Some(failed) = &swept.first else {
         if judged.as_expected {
@@ -113,8 +97,8 @@ fn searched(flow: &dyn AnyFlow, scenario: &Scenario) -> Result<(), String> {
         if scenario.expect.minimal.is_none() {
             return Ok(());
         }
-        let reached = reach(flow, scenario, failed.seed, &options)
-            .map_err(|error| format!("{}: {error}", scenario.path))?;
+        let reached =
+            reach(flow, scenario, failed.seed, &options).map_err(|error| format!("{}: {error}", scenario.path))?;
         if reached.is_as_stated() {
             return Ok(());
         }
@@ -125,42 +109,22 @@ fn searched(flow: &dyn AnyFlow, scenario: &Scenario) -> Result<(), String> {
         Ok(shrunk) => Err(minimal(scenario, failed.seed, &shrunk)),
         Err(ShrinkError::Tool(failure)) => Err(format!("{}: {failure}", scenario.path)),
         // It fails, and cannot be shrunk: the run as it was found says more.
-        Err(ShrinkError::NoFailure(_) | ShrinkError::Different(_)) => {
-            Err(plain_card(scenario, &judged, Some(failed)))
-        }
+        Err(ShrinkError::NoFailure(_) | ShrinkError::Different(_)) => Err(plain_card(scenario, &judged, Some(failed))),
     }
 }
 
 fn swept(flow: &dyn AnyFlow, scenario: &Scenario) -> Result<Swept, String> {
-    let job = Job {
-        flow,
-        scenario,
-        keep_going: false,
-    };
+    let job = Job { flow, scenario, keep_going: false };
     let hang = |seed| {
         eprintln!("{}: seed {seed} does not end", scenario.path);
         std::process::exit(i32::from(Exit::Liveness.code()));
     };
-    let stops = Stops {
-        interrupted: &AtomicBool::new(false),
-        deadline: None,
-    };
-    let seeds = Seeds {
-        first: 0,
-        count: seeds_needed(scenario, scenario.budget.seeds_test),
-    };
+    let stops = Stops { interrupted: &AtomicBool::new(false), deadline: None };
+    let seeds = Seeds { first: 0, count: seeds_needed(scenario, scenario.budget.seeds_test) };
     // Tests run side by side already.
     let workers = Workers::Threads(&hang);
-    sweep(
-        job,
-        seeds,
-        1,
-        RUN_LIMIT,
-        &workers,
-        stops,
-        &crate::sweep::Live::default(),
-    )
-    .map_err(|failure| format!("{}: seed {}: {failure}", scenario.path, failure.seed))
+    sweep(job, seeds, 1, RUN_LIMIT, &workers, stops, &crate::sweep::Live::default())
+        .map_err(|failure| format!("{}: seed {}: {failure}", scenario.path, failure.seed))
 }
 
 fn options(live: &Live) -> Options<'_> {
@@ -178,11 +142,7 @@ fn options(live: &Live) -> Options<'_> {
     }
 }
 
-fn plain_card(
-    scenario: &Scenario,
-    judged: &crate::judge::Judged,
-    failed: Option<&FailedRun>,
-) -> String {
+fn plain_card(scenario: &Scenario, judged: &crate::judge::Judged, failed: Option<&FailedRun>) -> String {
     let about = Card {
         scenario: &scenario.name,
         variant: &scenario.variant,
@@ -199,10 +159,7 @@ fn plain_card(
 
 /// The card of a shrunk failure; its plan is written beside the test program.
 fn minimal(scenario: &Scenario, seed: u64, shrunk: &crate::shrink::Shrunk) -> String {
-    let plan = Plan {
-        found_at: Some(format!("{} --seed {seed}", scenario.path)),
-        ..shrunk.plan(scenario)
-    };
+    let plan = Plan { found_at: Some(format!("{} --seed {seed}", scenario.path)), ..shrunk.plan(scenario) };
     let path = plan_path(&scenario.name);
     let written = path.as_deref().map(|path| save(path, &write_plan(&plan)));
     let (plan_path, trouble) = match (&path, written) {
@@ -238,14 +195,8 @@ fn plan_path(name: &str) -> Option<String> {
 
 /// Runs this one test again, with the plan and all its events.
 fn paste_line(plan: &str) -> String {
-    let package = env::var("CARGO_PKG_NAME")
-        .map(|package| format!(" -p {}", shell_word(&package)))
-        .unwrap_or_default();
-    format!(
-        "{REPLAY}={} cargo test{package} {} -- --exact --nocapture",
-        shell_word(plan),
-        shell_word(&test_name())
-    )
+    let package = env::var("CARGO_PKG_NAME").map(|package| format!(" -p {}", shell_word(&package))).unwrap_or_default();
+    format!("{REPLAY}={} cargo test{package} {} -- --exact --nocapture", shell_word(plan), shell_word(&test_name()))
 }
 
 /// The test's thread bears its name.
@@ -261,13 +212,8 @@ fn followed(flow: &dyn AnyFlow, plan: &Plan, path: &str) -> Result<(), String> {
         let second = execution.compare(&report)?;
         Ok::<_, crate::execute::ToolFailure>((report, second))
     });
-    let (report, second) = done
-        .map_err(|error| error.to_string())?
-        .map_err(|failure| failure.to_string())?;
-    println!(
-        "{}",
-        report.trace.as_ref().map(Trace::render).unwrap_or_default()
-    );
+    let (report, second) = done.map_err(|error| error.to_string())?.map_err(|failure| failure.to_string())?;
+    println!("{}", report.trace.as_ref().map(Trace::render).unwrap_or_default());
     println!("anchored {}", report.anchoring);
     if !crate::execute::has_failed(report.verdict) {
         println!("{path}: {}", report.verdict.word());

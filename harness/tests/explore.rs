@@ -12,8 +12,7 @@ use seedbed::kernel::Dispatch;
 use seedbed::scenario::{Plan, Scenario};
 use seedbed_harness::execute::Execution;
 use seedbed_harness::explore::{
-    Bounds, Coverage, Deviations, Placements, Schedules, Subject, Summary, Told, explore_schedules,
-    place_faults, tell,
+    Bounds, Coverage, Deviations, Placements, Schedules, Subject, Summary, Told, explore_schedules, place_faults, tell,
 };
 use seedbed_harness::sweep::Live;
 use toys::toys;
@@ -38,16 +37,10 @@ fn with_bounds<R>(jobs: usize, runs_max: u64, work: impl FnOnce(&Bounds<'_>) -> 
 
 fn explored(scenario: &Scenario, jobs: usize, runs_max: u64) -> (Summary, bool) {
     let flow = toys();
-    let subject = Subject {
-        flow: &*flow,
-        scenario,
-        seed: 0,
-    };
+    let subject = Subject { flow: &*flow, scenario, seed: 0 };
     let schedules = Schedules::new(subject, None);
-    with_bounds(jobs, runs_max, |bounds| {
-        explore_schedules(&schedules, bounds)
-    })
-    .unwrap_or_else(|trouble| panic!("{trouble:?}"))
+    with_bounds(jobs, runs_max, |bounds| explore_schedules(&schedules, bounds))
+        .unwrap_or_else(|trouble| panic!("{trouble:?}"))
 }
 
 /// Clients as chains of messages: `(requests, one_way)`, each with a server of its own.
@@ -63,8 +56,7 @@ fn chains(clients: &[(usize, bool)]) -> String {
 }
 
 fn count(config: &str) -> u64 {
-    let (summary, complete) =
-        explored(&scenario(&format!("{config}{HOLDS}{LISTED}")), 2, 1_000_000);
+    let (summary, complete) = explored(&scenario(&format!("{config}{HOLDS}{LISTED}")), 2, 1_000_000);
     assert!(complete);
     assert_eq!(summary.exhausted, 0);
     summary.runs
@@ -115,10 +107,7 @@ fn bounds_of_an_exploration() {
     let nothing_listed = explored(&scenario(&format!("{clients}{HOLDS}")), 2, 100_000);
     // Each client is a chain of five: connect, connected, request, and the end of either direction. 10!/(5! 5!)
     assert_eq!((nothing_listed.0.runs, nothing_listed.1), (252, true));
-    let replies = format!(
-        "{}{HOLDS}[explore]\nevents = [\"reply\"]\n",
-        chains(&[(1, false); 3])
-    );
+    let replies = format!("{}{HOLDS}[explore]\nevents = [\"reply\"]\n", chains(&[(1, false); 3]));
     assert_eq!(explored(&scenario(&replies), 2, 1_000).0.runs, 6);
 }
 
@@ -141,37 +130,20 @@ fn listed_sites_take_all_their_values() {
 fn an_order_is_told_as_latencies() {
     let forbidden = "forbidden = [2, 1, 0, 0]";
     let clients = chains(&[(2, false), (1, false), (1, true)]);
-    let scenario = scenario(&format!(
-        "{clients}flow-config.{forbidden}\n{HOLDS}{LISTED}"
-    ));
+    let scenario = scenario(&format!("{clients}flow-config.{forbidden}\n{HOLDS}{LISTED}"));
     let (summary, complete) = explored(&scenario, 2, 100_000);
     assert!(complete);
     assert_eq!(summary.by_invariant.len(), 1);
     assert!(summary.violating > 0 && summary.violating < summary.runs);
     let flow = toys();
-    let subject = Subject {
-        flow: &*flow,
-        scenario: &scenario,
-        seed: 0,
-    };
+    let subject = Subject { flow: &*flow, scenario: &scenario, seed: 0 };
     let schedules = Schedules::new(subject, None);
-    let told =
-        tell(&subject, &summary, schedules.sites(), &subject.by_choice()).expect("the toy works");
+    let told = tell(&subject, &summary, schedules.sites(), &subject.by_choice()).expect("the toy works");
     let Told::Plan(plan) = told else {
         panic!("{told:?}");
     };
-    assert!(
-        plan.script
-            .iter()
-            .all(|deviation| deviation.site == "net/latency"),
-        "{plan:?}"
-    );
-    let found = &summary
-        .failures
-        .values()
-        .next()
-        .expect("there is one")
-        .found[0];
+    assert!(plan.script.iter().all(|deviation| deviation.site == "net/latency"), "{plan:?}");
+    let found = &summary.failures.values().next().expect("there is one").found[0];
     let by_time = followed(&plan);
     let failure = by_time.failure.expect("it fails by time too");
     assert_eq!(failure.fingerprint(), found.failure.fingerprint());
@@ -183,39 +155,26 @@ fn an_order_is_told_as_latencies() {
 /// A timer fires when it is due whatever is chosen, so telling an order has to fit messages around it.
 #[test]
 fn an_order_around_timers_is_told_as_latencies() {
-    let clients =
-        "clients = [{ server = 0, requests = 2 }, { server = 0, requests = 1, one-way = true }]";
+    let clients = "clients = [{ server = 0, requests = 2 }, { server = 0, requests = 1, one-way = true }]";
     let config = format!("flow-config = {{ {clients}, forbidden = [0, 0, 1], patience-ms = 2 }}\n");
-    let scenario = scenario(&format!(
-        "{config}{HOLDS}[explore]\nevents = [\"request\", \"reply\", \"timer\"]\n"
-    ));
+    let scenario = scenario(&format!("{config}{HOLDS}[explore]\nevents = [\"request\", \"reply\", \"timer\"]\n"));
     let (summary, complete) = explored(&scenario, 2, 100_000);
     assert!(complete && summary.violating > 0);
     let flow = toys();
-    let subject = Subject {
-        flow: &*flow,
-        scenario: &scenario,
-        seed: 0,
-    };
+    let subject = Subject { flow: &*flow, scenario: &scenario, seed: 0 };
     let schedules = Schedules::new(subject, None);
-    let told =
-        tell(&subject, &summary, schedules.sites(), &subject.by_choice()).expect("the toy works");
+    let told = tell(&subject, &summary, schedules.sites(), &subject.by_choice()).expect("the toy works");
     let Told::Plan(plan) = told else {
         panic!("{told:?}");
     };
-    assert_eq!(
-        followed(&plan).failure.map(|failure| failure.invariant),
-        Some("no-forbidden-order".to_owned())
-    );
+    assert_eq!(followed(&plan).failure.map(|failure| failure.invariant), Some("no-forbidden-order".to_owned()));
 }
 
 /// A panic ends its schedule and nothing else.
 #[test]
 fn panics_are_counted() {
     let config = chains(&[(2, false), (1, false)]);
-    let scenario = scenario(&format!(
-        "{config}flow-config.panics-at = 3\n{HOLDS}{LISTED}"
-    ));
+    let scenario = scenario(&format!("{config}flow-config.panics-at = 3\n{HOLDS}{LISTED}"));
     let (summary, complete) = explored(&scenario, 2, 1_000);
     assert!(complete);
     // Every schedule has three arrivals; what is left after the third is not permuted any more.
@@ -223,31 +182,17 @@ fn panics_are_counted() {
     assert!(summary.runs < 15);
 }
 
-fn placed(
-    scenario: &Scenario,
-    sites: &[&str],
-    faults: usize,
-    jobs: usize,
-    runs_max: u64,
-) -> (Summary, Vec<Coverage>) {
+fn placed(scenario: &Scenario, sites: &[&str], faults: usize, jobs: usize, runs_max: u64) -> (Summary, Vec<Coverage>) {
     let flow = toys();
-    let subject = Subject {
-        flow: &*flow,
-        scenario,
-        seed: 0,
-    };
+    let subject = Subject { flow: &*flow, scenario, seed: 0 };
     let sites: Vec<String> = sites.iter().map(|site| (*site).to_owned()).collect();
     let placements = Placements::new(subject, Some(&sites));
-    with_bounds(jobs, runs_max, |bounds| {
-        place_faults(&placements, faults, bounds)
-    })
-    .unwrap_or_else(|trouble| panic!("{trouble:?}"))
+    with_bounds(jobs, runs_max, |bounds| place_faults(&placements, faults, bounds))
+        .unwrap_or_else(|trouble| panic!("{trouble:?}"))
 }
 
 fn coverage(all: &[Coverage]) -> Vec<(u64, Option<u64>)> {
-    all.iter()
-        .map(|coverage| (coverage.executed, coverage.of))
-        .collect()
+    all.iter().map(|coverage| (coverage.executed, coverage.of)).collect()
 }
 
 /// Placements are counted exactly: each set of faults once, in order of occurrence, and what becomes possible only
@@ -264,10 +209,7 @@ fn placements_are_counted_exactly() {
     // After the first slip: a slide (new), two slips, the earlier of them also staying; after the second: a slide and
     // a slip; after the third: a slide. After staying ones: slides, all but the last of them also staying.
     let (two, executed) = placed(&scenario, &sites, 2, 2, u64::MAX);
-    assert_eq!(
-        coverage(&executed),
-        [(1, Some(1)), (5, Some(5)), (15, Some(15))]
-    );
+    assert_eq!(coverage(&executed), [(1, Some(1)), (5, Some(5)), (15, Some(15))]);
     assert_eq!(two.runs, 21);
     for jobs in [1, 3] {
         assert_eq!(placed(&scenario, &sites, 2, jobs, u64::MAX).0, two);
@@ -287,21 +229,14 @@ fn two_faults_become_a_plan() {
     assert_eq!(placed(&scenario, &sites, 1, 2, u64::MAX).0.violating, 0);
     let (summary, _) = placed(&scenario, &sites, 2, 2, u64::MAX);
     let flow = toys();
-    let subject = Subject {
-        flow: &*flow,
-        scenario: &scenario,
-        seed: 0,
-    };
+    let subject = Subject { flow: &*flow, scenario: &scenario, seed: 0 };
     let labels: Vec<String> = sites.iter().map(|site| (*site).to_owned()).collect();
     let told = tell(&subject, &summary, &labels, &Dispatch::ByTime).expect("the toy works");
     let Told::Plan(plan) = told else {
         panic!("{told:?}");
     };
     assert!(plan.script.len() >= 4, "{:?}", plan.script);
-    assert_eq!(
-        followed(&plan).failure.map(|failure| failure.invariant),
-        Some("no-slide".to_owned())
-    );
+    assert_eq!(followed(&plan).failure.map(|failure| failure.invariant), Some("no-slide".to_owned()));
 }
 
 /// All faults of the engine at once, on the quiet toy: nothing that one of them does breaks anything.
@@ -309,26 +244,16 @@ fn two_faults_become_a_plan() {
 fn every_single_fault_of_the_engine() {
     let scenario = scenario(&format!("{}{HOLDS}", chains(&[(1, false)])));
     let flow = toys();
-    let subject = Subject {
-        flow: &*flow,
-        scenario: &scenario,
-        seed: 0,
-    };
+    let subject = Subject { flow: &*flow, scenario: &scenario, seed: 0 };
     let placements = Placements::new(subject, None);
-    let (summary, executed) =
-        with_bounds(2, u64::MAX, |bounds| place_faults(&placements, 1, bounds))
-            .unwrap_or_else(|trouble| panic!("{trouble:?}"));
+    let (summary, executed) = with_bounds(2, u64::MAX, |bounds| place_faults(&placements, 1, bounds))
+        .unwrap_or_else(|trouble| panic!("{trouble:?}"));
     assert_eq!(summary.violating, 0, "{:?}", summary.failures);
-    assert!(
-        executed[1].is_complete() && executed[1].executed > 20,
-        "{executed:?}"
-    );
+    assert!(executed[1].is_complete() && executed[1].executed > 20, "{executed:?}");
 }
 
 fn followed(plan: &Plan) -> seedbed::run::RunReport {
     let flow = toys();
     let scenario = plan.to_scenario("followed.plan.toml");
-    Execution::of_plan(&*flow, &scenario, plan)
-        .run(false)
-        .expect("the toy works")
+    Execution::of_plan(&*flow, &scenario, plan).run(false).expect("the toy works")
 }

@@ -8,34 +8,23 @@ use std::time::Duration;
 use seedbed::scenario::Override;
 use seedbed_harness::Harness;
 use seedbed_harness::execute::Execution;
-use seedbed_harness::explore::{
-    Bounds, Deviations, Schedules, Subject, Summary, Told, explore_schedules, tell,
-};
+use seedbed_harness::explore::{Bounds, Deviations, Schedules, Subject, Summary, Told, explore_schedules, tell};
 use seedbed_harness::files::{Loaded, LoadedScenario, load};
 use seedbed_harness::sweep::Live;
 
-const PATH: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../scenarios/publish/minimal-schedules.toml"
-);
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/publish/minimal-schedules.toml");
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn with_scenario<R>(settings: &[&str], work: impl FnOnce(&Subject<'_>) -> R) -> R {
     let harness = Harness::shipped();
-    let settings: Vec<Override> = settings
-        .iter()
-        .map(|setting| Override::parse(setting).unwrap_or_else(|wrong| panic!("{wrong}")))
-        .collect();
+    let settings: Vec<Override> =
+        settings.iter().map(|setting| Override::parse(setting).unwrap_or_else(|wrong| panic!("{wrong}"))).collect();
     let loaded = load(&harness, PATH, &settings).unwrap_or_else(|wrong| panic!("{wrong}"));
     let Loaded::Scenario(loaded) = loaded else {
         panic!("it is a scenario");
     };
     let LoadedScenario { flow, scenario } = *loaded;
-    work(&Subject {
-        flow,
-        scenario: &scenario,
-        seed: 0,
-    })
+    work(&Subject { flow, scenario: &scenario, seed: 0 })
 }
 
 fn explored(subject: &Subject<'_>) -> Summary {
@@ -58,10 +47,7 @@ fn explored(subject: &Subject<'_>) -> Summary {
 /// Schedules in all, and those in which the writer is surprised by itself.
 fn counts(settings: &[&str]) -> (u64, u64) {
     let summary = with_scenario(settings, explored);
-    (
-        summary.runs,
-        summary.by_outcome.get("ucwe").copied().unwrap_or(0),
-    )
+    (summary.runs, summary.by_outcome.get("ucwe").copied().unwrap_or(0))
 }
 
 /// The release with the ticket: 30 schedules, 10 of them with a surprise; the release with the fix: 6 and none. The
@@ -99,9 +85,6 @@ fn one_of_the_ten_by_time() {
         let scenario = plan.to_scenario("one.plan.toml");
         let report = Execution::of_plan(subject.flow, &scenario, &plan).run(false);
         let report = report.unwrap_or_else(|failure| panic!("{failure}"));
-        assert_eq!(
-            report.failure.map(|failure| failure.fingerprint()),
-            plan.failure
-        );
+        assert_eq!(report.failure.map(|failure| failure.fingerprint()), plan.failure);
     });
 }

@@ -19,9 +19,7 @@ fn files(harness: &Harness) -> Vec<Loaded<'_>> {
         return Vec::new();
     }
     let found = find(&[], FOLDER).unwrap_or_else(|complaints| panic!("{complaints:?}"));
-    let load = |path: String| {
-        load(harness, &path, &[]).unwrap_or_else(|complaints| panic!("{complaints}"))
-    };
+    let load = |path: String| load(harness, &path, &[]).unwrap_or_else(|complaints| panic!("{complaints}"));
     found.into_iter().map(load).collect()
 }
 
@@ -34,9 +32,7 @@ fn shown(loaded: &LoadedPlan<'_>) -> String {
         let second = execution.compare(&report)?;
         Ok::<_, ToolFailure>((report, second))
     });
-    let (report, second) = followed
-        .expect("there are threads")
-        .unwrap_or_else(|failure| panic!("{path}: {failure}"));
+    let (report, second) = followed.expect("there are threads").unwrap_or_else(|failure| panic!("{path}: {failure}"));
     let failed = FailedRun::new(0, &report, second);
     let anchored = format!("anchored {}", report.anchoring);
     card(
@@ -82,13 +78,9 @@ fn each_scenario_that_must_fail_has_its_minimal_plan() {
             };
             let plan = &loaded.plan;
             let fits = scenario.expect.minimal.is_some_and(|minimal| {
-                plan.operations.len() <= minimal.operations
-                    && plan.script.len() <= minimal.deviations
+                plan.operations.len() <= minimal.operations && plan.script.len() <= minimal.deviations
             });
-            let breaks = plan
-                .failure
-                .as_ref()
-                .is_some_and(|failure| failure.invariant == invariant);
+            let breaks = plan.failure.as_ref().is_some_and(|failure| failure.invariant == invariant);
             plan.scenario == scenario.name && breaks && fits
         })
     };

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    BUILT_IN, CheckMode, Failure, InvariantInfo, InvariantKind, Outcome, Promise, Verdict,
-};
+use super::{BUILT_IN, CheckMode, Failure, InvariantInfo, InvariantKind, Outcome, Promise, Verdict};
 use crate::kernel::{IncidentKind, Sim};
 
 /// How often an invariant was looked at.
@@ -37,10 +35,7 @@ pub struct Checks {
 
 impl Checks {
     /// Checks for a flow that declares these invariants; `mode_of` says what a violation of each id does.
-    pub fn new(
-        declared: &'static [InvariantInfo],
-        mode_of: impl Fn(&str) -> CheckMode + 'static,
-    ) -> Checks {
+    pub fn new(declared: &'static [InvariantInfo], mode_of: impl Fn(&str) -> CheckMode + 'static) -> Checks {
         Checks {
             declared,
             mode_of: Box::new(mode_of),
@@ -55,24 +50,11 @@ impl Checks {
     ///
     /// # Panics
     /// When the id is not declared: a mistake of the flow's author.
-    pub fn register(
-        &mut self,
-        id: &str,
-        kind: InvariantKind,
-        check: impl FnMut() -> Outcome + 'static,
-    ) {
-        let info = self
-            .declared
-            .iter()
-            .find(|info| info.id == id && info.kind == kind);
+    pub fn register(&mut self, id: &str, kind: InvariantKind, check: impl FnMut() -> Outcome + 'static) {
+        let info = self.declared.iter().find(|info| info.id == id && info.kind == kind);
         let info = info.unwrap_or_else(|| panic!("the flow declares no {kind:?} invariant `{id}`"));
         let mode = (self.mode_of)(id);
-        self.entries.push(Entry {
-            info,
-            mode,
-            check: Box::new(check),
-            counts: Evaluations::default(),
-        });
+        self.entries.push(Entry { info, mode, check: Box::new(check), counts: Evaluations::default() });
     }
 
     /// Evaluates the invariants of one kind, and what the kernel noticed. Answers whether the run shall stop.
@@ -131,11 +113,7 @@ impl Checks {
                 IncidentKind::Hang => Verdict::Hangs,
                 _ => Verdict::Violates,
             };
-            let mode = if incident.kind.is_fatal() {
-                CheckMode::Stop
-            } else {
-                (self.mode_of)(id)
-            };
+            let mode = if incident.kind.is_fatal() { CheckMode::Stop } else { (self.mode_of)(id) };
             let failure = Failure {
                 invariant: id.to_owned(),
                 cause: incident.cause,
@@ -152,11 +130,8 @@ impl Checks {
         if mode == CheckMode::Off {
             return;
         }
-        let known =
-            |other: &Failure| other.invariant == failure.invariant && other.cause == failure.cause;
-        if self.failure.as_ref().is_some_and(|(first, _)| known(first))
-            || self.also.iter().any(known)
-        {
+        let known = |other: &Failure| other.invariant == failure.invariant && other.cause == failure.cause;
+        if self.failure.as_ref().is_some_and(|(first, _)| known(first)) || self.also.iter().any(known) {
             return;
         }
         if mode == CheckMode::Stop && self.failure.is_none() {
@@ -181,11 +156,7 @@ impl Checks {
     /// How often each registered invariant was looked at; built-in ones are looked at after every step.
     #[must_use]
     pub fn evaluations(&self, steps: u64) -> BTreeMap<String, Evaluations> {
-        let always = Evaluations {
-            evaluated: steps,
-            antecedent: steps,
-            unpromised: 0,
-        };
+        let always = Evaluations { evaluated: steps, antecedent: steps, unpromised: 0 };
         let built_in = BUILT_IN.iter().map(|info| (info.id.to_owned(), always));
         let mut all: BTreeMap<String, Evaluations> = built_in.collect();
         for entry in &self.entries {
@@ -207,8 +178,6 @@ impl Checks {
 fn promised(info: &InvariantInfo, sim: &Sim) -> bool {
     match info.promise {
         Promise::Always => true,
-        Promise::Unless(sites) => sites
-            .iter()
-            .all(|site| sim.with_choices(|choices| choices.fired(site) == 0)),
+        Promise::Unless(sites) => sites.iter().all(|site| sim.with_choices(|choices| choices.fired(site) == 0)),
     }
 }

@@ -80,13 +80,8 @@ impl Choices {
             return;
         }
         let values = domain.values();
-        let simpler = if *chosen == domain.quiet() {
-            Vec::new()
-        } else {
-            domain.simpler(chosen)
-        };
-        let words =
-            |values: Vec<D::Value>| values.iter().map(|value| domain.words(value)).collect();
+        let simpler = if *chosen == domain.quiet() { Vec::new() } else { domain.simpler(chosen) };
+        let words = |values: Vec<D::Value>| values.iter().map(|value| domain.words(value)).collect();
         self.offers.push(Offer {
             site: label.to_owned(),
             actor: stream.actor.to_string(),
@@ -94,11 +89,7 @@ impl Choices {
             step: self.step,
             values: values.map(words),
             chosen: domain.words(chosen),
-            representatives: domain
-                .representatives()
-                .iter()
-                .map(|value| domain.words(value))
-                .collect(),
+            representatives: domain.representatives().iter().map(|value| domain.words(value)).collect(),
             simpler: words(simpler),
         });
     }
@@ -121,11 +112,7 @@ impl Choices {
     /// How often a site has deviated so far; by its label. Zero for a site nobody asked for.
     #[must_use]
     pub fn fired(&self, label: &str) -> u64 {
-        self.sites
-            .iter()
-            .filter(|site| site.site.label == label)
-            .map(|site| site.fired)
-            .sum()
+        self.sites.iter().filter(|site| site.site.label == label).map(|site| site.fired).sum()
     }
 
     /// What happened at every site that was used, by label.

@@ -79,11 +79,7 @@ impl Choices {
             seed,
             mode,
             settings: settings.clone(),
-            script: if mode == Mode::Search {
-                Followed::default()
-            } else {
-                Followed::new(script)
-            },
+            script: if mode == Mode::Search { Followed::default() } else { Followed::new(script) },
             armed: true,
             searching: searching(mode, 0),
             step: 0,
@@ -115,8 +111,7 @@ impl Choices {
         if let Some(stream) = self.sites[at].by_actor.get(actor) {
             return *stream;
         }
-        let stream =
-            StreamId(u32::try_from(self.cold.len()).expect("fewer than 2^32 streams in a run"));
+        let stream = StreamId(u32::try_from(self.cold.len()).expect("fewer than 2^32 streams in a run"));
         let state = &mut self.sites[at];
         state.by_actor.insert(actor.into(), stream);
         state.streams.push(stream);
@@ -133,19 +128,11 @@ impl Choices {
             lasting: self
                 .lasting
                 .iter()
-                .find(|lasting| {
-                    lasting.actor == actor && site.names().any(|name| name == lasting.site)
-                })
+                .find(|lasting| lasting.actor == actor && site.names().any(|name| name == lasting.site))
                 .map(|lasting| (lasting.n, lasting.value.clone())),
             candidates: BTreeMap::new(),
         });
-        self.hot.push(Hot {
-            n: 0,
-            live: 0,
-            scripted: u64::MAX,
-            armed: 0,
-            reader: None,
-        });
+        self.hot.push(Hot { n: 0, live: 0, scripted: u64::MAX, armed: 0, reader: None });
         self.refresh(stream);
         stream
     }
@@ -160,8 +147,7 @@ impl Choices {
             streams: Vec::new(),
             by_actor: BTreeMap::new(),
         });
-        self.by_label
-            .insert(site.first_label(), self.sites.len() - 1);
+        self.by_label.insert(site.first_label(), self.sites.len() - 1);
         self.sites.len() - 1
     }
 
@@ -267,19 +253,13 @@ impl Choices {
         let words = state.resolved.pin.as_deref()?;
         let value = domain.parse(words);
         if value.is_none() && !self.rejected_pins.contains_key(state.site.label) {
-            self.rejected_pins
-                .insert(state.site.label, words.to_owned());
+            self.rejected_pins.insert(state.site.label, words.to_owned());
         }
         value
     }
 
     fn record(&mut self, s: StreamId, n: u64, note: Note) {
-        self.records.push(Record {
-            stream: s,
-            n,
-            step: self.step,
-            note,
-        });
+        self.records.push(Record { stream: s, n, step: self.step, note });
         let at = self.cold[s.index()].site;
         let state = &mut self.sites[at];
         state.fired += 1;
@@ -306,9 +286,7 @@ impl Choices {
         let cold = &self.cold[s.index()];
         let state = &self.sites[cold.site];
         let used_up = state.resolved.max.is_some_and(|max| state.fired >= max);
-        let pinned = self.mode == Mode::Explore
-            && state.resolved.pin.is_some()
-            && state.resolved.rate == Rate::ALWAYS;
+        let pinned = self.mode == Mode::Explore && state.resolved.pin.is_some() && state.resolved.rate == Rate::ALWAYS;
         let live = (self.searching || pinned) && answerable && cold.covered && !used_up;
         let lasts = answerable && cold.lasting.is_some();
         let hot = &mut self.hot[s.index()];

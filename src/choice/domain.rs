@@ -36,9 +36,7 @@ pub trait Domain {
         let quiet = self.quiet();
         let mut some = match self.values() {
             Some(values) if values.len() <= ALL_MAX => values,
-            _ => (0..DRAWS)
-                .map(|word| self.draw(&mut Expander::new(word)))
-                .collect(),
+            _ => (0..DRAWS).map(|word| self.draw(&mut Expander::new(word))).collect(),
         };
         some.retain(|value| *value != quiet);
         distinct(some)

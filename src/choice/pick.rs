@@ -51,10 +51,7 @@ impl Choices {
     /// # Panics
     /// When there are no candidates: there is no answer to give.
     pub fn pick(&mut self, s: StreamId, candidates: &[&str]) -> usize {
-        assert!(
-            !candidates.is_empty(),
-            "a pick needs at least one candidate"
-        );
+        assert!(!candidates.is_empty(), "a pick needs at least one candidate");
         let logging = self.logging;
         let hot = &mut self.hot[s.index()];
         let n = hot.advance();
@@ -63,9 +60,7 @@ impl Choices {
         if !undecided && !hot.is_scripted(n) {
             return 0;
         }
-        self.answer(s, n, &Candidates(candidates), |choices, _| {
-            choices.highest(s, n, candidates)
-        })
+        self.answer(s, n, &Candidates(candidates), |choices, _| choices.highest(s, n, candidates))
     }
 
     /// Whether the next offer of a stream can be anything but quiet. Lets a place whose candidates are costly to
@@ -120,10 +115,7 @@ impl Choices {
             return reader.at(n);
         }
         let site = self.sites[stream.site].site.first_label();
-        let mut reader = Box::new(Reader::new(
-            seed,
-            stable_hash(&[site, &stream.actor, candidate]),
-        ));
+        let mut reader = Box::new(Reader::new(seed, stable_hash(&[site, &stream.actor, candidate])));
         let word = reader.at(n);
         stream.candidates.insert(candidate.into(), reader);
         word

@@ -10,19 +10,11 @@ const fn rate(per_million: u32) -> Rate {
 }
 
 /// A write accepts 1 to n-1 bytes.
-pub static SHORT_WRITE: Site = Site::fault(
-    "disk/short-write",
-    "A write accepts fewer bytes than it was given.",
-    rate(10_000),
-    rate(300_000),
-);
+pub static SHORT_WRITE: Site =
+    Site::fault("disk/short-write", "A write accepts fewer bytes than it was given.", rate(10_000), rate(300_000));
 /// A read delivers 1 to n-1 bytes.
-pub static SHORT_READ: Site = Site::fault(
-    "disk/short-read",
-    "A read delivers fewer bytes than there are.",
-    rate(10_000),
-    rate(300_000),
-);
+pub static SHORT_READ: Site =
+    Site::fault("disk/short-read", "A read delivers fewer bytes than there are.", rate(10_000), rate(300_000));
 /// `EINTR` before any effect, or a short count after some.
 pub static INTERRUPTED: Site = Site::fault(
     "disk/interrupted",
@@ -31,19 +23,11 @@ pub static INTERRUPTED: Site = Site::fault(
     rate(100_000),
 );
 /// `EIO` on a write.
-pub static WRITE_ERROR: Site = Site::fault(
-    "disk/write-error",
-    "A write fails with EIO, once or from then on.",
-    rate(100),
-    rate(10_000),
-);
+pub static WRITE_ERROR: Site =
+    Site::fault("disk/write-error", "A write fails with EIO, once or from then on.", rate(100), rate(10_000));
 /// `EIO` on a read.
-pub static READ_ERROR: Site = Site::fault(
-    "disk/read-error",
-    "A read fails with EIO, once or from then on.",
-    rate(100),
-    rate(10_000),
-);
+pub static READ_ERROR: Site =
+    Site::fault("disk/read-error", "A read fails with EIO, once or from then on.", rate(100), rate(10_000));
 /// `EIO` on a sync.
 pub static SYNC_ERROR: Site = Site::fault(
     "disk/sync-error",
@@ -59,12 +43,8 @@ pub static CAPACITY: Site = Site::fault(
     rate(100_000),
 );
 /// Syncs that report success and do nothing.
-pub static LYING_FLUSH: Site = Site::fault(
-    "disk/lying-flush",
-    "For a while, syncs report success and do nothing.",
-    rate(200_000),
-    rate(200_000),
-);
+pub static LYING_FLUSH: Site =
+    Site::fault("disk/lying-flush", "For a while, syncs report success and do nothing.", rate(200_000), rate(200_000));
 /// Renames that can be caught half done.
 pub static TORN_RENAME: Site = Site::fault(
     "disk/torn-rename",
@@ -119,20 +99,13 @@ pub static POWER_CUT: Site = Site::fault(
     rate(20_000),
 );
 /// What a power cut leaves behind.
-pub static CUT_STATE: Site = Site::value(
-    "disk/cut-state",
-    "Which pending operations a power cut leaves behind, and how torn.",
-);
+pub static CUT_STATE: Site =
+    Site::value("disk/cut-state", "Which pending operations a power cut leaves behind, and how torn.");
 /// What a killed process got done.
-pub static IN_FLIGHT: Site = Site::value(
-    "disk/in-flight",
-    "How many bytes of the write in flight a killed process got done.",
-);
+pub static IN_FLIGHT: Site =
+    Site::value("disk/in-flight", "How many bytes of the write in flight a killed process got done.");
 /// The promises of the file system.
-pub static PROFILE: Site = Site::value(
-    "disk/profile",
-    "What the file system promises across a power cut.",
-);
+pub static PROFILE: Site = Site::value("disk/profile", "What the file system promises across a power cut.");
 /// How long an operation takes.
 pub static LATENCY: Site = Site::latency("disk/latency", "How long an operation takes.");
 
@@ -219,8 +192,7 @@ impl Fault {
 
 /// The reference of disk faults as a Markdown table.
 pub fn reference() -> String {
-    let mut table =
-        String::from("| site | effect | default rate | cap | ground |\n|---|---|---|---|---|\n");
+    let mut table = String::from("| site | effect | default rate | cap | ground |\n|---|---|---|---|---|\n");
     for FaultInfo { site, ground, .. } in FAULTS {
         let dose = if site.dosed { ", at most 3 a run" } else { "" };
         let _ = writeln!(
@@ -242,13 +214,7 @@ mod tests {
         for (index, info) in FAULTS.iter().enumerate() {
             assert_eq!(info.fault as usize, index);
             assert!(info.site.label.starts_with("disk/"), "{}", info.site.label);
-            assert!(
-                FAULTS[..index]
-                    .iter()
-                    .all(|other| other.site.label != info.site.label),
-                "{}",
-                info.site.label
-            );
+            assert!(FAULTS[..index].iter().all(|other| other.site.label != info.site.label), "{}", info.site.label);
             assert!(reference().contains(info.ground));
         }
     }

@@ -124,12 +124,8 @@ impl Disk {
     }
 
     fn empty_fork(&self) -> Disk {
-        let setup = DiskSetup {
-            contract: Contract::default(),
-            capacity: None,
-            lying_syncs: 0..0,
-            ..self.setup.clone()
-        };
+        let setup =
+            DiskSetup { contract: Contract::default(), capacity: None, lying_syncs: 0..0, ..self.setup.clone() };
         let mut fork = Disk::new(setup);
         fork.is_fork = true;
         fork

@@ -54,10 +54,7 @@ impl Sim {
     pub fn add_node(&self, name: &str, starter: impl Fn(NodeHandle) + 'static) -> NodeId {
         let name_id = self.name(name);
         let mut nodes = self.core.nodes.borrow_mut();
-        assert!(
-            nodes.iter().all(|node| &*node.name != name),
-            "two nodes are called `{name}`"
-        );
+        assert!(nodes.iter().all(|node| &*node.name != name), "two nodes are called `{name}`");
         nodes.push(Node {
             name: name.into(),
             name_id,
@@ -98,18 +95,13 @@ impl Sim {
     #[must_use]
     pub fn node_named(&self, name: &str) -> Option<NodeId> {
         let nodes = self.core.nodes.borrow();
-        nodes
-            .iter()
-            .position(|node| &*node.name == name)
-            .map(|index| NodeId(index as u32))
+        nodes.iter().position(|node| &*node.name == name).map(|index| NodeId(index as u32))
     }
 
     /// All nodes, in the order in which they were added.
     #[must_use]
     pub fn node_ids(&self) -> Vec<NodeId> {
-        (0..self.core.nodes.borrow().len() as u32)
-            .map(NodeId)
-            .collect()
+        (0..self.core.nodes.borrow().len() as u32).map(NodeId).collect()
     }
 
     /// Whether a node runs or is paused.
@@ -126,11 +118,7 @@ impl Sim {
 
     /// Goes up at each start and each end of a node; 0 for the world.
     pub(super) fn incarnation(&self, node: NodeId) -> u32 {
-        self.core
-            .nodes
-            .borrow()
-            .get(node.0 as usize)
-            .map_or(0, |node| node.incarnation)
+        self.core.nodes.borrow().get(node.0 as usize).map_or(0, |node| node.incarnation)
     }
 
     pub(super) fn is_current(&self, node: NodeId, incarnation: u32) -> bool {
@@ -143,14 +131,7 @@ impl Sim {
     pub fn start(&self, node: NodeId, after: Duration) {
         let subject = self.node_name_id(node);
         let at = self.now() + after;
-        self.schedule(Schedule {
-            at,
-            lane: Lane::TIMER,
-            node,
-            label: "start",
-            subject,
-            action: Action::Start,
-        });
+        self.schedule(Schedule { at, lane: Lane::TIMER, node, label: "start", subject, action: Action::Start });
     }
 
     pub(super) fn boot(&self, node: NodeId, cause: EventId) {
@@ -173,14 +154,7 @@ impl Sim {
         if let Some(starter) = starter {
             let handle = NodeHandle::new(self.clone(), node, incarnation);
             let name = self.node_name_id(node);
-            self.on_stack(
-                Frame {
-                    node,
-                    task: None,
-                    name,
-                },
-                || starter(handle),
-            );
+            self.on_stack(Frame { node, task: None, name }, || starter(handle));
         }
     }
 
@@ -244,14 +218,10 @@ impl Sim {
         let keys: Vec<_> = queue
             .iter_in_order()
             .into_iter()
-            .filter(|(_, _, queued)| {
-                queued.schedule.node == node && queued.schedule.action.is_own_code()
-            })
+            .filter(|(_, _, queued)| queued.schedule.node == node && queued.schedule.action.is_own_code())
             .map(|(key, _, _)| key)
             .collect();
-        keys.into_iter()
-            .filter_map(|key| queue.cancel(key))
-            .collect()
+        keys.into_iter().filter_map(|key| queue.cancel(key)).collect()
     }
 
     /// Pauses a node: nothing of it runs until it is resumed; what comes due meanwhile waits, in order.
@@ -274,14 +244,7 @@ impl Sim {
     pub fn resume_after(&self, node: NodeId, after: Duration) {
         let subject = self.node_name_id(node);
         let at = self.now() + after;
-        self.schedule(Schedule {
-            at,
-            lane: Lane::TIMER,
-            node,
-            label: "resume",
-            subject,
-            action: Action::Resume,
-        });
+        self.schedule(Schedule { at, lane: Lane::TIMER, node, label: "resume", subject, action: Action::Resume });
     }
 
     /// Resumes a paused node: what came due meanwhile happens now, in order.
@@ -293,10 +256,7 @@ impl Sim {
                 return;
             }
             state.state = State::Up;
-            (
-                std::mem::take(&mut state.deferred),
-                std::mem::take(&mut state.held_back),
-            )
+            (std::mem::take(&mut state.deferred), std::mem::take(&mut state.held_back))
         };
         self.emit(node, &kinds::NODE_RESUME, NameId::NONE, [0; 3]);
         self.put_back(deferred);
@@ -313,9 +273,7 @@ impl Sim {
     }
 
     pub(super) fn defer(&self, node: NodeId, key: QueueKey) {
-        self.core.nodes.borrow_mut()[node.0 as usize]
-            .deferred
-            .push(key);
+        self.core.nodes.borrow_mut()[node.0 as usize].deferred.push(key);
     }
 
     /// A woken task of a paused node waits until it is resumed.
@@ -339,9 +297,7 @@ impl Sim {
     /// The clock of a node: the world's, plus the time its synchronous work has taken.
     #[must_use]
     pub fn node_now(&self, node: NodeId) -> Time {
-        self.core.nodes.borrow()[node.0 as usize]
-            .busy_until
-            .max(self.now())
+        self.core.nodes.borrow()[node.0 as usize].busy_until.max(self.now())
     }
 
     /// Whether the node of an event that is due at `at` can take it.
@@ -382,9 +338,7 @@ impl Sim {
     // --- the eventual queue ----------------------------------------------------------------------------------------
 
     pub(super) fn queue_continuation(&self, node: NodeId, continuation: Continuation) {
-        self.core.nodes.borrow_mut()[node.0 as usize]
-            .eventual
-            .push_back(continuation);
+        self.core.nodes.borrow_mut()[node.0 as usize].eventual.push_back(continuation);
         self.queue_turn_if_needed(node);
     }
 
@@ -415,43 +369,25 @@ impl Sim {
     pub(super) fn next_in_turn(&self, node: NodeId) -> Option<Continuation> {
         let mut nodes = self.core.nodes.borrow_mut();
         let state = &mut nodes[node.0 as usize];
-        if state.state == State::Up {
-            state.draining.pop_front()
-        } else {
-            None
-        }
+        if state.state == State::Up { state.draining.pop_front() } else { None }
     }
 
     pub(super) fn has_continuation(&self, node: NodeId) -> Option<NameId> {
         let nodes = self.core.nodes.borrow();
         let state = &nodes[node.0 as usize];
-        state
-            .draining
-            .front()
-            .or(state.eventual.front())
-            .map(|continuation| continuation.name)
+        state.draining.front().or(state.eventual.front()).map(|continuation| continuation.name)
     }
 
     pub(super) fn take_continuation(&self, node: NodeId) -> Option<Continuation> {
         let mut nodes = self.core.nodes.borrow_mut();
         let state = &mut nodes[node.0 as usize];
-        state
-            .draining
-            .pop_front()
-            .or_else(|| state.eventual.pop_front())
+        state.draining.pop_front().or_else(|| state.eventual.pop_front())
     }
 
     pub(super) fn run_continuation(&self, node: NodeId, continuation: Continuation, turn: EventId) {
         let Continuation { name, cause, code } = continuation;
         self.set_cause(if cause == EventId::ROOT { turn } else { cause });
-        self.on_stack(
-            Frame {
-                node,
-                task: None,
-                name,
-            },
-            code,
-        );
+        self.on_stack(Frame { node, task: None, name }, code);
     }
 
     // --- for handles -----------------------------------------------------------------------------------------------
@@ -460,16 +396,9 @@ impl Sim {
     pub(super) fn task_name(&self, node: NodeId, name: &str) -> NameId {
         let full = {
             let mut nodes = self.core.nodes.borrow_mut();
-            let count = nodes[node.0 as usize]
-                .task_names
-                .entry(name.to_owned())
-                .or_insert(0);
+            let count = nodes[node.0 as usize].task_names.entry(name.to_owned()).or_insert(0);
             *count += 1;
-            if *count == 1 {
-                name.to_owned()
-            } else {
-                format!("{name}#{count}")
-            }
+            if *count == 1 { name.to_owned() } else { format!("{name}#{count}") }
         };
         self.name(&full)
     }

@@ -69,10 +69,7 @@ impl Sim {
     fn nested_candidates(&self, node: NodeId) -> Vec<(String, Source)> {
         let mut candidates = Vec::new();
         if let Some(name) = self.has_continuation(node) {
-            candidates.push((
-                format!("continuation {}", self.name_text(name)),
-                Source::Continuation,
-            ));
+            candidates.push((format!("continuation {}", self.name_text(name)), Source::Continuation));
         }
         let now = self.node_now(node);
         let queue = self.core.queue.borrow();
@@ -116,10 +113,7 @@ impl Sim {
     fn is_on_poll_stack(&self, waker: &Waker) -> bool {
         let tasks = self.core.tasks.borrow();
         let stack = self.core.stack.borrow();
-        stack
-            .iter()
-            .filter_map(|frame| tasks.get(frame.task?))
-            .any(|task| task.waker.will_wake(waker))
+        stack.iter().filter_map(|frame| tasks.get(frame.task?)).any(|task| task.waker.will_wake(waker))
     }
 
     fn dispatch_nested(&self, node: NodeId, name: &str, source: Source, outer: &str) {
@@ -130,13 +124,7 @@ impl Sim {
         self.collect_woken();
         let subject = self.name(name);
         self.emit(node, &kinds::NESTED, subject, [u64::from(depth), 0, 0]);
-        *self
-            .core
-            .counters
-            .borrow_mut()
-            .reentries
-            .entry((name.to_owned(), outer.to_owned()))
-            .or_default() += 1;
+        *self.core.counters.borrow_mut().reentries.entry((name.to_owned(), outer.to_owned())).or_default() += 1;
         match source {
             Source::Continuation => {
                 if let Some(continuation) = self.take_continuation(node) {
@@ -177,17 +165,12 @@ impl Sim {
     fn may_poll_nested(&self, node: NodeId, key: TaskKey) -> bool {
         let tasks = self.core.tasks.borrow();
         let stack = self.core.stack.borrow();
-        tasks.get(key).is_some_and(|task| task.node == node)
-            && stack.iter().all(|frame| frame.task != Some(key))
+        tasks.get(key).is_some_and(|task| task.node == node) && stack.iter().all(|frame| frame.task != Some(key))
     }
 
     /// The name of the task or callback that runs now.
     #[must_use]
     pub fn running_name(&self) -> NameId {
-        self.core
-            .stack
-            .borrow()
-            .last()
-            .map_or(NameId::NONE, |frame| frame.name)
+        self.core.stack.borrow().last().map_or(NameId::NONE, |frame| frame.name)
     }
 }

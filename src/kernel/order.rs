@@ -128,14 +128,9 @@ impl Sim {
         let reached = match &*self.core.dispatch.borrow() {
             Dispatch::ByTime => false,
             Dispatch::ByChoice { from: None, .. } => true,
-            Dispatch::ByChoice {
-                from: Some(mark), ..
-            } => self
-                .core
-                .counters
-                .borrow()
-                .marks
-                .contains_key(mark.as_str()),
+            Dispatch::ByChoice { from: Some(mark), .. } => {
+                self.core.counters.borrow().marks.contains_key(mark.as_str())
+            }
         };
         reached && (self.core.choosing_on.get() || self.core.choices.borrow().is_armed())
     }
@@ -166,10 +161,7 @@ impl Sim {
         if candidates.len() == 1 {
             return 0;
         }
-        let names: Vec<&str> = candidates
-            .iter()
-            .map(|candidate| candidate.name.as_str())
-            .collect();
+        let names: Vec<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
         let stream = self.stream(&kinds::NEXT_EVENT, "world");
         self.core.choices.borrow_mut().pick(stream, &names)
     }
@@ -178,11 +170,7 @@ impl Sim {
     fn earliest(&self) -> Option<Time> {
         let queue = self.core.queue.borrow();
         let enabled_at = |(at, queued): (Time, &Queued)| {
-            let from = if has_queue(queued.schedule.lane) {
-                self.now()
-            } else {
-                at
-            };
+            let from = if has_queue(queued.schedule.lane) { self.now() } else { at };
             match self.admission(from, queued) {
                 Admission::Now => Some(from),
                 Admission::Later(until) => Some(until),
@@ -236,11 +224,7 @@ impl Sim {
         let schedule = &queued.schedule;
         let subject = self.name_text(schedule.subject);
         if schedule.lane == Lane::TIMER && schedule.node != NodeId::WORLD {
-            format!(
-                "{} {}/{subject}",
-                schedule.label,
-                self.node_name(schedule.node)
-            )
+            format!("{} {}/{subject}", schedule.label, self.node_name(schedule.node))
         } else {
             format!("{} {subject}", schedule.label)
         }

@@ -64,9 +64,7 @@ pub(super) fn install_hook() {
 }
 
 fn located(info: &PanicHookInfo<'_>) -> (String, String) {
-    let place = info
-        .location()
-        .map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
+    let place = info.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
     (place, message_of(info.payload()))
 }
 
@@ -146,24 +144,14 @@ mod tests {
         let number = 1_234;
         let caught = guarded(|| panic!("index {number} of 77 is out")).expect_err("it panicked");
         assert_eq!(caught.cause, "panics.rs: index # of # is out");
-        assert!(
-            caught.detail.contains("index 1234 of 77 is out"),
-            "{}",
-            caught.detail
-        );
+        assert!(caught.detail.contains("index 1234 of 77 is out"), "{}", caught.detail);
     }
 
     #[test]
     fn a_typed_failure_keeps_its_cause() {
-        let failure = TypedFailure {
-            kind: IncidentKind::ConflictingBorrow,
-            cause: "state".into(),
-            detail: "twice".into(),
-        };
+        let failure =
+            TypedFailure { kind: IncidentKind::ConflictingBorrow, cause: "state".into(), detail: "twice".into() };
         let caught = guarded(|| std::panic::panic_any(failure)).expect_err("it was raised");
-        assert_eq!(
-            (caught.kind, caught.cause.as_str()),
-            (IncidentKind::ConflictingBorrow, "state")
-        );
+        assert_eq!((caught.kind, caught.cause.as_str()), (IncidentKind::ConflictingBorrow, "state"));
     }
 }

@@ -54,12 +54,7 @@ const PARKED: u32 = u32::MAX;
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Queue {
-            heap: Vec::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            next_order: 0,
-        }
+        Queue { heap: Vec::new(), slots: Vec::new(), free: Vec::new(), next_order: 0 }
     }
 }
 
@@ -78,22 +73,14 @@ impl<T> Queue<T> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                let slot =
-                    u32::try_from(self.slots.len()).expect("fewer than 2^32 events are queued");
-                self.slots.push(Slot {
-                    generation: 0,
-                    heap_index: 0,
-                    value: None,
-                });
+                let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 events are queued");
+                self.slots.push(Slot { generation: 0, heap_index: 0, value: None });
                 slot
             }
         };
         let entry = &mut self.slots[slot as usize];
         entry.value = Some(value);
-        let key = QueueKey {
-            slot,
-            generation: entry.generation,
-        };
+        let key = QueueKey { slot, generation: entry.generation };
         self.enqueue(at, class, slot);
         key
     }
@@ -115,10 +102,7 @@ impl<T> Queue<T> {
     pub fn peek(&self) -> Option<(QueueKey, Time, &T)> {
         let first = self.heap.first()?;
         let slot = &self.slots[first.slot as usize];
-        let key = QueueKey {
-            slot: first.slot,
-            generation: slot.generation,
-        };
+        let key = QueueKey { slot: first.slot, generation: slot.generation };
         slot.value.as_ref().map(|value| (key, first.at, value))
     }
 
@@ -155,9 +139,7 @@ impl<T> Queue<T> {
     }
 
     fn holds(&self, key: QueueKey) -> bool {
-        self.slots
-            .get(key.slot as usize)
-            .is_some_and(|slot| slot.generation == key.generation && slot.value.is_some())
+        self.slots.get(key.slot as usize).is_some_and(|slot| slot.generation == key.generation && slot.value.is_some())
     }
 
     /// All queued events with their keys, in the order in which they would leave.
@@ -179,10 +161,7 @@ impl<T> Queue<T> {
             .into_iter()
             .filter_map(|position| {
                 let slot = &self.slots[position.slot as usize];
-                let key = QueueKey {
-                    slot: position.slot,
-                    generation: slot.generation,
-                };
+                let key = QueueKey { slot: position.slot, generation: slot.generation };
                 slot.value.as_ref().map(|value| (key, position.at, value))
             })
             .collect()

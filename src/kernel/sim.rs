@@ -102,11 +102,7 @@ pub(super) struct Frame {
 impl Frame {
     /// Code that belongs to no node.
     pub(super) fn of_world(name: NameId) -> Frame {
-        Frame {
-            node: NodeId::WORLD,
-            task: None,
-            name,
-        }
+        Frame { node: NodeId::WORLD, task: None, name }
     }
 }
 
@@ -271,13 +267,7 @@ impl Sim {
     }
 
     /// Adds an event on a node, caused by what is going on.
-    pub fn emit(
-        &self,
-        node: NodeId,
-        kind: &'static Kind,
-        subject: NameId,
-        args: [u64; 3],
-    ) -> EventId {
+    pub fn emit(&self, node: NodeId, kind: &'static Kind, subject: NameId, args: [u64; 3]) -> EventId {
         self.emit_caused(node, kind, subject, args, self.core.cause.get())
     }
 
@@ -303,43 +293,18 @@ impl Sim {
         args: [u64; 3],
         text: fmt::Arguments<'_>,
     ) -> EventId {
-        let header = self.header(
-            self.node_name_id(node),
-            kind,
-            subject,
-            args,
-            self.core.cause.get(),
-        );
+        let header = self.header(self.node_name_id(node), kind, subject, args, self.core.cause.get());
         self.core.trace.borrow_mut().emit_text(header, text)
     }
 
     /// Adds an event that belongs to no node.
-    pub fn emit_world(
-        &self,
-        kind: &'static Kind,
-        subject: NameId,
-        text: fmt::Arguments<'_>,
-    ) -> EventId {
+    pub fn emit_world(&self, kind: &'static Kind, subject: NameId, text: fmt::Arguments<'_>) -> EventId {
         let header = self.header(NameId::NONE, kind, subject, [0; 3], self.core.cause.get());
         self.core.trace.borrow_mut().emit_text(header, text)
     }
 
-    fn header(
-        &self,
-        node: NameId,
-        kind: &'static Kind,
-        subject: NameId,
-        args: [u64; 3],
-        cause: EventId,
-    ) -> Header {
-        Header {
-            at_ns: self.now().as_nanos(),
-            node,
-            kind,
-            cause,
-            subject,
-            args,
-        }
+    fn header(&self, node: NameId, kind: &'static Kind, subject: NameId, args: [u64; 3], cause: EventId) -> Header {
+        Header { at_ns: self.now().as_nanos(), node, kind, cause, subject, args }
     }
 
     /// The event that what happens now is caused by.
@@ -372,24 +337,12 @@ impl Sim {
     /// Queues an event with an explicit cause. An instant in the past means now.
     pub fn schedule_caused(&self, mut schedule: Schedule, cause: EventId) -> QueueKey {
         schedule.at = schedule.at.max(self.now());
-        let incarnation = self
-            .core
-            .nodes
-            .borrow()
-            .get(schedule.node.0 as usize)
-            .map_or(0, |node| node.incarnation);
+        let incarnation = self.core.nodes.borrow().get(schedule.node.0 as usize).map_or(0, |node| node.incarnation);
         let at = schedule.at;
-        let queued = Queued {
-            schedule,
-            cause,
-            incarnation,
-        };
+        let queued = Queued { schedule, cause, incarnation };
         let mut queue = self.core.queue.borrow_mut();
-        let key = if queued.schedule.lane == Lane::SOON {
-            queue.push_first(at, queued)
-        } else {
-            queue.push(at, queued)
-        };
+        let key =
+            if queued.schedule.lane == Lane::SOON { queue.push_first(at, queued) } else { queue.push(at, queued) };
         drop(queue);
         self.note_queued(key);
         key
@@ -437,11 +390,7 @@ impl Sim {
     /// does has its name. Nothing happens if the node is down.
     pub fn call_back(&self, node: NodeId, name: NameId, callback: impl FnOnce()) {
         if self.is_up(node) {
-            let frame = Frame {
-                node,
-                task: None,
-                name,
-            };
+            let frame = Frame { node, task: None, name };
             self.on_stack(frame, callback);
         }
     }
@@ -453,37 +402,15 @@ impl Sim {
     // --- incidents, guards, counters -------------------------------------------------------------------------------
 
     /// Notes a failure that no invariant of a flow stands for.
-    pub fn incident(
-        &self,
-        node: Option<NodeId>,
-        kind: IncidentKind,
-        cause: String,
-        detail: String,
-    ) {
+    pub fn incident(&self, node: Option<NodeId>, kind: IncidentKind, cause: String, detail: String) {
         let name = node.map_or(NameId::NONE, |node| self.node_name_id(node));
         let subject = self.name(kind.invariant());
-        let header = self.header(
-            name,
-            &kinds::INCIDENT,
-            subject,
-            [0; 3],
-            self.core.cause.get(),
-        );
-        let event = self
-            .core
-            .trace
-            .borrow_mut()
-            .emit_text(header, format_args!("{detail}"));
+        let header = self.header(name, &kinds::INCIDENT, subject, [0; 3], self.core.cause.get());
+        let event = self.core.trace.borrow_mut().emit_text(header, format_args!("{detail}"));
         if kind.is_fatal() {
             self.core.failed.set(true);
         }
-        self.core.incidents.borrow_mut().push(Incident {
-            kind,
-            cause,
-            detail,
-            step: self.step(),
-            event,
-        });
+        self.core.incidents.borrow_mut().push(Incident { kind, cause, detail, step: self.step(), event });
     }
 
     /// The failures noticed so far.
@@ -510,15 +437,8 @@ impl Sim {
     pub fn enter_inline(&self, node: NodeId, label: &'static str) -> bool {
         let depth = self.core.inline_depth.get() + 1;
         if depth > MAX_INLINE_DEPTH {
-            let detail = format!(
-                "more than {MAX_INLINE_DEPTH} completions run inside one another at `{label}`"
-            );
-            self.incident(
-                Some(node),
-                IncidentKind::Hang,
-                format!("{label} completes without end"),
-                detail,
-            );
+            let detail = format!("more than {MAX_INLINE_DEPTH} completions run inside one another at `{label}`");
+            self.incident(Some(node), IncidentKind::Hang, format!("{label} completes without end"), detail);
             return false;
         }
         self.core.inline_depth.set(depth);
@@ -527,9 +447,7 @@ impl Sim {
 
     /// The inline completion has returned (or was unwound).
     pub fn leave_inline(&self) {
-        self.core
-            .inline_depth
-            .set(self.core.inline_depth.get().saturating_sub(1));
+        self.core.inline_depth.set(self.core.inline_depth.get().saturating_sub(1));
     }
 
     /// The counts so far.
@@ -542,13 +460,7 @@ impl Sim {
     pub fn count_outcome(&self, node: NodeId, outcome: &'static str) {
         let subject = self.name(outcome);
         self.emit(node, &kinds::OUTCOME, subject, [0; 3]);
-        *self
-            .core
-            .counters
-            .borrow_mut()
-            .outcomes
-            .entry(outcome)
-            .or_default() += 1;
+        *self.core.counters.borrow_mut().outcomes.entry(outcome).or_default() += 1;
     }
 
     /// Something that should happen now and then has happened. Only the first time stands in the trace.
@@ -570,12 +482,7 @@ impl Sim {
         let subject = self.name(mark);
         self.emit(node, &kinds::MARK, subject, [0; 3]);
         let step = self.step();
-        self.core
-            .counters
-            .borrow_mut()
-            .marks
-            .entry(mark)
-            .or_insert(step);
+        self.core.counters.borrow_mut().marks.entry(mark).or_insert(step);
         let log_from = self.core.log_from.borrow_mut().take_if(|from| from == mark);
         if log_from.is_some() {
             self.with_choices(|choices| choices.log_offers(true));

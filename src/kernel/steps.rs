@@ -43,11 +43,7 @@ impl Sim {
             };
             self.step_once(next);
             if hook.after_step(self) {
-                return if self.core.failed.get() {
-                    Ended::Failed
-                } else {
-                    Ended::Stopped
-                };
+                return if self.core.failed.get() { Ended::Failed } else { Ended::Stopped };
             }
         }
     }
@@ -64,11 +60,7 @@ impl Sim {
             return Ended::Quiescent;
         }
         self.move_clock(deadline.min(time_max));
-        if deadline > time_max {
-            Ended::Exhausted(Exhausted::Virtual)
-        } else {
-            Ended::Deadline
-        }
+        if deadline > time_max { Ended::Exhausted(Exhausted::Virtual) } else { Ended::Deadline }
     }
 
     fn exhausted(&self) -> Option<Exhausted> {
@@ -104,9 +96,7 @@ impl Sim {
             }
             Next::Event(at, queued) => {
                 let node = queued.schedule.node;
-                self.core
-                    .stepped
-                    .set((node != NodeId::WORLD).then_some(node));
+                self.core.stepped.set((node != NodeId::WORLD).then_some(node));
                 self.move_clock(at);
                 self.dispatch(queued);
             }
@@ -119,22 +109,13 @@ impl Sim {
 
     /// Executes a queued event; what it wakes is left for the drain.
     pub(super) fn dispatch(&self, queued: Queued) {
-        let Queued {
-            schedule, cause, ..
-        } = queued;
+        let Queued { schedule, cause, .. } = queued;
         let node = schedule.node;
         match schedule.action {
             Action::Resource { resource, token } => {
                 self.set_cause(cause);
                 let resource = self.resource(resource);
-                self.on_stack(
-                    Frame {
-                        node,
-                        task: None,
-                        name: schedule.subject,
-                    },
-                    || resource.dispatch(self, token),
-                );
+                self.on_stack(Frame { node, task: None, name: schedule.subject }, || resource.dispatch(self, token));
             }
             Action::Wake(waker) => {
                 let event = self.emit_caused(node, &kinds::TIMER, schedule.subject, [0; 3], cause);
@@ -144,14 +125,7 @@ impl Sim {
             Action::Call(callback) => {
                 let event = self.emit_caused(node, &kinds::TIMER, schedule.subject, [0; 3], cause);
                 self.set_cause(event);
-                self.on_stack(
-                    Frame {
-                        node,
-                        task: None,
-                        name: schedule.subject,
-                    },
-                    callback,
-                );
+                self.on_stack(Frame { node, task: None, name: schedule.subject }, callback);
             }
             Action::Start => self.boot(node, cause),
             Action::Resume => {
@@ -168,13 +142,7 @@ impl Sim {
         if queued == 0 {
             return;
         }
-        let event = self.emit_caused(
-            node,
-            &kinds::TURN,
-            NameId::NONE,
-            [queued, 0, 0],
-            EventId::ROOT,
-        );
+        let event = self.emit_caused(node, &kinds::TURN, NameId::NONE, [queued, 0, 0], EventId::ROOT);
         while let Some(continuation) = self.next_in_turn(node) {
             self.run_continuation(node, continuation, event);
             if self.core.failed.get() {
@@ -201,16 +169,8 @@ impl Sim {
         }
         let node = self.node_name(frame.node);
         let name = self.name_text(frame.name);
-        let cause = if caught.typed {
-            caught.cause.clone()
-        } else {
-            format!("{node}/{name}: {}", caught.cause)
-        };
-        let detail = format!(
-            "{} (node {node}, {name}, step {})",
-            caught.detail,
-            self.step()
-        );
+        let cause = if caught.typed { caught.cause.clone() } else { format!("{node}/{name}: {}", caught.cause) };
+        let detail = format!("{} (node {node}, {name}, step {})", caught.detail, self.step());
         self.incident(Some(frame.node), caught.kind, cause, detail);
     }
 
@@ -241,22 +201,14 @@ impl Sim {
         let same_node: Vec<(usize, NameId)> = ready
             .iter()
             .enumerate()
-            .filter_map(|(index, key)| {
-                tasks
-                    .get(*key)
-                    .filter(|task| task.node == node)
-                    .map(|task| (index, task.name))
-            })
+            .filter_map(|(index, key)| tasks.get(*key).filter(|task| task.node == node).map(|task| (index, task.name)))
             .collect();
         if same_node.len() == 1 {
             return Some(ready.remove(0));
         }
         let winner = {
             let trace = self.core.trace.borrow();
-            let names: Vec<&str> = same_node
-                .iter()
-                .map(|(_, name)| trace.names().text(*name))
-                .collect();
+            let names: Vec<&str> = same_node.iter().map(|(_, name)| trace.names().text(*name)).collect();
             let actor = self.node_name(node);
             let mut choices = self.core.choices.borrow_mut();
             let stream = choices.stream(&kinds::READY_TASK, &actor);
@@ -266,12 +218,7 @@ impl Sim {
         let key = ready.remove(index);
         drop(tasks);
         if winner != 0 {
-            self.emit(
-                node,
-                &kinds::READY_PICK,
-                name,
-                [same_node.len() as u64, 0, 0],
-            );
+            self.emit(node, &kinds::READY_PICK, name, [same_node.len() as u64, 0, 0]);
         }
         Some(key)
     }
@@ -289,21 +236,13 @@ impl Sim {
             let Some(future) = task.future.take() else {
                 return;
             };
-            let frame = Frame {
-                node: task.node,
-                task: Some(key),
-                name: task.name,
-            };
+            let frame = Frame { node: task.node, task: Some(key), name: task.name };
             (future, task.waker.clone(), frame, task.flag.unqueue())
         };
         self.set_cause(woken_by);
         let life = self.incarnation(frame.node);
         self.core.stack.borrow_mut().push(frame);
-        let result = guarded(|| {
-            future
-                .as_mut()
-                .poll(&mut std::task::Context::from_waker(&waker))
-        });
+        let result = guarded(|| future.as_mut().poll(&mut std::task::Context::from_waker(&waker)));
         self.core.stack.borrow_mut().pop();
         match result {
             Ok(std::task::Poll::Pending) => {
@@ -327,13 +266,7 @@ impl Sim {
             }
         }
         // Destructors of the task may call back into the simulation: no borrow is held here.
-        self.on_stack(
-            Frame {
-                task: None,
-                ..frame
-            },
-            || drop(future),
-        );
+        self.on_stack(Frame { task: None, ..frame }, || drop(future));
     }
 
     /// Whether a woken task is alive, its node is not paused (then it waits) and the step has polls left.
@@ -360,10 +293,7 @@ impl Sim {
             Some(node),
             IncidentKind::Hang,
             format!("{name} wakes itself"),
-            format!(
-                "task {name} of node {node_name} was still ready after {polls} polls in step {}",
-                self.step()
-            ),
+            format!("task {name} of node {node_name} was still ready after {polls} polls in step {}", self.step()),
         );
     }
 
@@ -375,10 +305,7 @@ impl Sim {
                 None,
                 IncidentKind::Hang,
                 "time stands still".to_owned(),
-                format!(
-                    "{steps} steps at {}: events keep causing events at the same instant",
-                    self.now()
-                ),
+                format!("{steps} steps at {}: events keep causing events at the same instant", self.now()),
             );
         }
     }
@@ -393,10 +320,7 @@ impl Sim {
                 None,
                 IncidentKind::BorrowAcrossAwait,
                 (*label).to_owned(),
-                format!(
-                    "a guard of cell `{label}` is alive although step {} has ended",
-                    self.step()
-                ),
+                format!("a guard of cell `{label}` is alive although step {} has ended", self.step()),
             );
         }
     }

@@ -26,10 +26,7 @@ impl TaskKey {
     }
 
     fn from_bits(bits: u64) -> TaskKey {
-        TaskKey {
-            index: bits as u32,
-            generation: (bits >> 32) as u32,
-        }
+        TaskKey { index: bits as u32, generation: (bits >> 32) as u32 }
     }
 }
 
@@ -109,8 +106,7 @@ impl Wake for TaskFlag {
             return;
         }
         self.queued.store(true, Ordering::Relaxed);
-        self.cause
-            .store(self.woken.cause.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.cause.store(self.woken.cause.load(Ordering::Relaxed), Ordering::Relaxed);
         self.woken.add(self.key);
     }
 }
@@ -142,28 +138,16 @@ pub(super) struct Tasks {
 
 impl Tasks {
     /// Adds a task, not yet woken.
-    pub(super) fn insert(
-        &mut self,
-        node: NodeId,
-        name: NameId,
-        future: LocalFuture,
-        woken: &Arc<Woken>,
-    ) -> TaskKey {
+    pub(super) fn insert(&mut self, node: NodeId, name: NameId, future: LocalFuture, woken: &Arc<Woken>) -> TaskKey {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
-                self.slots.push(Slot {
-                    generation: 0,
-                    task: None,
-                });
+                self.slots.push(Slot { generation: 0, task: None });
                 u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks are alive")
             }
         };
         let slot = &mut self.slots[index as usize];
-        let key = TaskKey {
-            index,
-            generation: slot.generation,
-        };
+        let key = TaskKey { index, generation: slot.generation };
         let flag = Arc::new(TaskFlag {
             key,
             queued: AtomicBool::new(false),
@@ -171,35 +155,20 @@ impl Tasks {
             woken: Arc::clone(woken),
         });
         let waker = Rc::new(Waker::from(Arc::clone(&flag)));
-        slot.task = Some(Task {
-            node,
-            name,
-            future: Some(future),
-            waker,
-            flag,
-            doomed: false,
-        });
+        slot.task = Some(Task { node, name, future: Some(future), waker, flag, doomed: false });
         key
     }
 
     /// The task, if it is still alive.
     pub(super) fn get_mut(&mut self, key: TaskKey) -> Option<&mut Task> {
         let slot = self.slots.get_mut(key.index as usize)?;
-        if slot.generation == key.generation {
-            slot.task.as_mut()
-        } else {
-            None
-        }
+        if slot.generation == key.generation { slot.task.as_mut() } else { None }
     }
 
     /// The task, if it is still alive.
     pub(super) fn get(&self, key: TaskKey) -> Option<&Task> {
         let slot = self.slots.get(key.index as usize)?;
-        if slot.generation == key.generation {
-            slot.task.as_ref()
-        } else {
-            None
-        }
+        if slot.generation == key.generation { slot.task.as_ref() } else { None }
     }
 
     /// Takes a task out; the caller drops it when no borrow is held.
@@ -222,10 +191,7 @@ impl Tasks {
     pub(super) fn keys_where(&self, condition: impl Fn(&Task) -> bool) -> Vec<TaskKey> {
         let key = |(index, slot): (usize, &Slot)| {
             let task = slot.task.as_ref()?;
-            condition(task).then_some(TaskKey {
-                index: index as u32,
-                generation: slot.generation,
-            })
+            condition(task).then_some(TaskKey { index: index as u32, generation: slot.generation })
         };
         self.slots.iter().enumerate().filter_map(key).collect()
     }

@@ -17,11 +17,7 @@ pub struct Sleep {
 
 impl Sleep {
     pub(super) fn new(node: NodeHandle, deadline: Time) -> Sleep {
-        Sleep {
-            node,
-            deadline,
-            timer: None,
-        }
+        Sleep { node, deadline, timer: None }
     }
 
     /// When it ends.
@@ -45,11 +41,7 @@ impl Future for Sleep {
             }
             return Poll::Ready(());
         }
-        if self
-            .timer
-            .as_ref()
-            .is_some_and(|(_, waker)| waker.will_wake(cx.waker()))
-        {
+        if self.timer.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
             return Poll::Pending;
         }
         let sim = self.node.sim().clone();
@@ -97,10 +89,7 @@ pub struct Timeout<F> {
 
 impl<F: Future> Timeout<F> {
     pub(super) fn new(sleep: Sleep, future: F) -> Timeout<F> {
-        Timeout {
-            sleep,
-            future: Box::pin(future),
-        }
+        Timeout { sleep, future: Box::pin(future) }
     }
 }
 

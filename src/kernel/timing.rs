@@ -97,11 +97,7 @@ impl Sim {
             return;
         };
         let mut timings = timings.borrow_mut();
-        let queueing = Queueing {
-            parent: timings.done.len().checked_sub(1),
-            since: self.now(),
-            governed: None,
-        };
+        let queueing = Queueing { parent: timings.done.len().checked_sub(1), since: self.now(), governed: None };
         timings.queued.insert(key, queueing);
     }
 
@@ -130,11 +126,6 @@ impl Sim {
                 }
             }
         };
-        timings.done.push(Timing {
-            at,
-            chosen,
-            parent,
-            due,
-        });
+        timings.done.push(Timing { at, chosen, parent, due });
     }
 }

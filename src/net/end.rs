@@ -236,9 +236,7 @@ impl Inner {
         let actor = format!("{}/end", self.sim.name_text(direction));
         let stream = self.sim.stream(&LATENCY, &actor);
         Piece {
-            transit: self
-                .sim
-                .with_choices(|choices| self.transit(choices, stream)),
+            transit: self.sim.with_choices(|choices| self.transit(choices, stream)),
             stall: Duration::ZERO,
             marks: Marks::default(),
             ends: None,
@@ -259,10 +257,7 @@ impl Inner {
             (side.vanished, side.half_open) = (false, false);
         }
         let [near, far] = &mut conn.pipes;
-        let (near, far) = (
-            std::mem::take(&mut near.received),
-            std::mem::take(&mut far.received),
-        );
+        let (near, far) = (std::mem::take(&mut near.received), std::mem::take(&mut far.received));
         for chunk in near.into_iter().chain(far) {
             state.recycle(chunk.bytes);
         }
@@ -276,13 +271,10 @@ impl Inner {
             Down::PowerCut => state.dark.insert(node),
             Down::Kill => state.dark.remove(&node),
         };
-        let (gone, listeners) = std::mem::take(&mut state.listeners)
-            .into_iter()
-            .partition(|((owner, _), _)| *owner == node);
+        let (gone, listeners) =
+            std::mem::take(&mut state.listeners).into_iter().partition(|((owner, _), _)| *owner == node);
         state.listeners = listeners;
-        let (forgotten, dials) = std::mem::take(&mut state.dials)
-            .into_iter()
-            .partition(|(_, dial)| dial.is_of(node));
+        let (forgotten, dials) = std::mem::take(&mut state.dials).into_iter().partition(|(_, dial)| dial.is_of(node));
         state.dials = dials;
         for dial in forgotten.values() {
             self.forget_timeout(dial);

@@ -27,9 +27,7 @@ impl Messages {
     /// Speaks messages on a stream. Both sides must.
     #[must_use]
     pub fn new(stream: Stream) -> Messages {
-        Messages {
-            end: Rc::clone(&stream.end),
-        }
+        Messages { end: Rc::clone(&stream.end) }
     }
 
     /// Sends a message. It is queued whatever the window says.
@@ -49,12 +47,8 @@ impl Messages {
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(NetError::TooLong);
         }
-        let outgoing = Outgoing {
-            header: Some((message.len() as u32).to_be_bytes()),
-            body: message,
-            whole: true,
-            label,
-        };
+        let outgoing =
+            Outgoing { header: Some((message.len() as u32).to_be_bytes()), body: message, whole: true, label };
         self.end.write(&outgoing).map(|_| ())
     }
 
@@ -231,11 +225,7 @@ impl Inner {
                 return Taken::NotYet;
             }
         };
-        let chunk = if used_up {
-            pipe.received.pop_front()
-        } else {
-            None
-        };
+        let chunk = if used_up { pipe.received.pop_front() } else { None };
         self.consumed(conn, incoming, HEADER_BYTES + length);
         if let Some(chunk) = chunk {
             state.recycle(chunk.bytes);
@@ -301,11 +291,7 @@ fn front_of(chunk: &Chunk) -> Front {
 
 /// Joins chunks until the first holds a whole message, or there is only one.
 fn join_until_whole(received: &mut VecDeque<Chunk>) {
-    while received.len() > 1
-        && received
-            .front()
-            .is_some_and(|chunk| matches!(front_of(chunk), Front::Part))
-    {
+    while received.len() > 1 && received.front().is_some_and(|chunk| matches!(front_of(chunk), Front::Part)) {
         let second = received.remove(1);
         if let (Some(first), Some(second)) = (received.front_mut(), second) {
             first.bytes.extend_from_slice(&second.bytes[second.start..]);

@@ -190,11 +190,7 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn wait(&mut self, waker: &Waker) {
         self.waits = true;
-        if self
-            .waker
-            .as_ref()
-            .is_none_or(|known| !known.will_wake(waker))
-        {
+        if self.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
             self.waker = Some(waker.clone());
         }
     }
@@ -231,14 +227,7 @@ pub(super) struct PipeStreams {
 impl PipeStreams {
     /// The faults that every write is asked about.
     pub(super) fn of_a_write(&self) -> [StreamId; 6] {
-        [
-            self.stall,
-            self.partial_write,
-            self.cut,
-            self.partition,
-            self.duplicate,
-            self.reorder,
-        ]
+        [self.stall, self.partial_write, self.cut, self.partition, self.duplicate, self.reorder]
     }
 
     pub(super) fn new(sim: &Sim, actor: &str) -> PipeStreams {
@@ -336,14 +325,12 @@ impl Net {
 
     /// Blocks a link: what is under way or sent later waits, in order, until it is unblocked as often as blocked.
     pub fn block(&self, from: NodeId, to: NodeId, way: Way) {
-        self.inner
-            .block(&mut self.inner.state.borrow_mut(), from, to, way, None);
+        self.inner.block(&mut self.inner.state.borrow_mut(), from, to, way, None);
     }
 
     /// Takes one block of a link away.
     pub fn unblock(&self, from: NodeId, to: NodeId, way: Way) {
-        self.inner
-            .unblock(&mut self.inner.state.borrow_mut(), from, to, way);
+        self.inner.unblock(&mut self.inner.state.borrow_mut(), from, to, way);
     }
 }
 
@@ -358,14 +345,7 @@ impl State {
     pub(super) fn link(&mut self, from: NodeId, to: NodeId) -> LinkId {
         let links = &mut self.links;
         *self.link_ids.entry((from, to)).or_insert_with(|| {
-            links.push(Link {
-                from,
-                to,
-                blocked: 0,
-                fault: None,
-                waiting: Vec::new(),
-                dials: Vec::new(),
-            });
+            links.push(Link { from, to, blocked: 0, fault: None, waiting: Vec::new(), dials: Vec::new() });
             LinkId(links.len() - 1)
         })
     }

@@ -62,12 +62,7 @@ pub(super) struct Transit {
 impl Transit {
     /// For telling an explored order as latencies; `base` comes on top of the latency in any case.
     pub(super) fn governs(self, base: Duration) -> Governed {
-        Governed {
-            stream: self.stream,
-            n: self.n,
-            latency: self.latency,
-            base,
-        }
+        Governed { stream: self.stream, n: self.n, latency: self.latency, base }
     }
 }
 
@@ -95,30 +90,17 @@ impl Weather {
 
     /// Nothing happens to it, apart from taking its time.
     fn is_fair(&self, bytes: usize) -> bool {
-        self.taken == bytes
-            && self.cut == Cut::None
-            && self.block == Block::None
-            && !self.twice
-            && !self.overtakes
+        self.taken == bytes && self.cut == Cut::None && self.block == Block::None && !self.twice && !self.overtakes
     }
 
     fn marks(&self) -> Marks {
-        if self.stall == STALL_MAX.quiet() {
-            Marks::default()
-        } else {
-            Marks::STALLED
-        }
+        if self.stall == STALL_MAX.quiet() { Marks::default() } else { Marks::STALLED }
     }
 }
 
 impl Inner {
     /// Writes into a direction. Answers how many bytes were taken.
-    pub(super) fn write(
-        &self,
-        pipe: PipeId,
-        generation: u32,
-        outgoing: &Outgoing<'_>,
-    ) -> Result<usize, NetError> {
+    pub(super) fn write(&self, pipe: PipeId, generation: u32, outgoing: &Outgoing<'_>) -> Result<usize, NetError> {
         let mut state = self.state.borrow_mut();
         let conn = state.conn(pipe, generation).ok_or(NetError::Reset)?;
         let side = &conn.sides[pipe.direction()];
@@ -138,10 +120,7 @@ impl Inner {
             self.write_into_nothing(&mut state, pipe, bytes);
             return Ok(bytes);
         }
-        let overtakable = direction
-            .in_flight
-            .back()
-            .is_some_and(|last| last.marks.has(Marks::WHOLE));
+        let overtakable = direction.in_flight.back().is_some_and(|last| last.marks.has(Marks::WHOLE));
         let streams = direction.streams;
         let (transit, calm) = self.sim.with_choices(|choices| {
             let transit = self.transit(choices, streams.latency);
@@ -150,19 +129,12 @@ impl Inner {
         let mut piece = Piece {
             transit,
             stall: Duration::ZERO,
-            marks: if outgoing.whole {
-                Marks::WHOLE
-            } else {
-                Marks::default()
-            },
+            marks: if outgoing.whole { Marks::WHOLE } else { Marks::default() },
             ends: None,
         };
         if !calm || direction.ends_after_next.is_some() {
-            let weather = if calm {
-                Weather::fair(bytes)
-            } else {
-                self.weather(streams, bytes, outgoing.whole, overtakable)
-            };
+            let weather =
+                if calm { Weather::fair(bytes) } else { self.weather(streams, bytes, outgoing.whole, overtakable) };
             piece.stall = weather.stall;
             if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
                 let taken = self.write_in_bad_weather(state, pipe, outgoing, &weather, transit);
@@ -178,13 +150,7 @@ impl Inner {
     }
 
     /// Asks every fault site about one write, each exactly once, so that the n-th write is always the n-th offer.
-    fn weather(
-        &self,
-        streams: PipeStreams,
-        bytes: usize,
-        whole: bool,
-        overtakable: bool,
-    ) -> Weather {
+    fn weather(&self, streams: PipeStreams, bytes: usize, whole: bool, overtakable: bool) -> Weather {
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
             let stall = choices.choose(streams.stall, &STALL_MAX);
@@ -202,28 +168,14 @@ impl Inner {
             let in_one_piece = whole && taken == bytes && cut == Cut::None;
             let twice = coin(streams.duplicate, in_one_piece);
             let overtakes = coin(streams.reorder, in_one_piece && overtakable && !twice);
-            Weather {
-                cut,
-                block,
-                taken: taken as usize,
-                stall,
-                twice,
-                overtakes,
-            }
+            Weather { cut, block, taken: taken as usize, stall, twice, overtakes }
         })
     }
 
     /// Chooses how long something is under way.
     pub(super) fn transit(&self, choices: &mut Choices, stream: StreamId) -> Transit {
-        let latencies = Latency {
-            quiet: self.config.latency,
-            max: self.config.latency_max,
-        };
-        Transit {
-            n: choices.position(stream),
-            stream,
-            latency: choices.choose(stream, &latencies),
-        }
+        let latencies = Latency { quiet: self.config.latency, max: self.config.latency_max };
+        Transit { n: choices.position(stream), stream, latency: choices.choose(stream, &latencies) }
     }
 
     #[cold]
@@ -238,11 +190,7 @@ impl Inner {
         let state = &mut *guard;
         let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
         let (from, to, streams) = (direction.from, direction.to, direction.streams);
-        let taken = if outgoing.whole {
-            outgoing.len()
-        } else {
-            weather.taken
-        };
+        let taken = if outgoing.whole { outgoing.len() } else { weather.taken };
         if taken < outgoing.len() {
             self.sim.observed(streams.partial_write);
         }
@@ -252,10 +200,7 @@ impl Inner {
             Block::BothWays(length) => Some((Way::Both, length)),
         };
         if let Some((way, length)) = blocked {
-            let fault = links::TimedFault {
-                length,
-                stream: streams.partition,
-            };
+            let fault = links::TimedFault { length, stream: streams.partition };
             self.block(state, from, to, way, Some(&fault));
         }
         let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
@@ -284,37 +229,21 @@ impl Inner {
                 }
             }
         }
-        let split = if outgoing.whole {
-            weather.taken.min(arriving)
-        } else {
-            arriving
-        };
+        let split = if outgoing.whole { weather.taken.min(arriving) } else { arriving };
         let in_one_piece = outgoing.whole && split == outgoing.len();
-        let mut first = Piece {
-            transit,
-            stall: weather.stall,
-            marks: weather.marks(),
-            ends: ends.filter(|_| split == arriving),
-        };
+        let mut first =
+            Piece { transit, stall: weather.stall, marks: weather.marks(), ends: ends.filter(|_| split == arriving) };
         if in_one_piece {
             first.marks.add(Marks::WHOLE);
         }
         self.push(state, pipe, outgoing, 0..split, first);
         if split < arriving {
-            let second = Piece {
-                marks: Marks::SPLIT,
-                ends,
-                ..first
-            };
+            let second = Piece { marks: Marks::SPLIT, ends, ..first };
             self.push(state, pipe, outgoing, split..arriving, second);
         }
         if weather.twice {
             self.emit_on_sender(state, pipe, &kinds::DUPLICATE, arriving);
-            let mut copy = Piece {
-                marks: Marks::COPY,
-                ends: None,
-                ..first
-            };
+            let mut copy = Piece { marks: Marks::COPY, ends: None, ..first };
             copy.marks.add(Marks::WHOLE);
             self.push(state, pipe, outgoing, 0..arriving, copy);
         }
@@ -332,9 +261,7 @@ impl Inner {
             Cut::BeforeReply => "after delivery, before the reply",
             Cut::AfterReply => "after the reply",
         };
-        let event = self
-            .sim
-            .emit_text(from, &kinds::CUT, name, [0; 3], format_args!("{words}"));
+        let event = self.sim.emit_text(from, &kinds::CUT, name, [0; 3], format_args!("{words}"));
         self.sim.set_cause(event);
     }
 
@@ -355,14 +282,7 @@ impl Inner {
         }
     }
 
-    fn push(
-        &self,
-        state: &mut State,
-        pipe: PipeId,
-        outgoing: &Outgoing<'_>,
-        range: Range<usize>,
-        piece: Piece,
-    ) {
+    fn push(&self, state: &mut State, pipe: PipeId, outgoing: &Outgoing<'_>, range: Range<usize>, piece: Piece) {
         let mut buffer = state.buffer();
         outgoing.copy(range, &mut buffer);
         self.push_payload(state, pipe, Payload::Bytes(buffer), outgoing.label, piece);
@@ -406,13 +326,7 @@ impl Inner {
         let base = (sent_at - self.sim.now()) + piece.stall;
         self.sim.governed(key, piece.transit.governs(base));
         pipe.pending_bytes += bytes;
-        pipe.in_flight.push_back(Segment {
-            payload,
-            sent,
-            marks: piece.marks,
-            ends: piece.ends,
-            key,
-        });
+        pipe.in_flight.push_back(Segment { payload, sent, marks: piece.marks, ends: piece.ends, key });
     }
 
     /// The last message changes places with the one before it.
@@ -430,16 +344,9 @@ impl Inner {
         self.emit_on_sender(state, pipe, &kinds::REORDER, bytes);
     }
 
-    fn emit_on_sender(
-        &self,
-        state: &State,
-        pipe: PipeId,
-        kind: &'static crate::trace::Kind,
-        bytes: usize,
-    ) {
+    fn emit_on_sender(&self, state: &State, pipe: PipeId, kind: &'static crate::trace::Kind, bytes: usize) {
         let pipe = &state.conns[pipe.conn()].pipes[pipe.direction()];
-        self.sim
-            .emit(pipe.from, kind, pipe.name, [bytes as u64, 0, 0]);
+        self.sim.emit(pipe.from, kind, pipe.name, [bytes as u64, 0, 0]);
     }
 }
 

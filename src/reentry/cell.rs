@@ -58,12 +58,8 @@ impl<T> Cell<T> {
     /// With a typed failure (verdict `violates`, invariant `no-conflicting-borrow`) while a [`CellMut`] is alive.
     #[track_caller]
     pub fn borrow(&self) -> CellRef<'_, T> {
-        let Ok(value) = self.0.value.try_borrow() else {
-            self.conflict("read")
-        };
-        let Ok(value) = Ref::filter_map(value, Option::as_ref) else {
-            self.gone()
-        };
+        let Ok(value) = self.0.value.try_borrow() else { self.conflict("read") };
+        let Ok(value) = Ref::filter_map(value, Option::as_ref) else { self.gone() };
         self.taken();
         CellRef { value, cell: self }
     }
@@ -74,12 +70,8 @@ impl<T> Cell<T> {
     /// With a typed failure (verdict `violates`, invariant `no-conflicting-borrow`) while any guard is alive.
     #[track_caller]
     pub fn borrow_mut(&self) -> CellMut<'_, T> {
-        let Ok(value) = self.0.value.try_borrow_mut() else {
-            self.conflict("write")
-        };
-        let Ok(value) = RefMut::filter_map(value, Option::as_mut) else {
-            self.gone()
-        };
+        let Ok(value) = self.0.value.try_borrow_mut() else { self.conflict("write") };
+        let Ok(value) = RefMut::filter_map(value, Option::as_mut) else { self.gone() };
         self.taken();
         CellMut { value, cell: self }
     }

@@ -50,11 +50,8 @@ pub enum Outcome {
     Never,
 }
 
-static OUTCOMES: OneOf<Outcome> = OneOf(&[
-    ("once", Outcome::Once, 0),
-    ("twice", Outcome::Twice, 1),
-    ("never", Outcome::Never, 1),
-]);
+static OUTCOMES: OneOf<Outcome> =
+    OneOf(&[("once", Outcome::Once, 0), ("twice", Outcome::Twice, 1), ("never", Outcome::Never, 1)]);
 
 type Callback<T> = Rc<dyn Fn(T)>;
 
@@ -71,9 +68,7 @@ struct Shared<T> {
 
 impl<T> InCircle for RefCell<Shared<T>> {
     fn let_go(&self) {
-        let held = self
-            .try_borrow_mut()
-            .map(|mut shared| (shared.callback.take(), shared.value.take()));
+        let held = self.try_borrow_mut().map(|mut shared| (shared.callback.take(), shared.value.take()));
         drop(held);
     }
 }
@@ -136,9 +131,7 @@ impl<T: 'static> Completion<T> {
         let inline = match delivery {
             Delivery::Inline => true,
             Delivery::Eventual => false,
-            Delivery::Chosen(site) => {
-                node.choose_as(site, &format!("{}:{label}", node.name()), &Coin)
-            }
+            Delivery::Chosen(site) => node.choose_as(site, &format!("{}:{label}", node.name()), &Coin),
         };
         if inline {
             call(&self.0, &callback, value);
@@ -158,9 +151,7 @@ impl<T: 'static> Completion<T> {
         if !node.is_alive() {
             return;
         }
-        let stream = node
-            .sim()
-            .stream(&AFTER_CANCEL, &format!("{}:{label}", node.name()));
+        let stream = node.sim().stream(&AFTER_CANCEL, &format!("{}:{label}", node.name()));
         if !awaited {
             node.sim().ineligible(stream);
         } else if node.sim().choose(stream, &Coin) {

@@ -16,10 +16,7 @@ use crate::world::World;
 
 /// A configuration as the flow's type; it was checked when the file was read.
 pub(super) fn config<F: Flow>(table: &toml::Table) -> F::Config {
-    table
-        .clone()
-        .try_into()
-        .unwrap_or_else(|error| panic!("not a flow-config of {}: {error}", F::INFO.name))
+    table.clone().try_into().unwrap_or_else(|error| panic!("not a flow-config of {}: {error}", F::INFO.name))
 }
 
 /// Executes one run, under the host if there is one.
@@ -64,49 +61,33 @@ pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
     }
     let checks = Checks::new(F::INFO.invariants, modes(scenario, record_all));
     let mut world = World::new(&sim, checks);
-    world
-        .disks()
-        .set_contract(disk_contract(scenario), &scenario.faults);
+    world.disks().set_contract(disk_contract(scenario), &scenario.faults);
     let setup = Setup::<F> {
         variant: scenario.variant.clone(),
         config,
-        operations: operations
-            .iter()
-            .map(|(index, op)| (*index, op.clone()))
-            .collect(),
+        operations: operations.iter().map(|(index, op)| (*index, op.clone())).collect(),
     };
     world.keep_states(request.keep_states);
     sim.enter_phase("start");
     sim.guard("build", || F::build(&world, setup));
     world.record_states();
-    let exhausted = pass_phases(
-        &mut world,
-        budget.virtual_time,
-        request.until_step.unwrap_or(u64::MAX),
-    );
+    let exhausted = pass_phases(&mut world, budget.virtual_time, request.until_step.unwrap_or(u64::MAX));
     world.record_states();
     let report = report::<F>(&sim, &world, exhausted, &operations, request);
     world.tear_down();
     report
 }
 
-fn operations_of<F: Flow>(
-    request: &RunRequest<'_>,
-    config: &F::Config,
-    seed: Seed,
-) -> Vec<(usize, F::Op)> {
-    let given =
-        |(index, value): &(usize, toml::Value)| (*index, operations::from_value::<F>(value));
+fn operations_of<F: Flow>(request: &RunRequest<'_>, config: &F::Config, seed: Seed) -> Vec<(usize, F::Op)> {
+    let given = |(index, value): &(usize, toml::Value)| (*index, operations::from_value::<F>(value));
     match (request.operations, &request.scenario.workload) {
         (Some(values), _) => values.iter().map(given).collect(),
-        (None, Workload::Listed(values)) => values
-            .iter()
-            .enumerate()
-            .map(|(index, value)| (index, operations::from_value::<F>(value)))
-            .collect(),
-        (None, Workload::Generated(count)) => (0..*count)
-            .map(|index| (index, operations::draw::<F>(config, seed, index)))
-            .collect(),
+        (None, Workload::Listed(values)) => {
+            values.iter().enumerate().map(|(index, value)| (index, operations::from_value::<F>(value))).collect()
+        }
+        (None, Workload::Generated(count)) => {
+            (0..*count).map(|index| (index, operations::draw::<F>(config, seed, index))).collect()
+        }
     }
 }
 
@@ -133,11 +114,7 @@ fn modes(scenario: &Scenario, record_all: bool) -> impl Fn(&str) -> CheckMode + 
             Claim::Holds => true,
             Claim::HoldsOnly(ids) => ids.iter().any(|held| held == id),
         };
-        if stops {
-            CheckMode::Stop
-        } else {
-            CheckMode::Record
-        }
+        if stops { CheckMode::Stop } else { CheckMode::Record }
     }
 }
 
@@ -146,14 +123,7 @@ fn pass_phases(world: &mut World, budget: Duration, last_step: u64) -> Option<Ex
     let sim = world.sim().clone();
     let mut hook = world.clone();
     let mut go = |deadline: Time, done: &dyn Fn() -> bool| {
-        let ended = sim.run(
-            &Until {
-                deadline,
-                done,
-                last_step,
-            },
-            &mut hook,
-        );
+        let ended = sim.run(&Until { deadline, done, last_step }, &mut hook);
         match ended {
             Ended::Exhausted(exhausted) => Err(Some(exhausted)),
             Ended::Failed | Ended::Stopped => Err(None),
@@ -207,30 +177,17 @@ fn report<F: Flow>(
         (None, Some(_)) => Verdict::Budget,
         (None, None) => Verdict::Holds,
     };
-    let wants_details =
-        failure.is_some() || request.keep_trace || !matches!(request.source, Source::Search);
+    let wants_details = failure.is_some() || request.keep_trace || !matches!(request.source, Source::Search);
     let counters = sim.counters();
     let named = |counts: &BTreeMap<&'static str, u64>| {
-        counts
-            .iter()
-            .map(|(label, count)| ((*label).to_owned(), *count))
-            .collect()
+        counts.iter().map(|(label, count)| ((*label).to_owned(), *count)).collect()
     };
     let trace = sim.trace();
-    let (script, anchoring, faults, offers): (_, _, BTreeMap<String, SiteCount>, _) = sim
-        .with_choices(|choices| {
-            let script = if wants_details {
-                choices.script()
-            } else {
-                Script::default()
-            };
-            let faults = choices
-                .accounting()
-                .into_iter()
-                .map(|(site, count)| (site.to_owned(), count))
-                .collect();
-            (script, choices.anchoring(), faults, choices.take_offers())
-        });
+    let (script, anchoring, faults, offers): (_, _, BTreeMap<String, SiteCount>, _) = sim.with_choices(|choices| {
+        let script = if wants_details { choices.script() } else { Script::default() };
+        let faults = choices.accounting().into_iter().map(|(site, count)| (site.to_owned(), count)).collect();
+        (script, choices.anchoring(), faults, choices.take_offers())
+    });
     let invariants: BTreeMap<String, Evaluations> = checks.evaluations(sim.step());
     let (outcomes, sometimes) = (named(&counters.outcomes), named(&counters.sometimes));
     let behaviour = Behaviour {
@@ -259,10 +216,7 @@ fn report<F: Flow>(
         script,
         anchoring,
         operations: if wants_details {
-            operations
-                .iter()
-                .map(|(index, op)| (*index, operations::to_value::<F>(op)))
-                .collect()
+            operations.iter().map(|(index, op)| (*index, operations::to_value::<F>(op))).collect()
         } else {
             Vec::new()
         },

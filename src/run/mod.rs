@@ -139,23 +139,13 @@ pub trait OperationTree {
 /// A flow without its types: what the harness sweeps, replays and shrinks.
 pub trait AnyFlow: FlowSchema {
     /// The operations a seed stands for, each with its index.
-    fn draw_operations(
-        &self,
-        config: &toml::Table,
-        seed: Seed,
-        count: usize,
-    ) -> Vec<(usize, toml::Value)>;
+    fn draw_operations(&self, config: &toml::Table, seed: Seed, count: usize) -> Vec<(usize, toml::Value)>;
 
     /// Simpler forms of an operation, simplest first.
     fn simpler(&self, operation: &toml::Value) -> Vec<toml::Value>;
 
     /// The operation that a seed stands for, with the ways in which its strategy can simplify it.
-    fn drawn_operation(
-        &self,
-        config: &toml::Table,
-        seed: Seed,
-        index: usize,
-    ) -> Option<Box<dyn OperationTree>> {
+    fn drawn_operation(&self, config: &toml::Table, seed: Seed, index: usize) -> Option<Box<dyn OperationTree>> {
         let _ = (config, seed, index);
         None
     }

@@ -58,10 +58,7 @@ mod tests {
     use super::*;
 
     fn signature(fired: u64, outcome: &str) -> u64 {
-        let count = SiteCount {
-            fired,
-            ..SiteCount::default()
-        };
+        let count = SiteCount { fired, ..SiteCount::default() };
         Behaviour {
             faults: &BTreeMap::from([("net/cut".to_owned(), count)]),
             reentries: &BTreeMap::new(),

@@ -46,89 +46,45 @@ fn report(title: &str, unit: &str, mut contenders: Vec<Contender>, subject: &str
         contenders.retain(|contender| contender.name == only);
     }
     let medians = medians(&mut contenders, rounds);
-    let own = contenders
-        .iter()
-        .position(|contender| contender.name == subject);
+    let own = contenders.iter().position(|contender| contender.name == subject);
     let own = own.map_or(f64::NAN, |index| medians[index]);
     println!("\n{title} ({unit} per second, median of {rounds} rounds)");
     for (contender, median) in contenders.iter().zip(&medians) {
         let ns = 1e9 / median;
-        println!(
-            "  {:<34} {median:>14.0} {ns:>12.1} ns each   seedbed/this {:>7.3}",
-            contender.name,
-            own / median
-        );
+        println!("  {:<34} {median:>14.0} {ns:>12.1} ns each   seedbed/this {:>7.3}", contender.name, own / median);
     }
 }
 
 /// The word after an option.
 fn argument(option: &str) -> Option<String> {
-    std::env::args()
-        .skip_while(|argument| argument != option)
-        .nth(1)
+    std::env::args().skip_while(|argument| argument != option).nth(1)
 }
 
 fn main() {
-    let rounds = argument("--rounds")
-        .and_then(|rounds| rounds.parse().ok())
-        .unwrap_or(7);
+    let rounds = argument("--rounds").and_then(|rounds| rounds.parse().ok()).unwrap_or(7);
     seedbed::kernel::quiet_panics();
     let messages = 300_000;
     let mut contenders = vec![
-        Contender {
-            name: "seedbed",
-            amount: messages,
-            work: Box::new(|count| on_seedbed::ping_pong(count, false)),
-        },
+        Contender { name: "seedbed", amount: messages, work: Box::new(|count| on_seedbed::ping_pong(count, false)) },
         Contender {
             name: "seedbed, trace kept",
             amount: messages,
             work: Box::new(|count| on_seedbed::ping_pong(count, true)),
         },
-        Contender {
-            name: "bare heap loop",
-            amount: 3_000_000,
-            work: Box::new(bare::ping_pong),
-        },
-        Contender {
-            name: "turmoil",
-            amount: 10_000,
-            work: Box::new(on_turmoil::ping_pong),
-        },
+        Contender { name: "bare heap loop", amount: 3_000_000, work: Box::new(bare::ping_pong) },
+        Contender { name: "turmoil", amount: 10_000, work: Box::new(on_turmoil::ping_pong) },
     ];
     #[cfg(madsim)]
-    contenders.push(Contender {
-        name: "madsim endpoint",
-        amount: 100_000,
-        work: Box::new(on_madsim::ping_pong),
-    });
+    contenders.push(Contender { name: "madsim endpoint", amount: 100_000, work: Box::new(on_madsim::ping_pong) });
     report("Messages", "messages", contenders, "seedbed", rounds);
 
     let mut contenders = vec![
-        Contender {
-            name: "seedbed",
-            amount: 2_000,
-            work: Box::new(on_seedbed::short_runs),
-        },
-        Contender {
-            name: "turmoil",
-            amount: 50,
-            work: Box::new(on_turmoil::short_runs),
-        },
+        Contender { name: "seedbed", amount: 2_000, work: Box::new(on_seedbed::short_runs) },
+        Contender { name: "turmoil", amount: 50, work: Box::new(on_turmoil::short_runs) },
     ];
     #[cfg(madsim)]
-    contenders.push(Contender {
-        name: "madsim",
-        amount: 500,
-        work: Box::new(on_madsim::short_runs),
-    });
-    report(
-        "Short runs: 5 nodes, 200 deliveries, one crash",
-        "runs",
-        contenders,
-        "seedbed",
-        rounds,
-    );
+    contenders.push(Contender { name: "madsim", amount: 500, work: Box::new(on_madsim::short_runs) });
+    report("Short runs: 5 nodes, 200 deliveries, one crash", "runs", contenders, "seedbed", rounds);
 
     on_seedbed::flows(rounds);
 }

@@ -27,14 +27,8 @@ async fn serve(address: SocketAddr) {
 async fn call(endpoint: &Endpoint, server: SocketAddr, times: u64) {
     let mut buffer = [7; 16];
     for _ in 0..times {
-        endpoint
-            .send_to(server, 1, &buffer)
-            .await
-            .expect("it is sent");
-        let (_, _) = endpoint
-            .recv_from(2, &mut buffer)
-            .await
-            .expect("it comes back");
+        endpoint.send_to(server, 1, &buffer).await.expect("it is sent");
+        let (_, _) = endpoint.recv_from(2, &mut buffer).await.expect("it comes back");
     }
 }
 
@@ -46,22 +40,12 @@ fn address(host: u8) -> SocketAddr {
 pub fn ping_pong(count: u64) {
     runtime(1).block_on(async move {
         let handle = Handle::current();
-        let server = handle
-            .create_node()
-            .name("server")
-            .ip(address(1).ip())
-            .build();
-        let client = handle
-            .create_node()
-            .name("client")
-            .ip(address(2).ip())
-            .build();
+        let server = handle.create_node().name("server").ip(address(1).ip()).build();
+        let client = handle.create_node().name("client").ip(address(2).ip()).build();
         server.spawn(serve(address(1)));
         let done = client.spawn(async move {
             madsim::time::sleep(Duration::from_millis(1)).await;
-            let endpoint = Endpoint::bind(address(2))
-                .await
-                .expect("the address is free");
+            let endpoint = Endpoint::bind(address(2)).await.expect("the address is free");
             call(&endpoint, address(1), count / 2).await;
         });
         done.await.expect("the exchange ends");
@@ -84,15 +68,12 @@ pub fn short_runs(count: u64) {
             let last = servers[3].id();
             let done = client.spawn(async move {
                 madsim::time::sleep(Duration::from_millis(1)).await;
-                let endpoint = Endpoint::bind(address(9))
-                    .await
-                    .expect("the address is free");
+                let endpoint = Endpoint::bind(address(9)).await.expect("the address is free");
                 for host in 1..=4 {
                     if host == 4 {
                         Handle::current().kill(last);
                     }
-                    let _ =
-                        timeout(Duration::from_secs(1), call(&endpoint, address(host), 25)).await;
+                    let _ = timeout(Duration::from_secs(1), call(&endpoint, address(host), 25)).await;
                 }
             });
             done.await.expect("the exchange ends");

@@ -29,16 +29,10 @@ impl Flow for Exchange {
     const INFO: FlowInfo = FlowInfo {
         variants: &[Named::new("correct", "the only one")],
         invariants: &[
-            InvariantInfo::always(
-                "replies-follow-requests",
-                "no reply comes before its request",
-            ),
+            InvariantInfo::always("replies-follow-requests", "no reply comes before its request"),
             InvariantInfo::always("few-under-way", "at most one request is under way"),
         ],
-        needs: Needs {
-            host: false,
-            fresh_thread: false,
-        },
+        needs: Needs { host: false, fresh_thread: false },
         ..FlowInfo::new("exchange", "a client that calls servers in turn", "made up")
     };
 
@@ -48,35 +42,22 @@ impl Flow for Exchange {
 
     fn build(world: &World, setup: Setup<Self>) {
         let (asked, answered) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(0_u64)));
-        let names: Vec<String> = (1..=setup.config.servers)
-            .map(|number| format!("s{number}"))
-            .collect();
+        let names: Vec<String> = (1..=setup.config.servers).map(|number| format!("s{number}")).collect();
         for name in &names {
             world.node(name, serve);
         }
         let (asks, answers, config) = (asked.clone(), answered.clone(), setup.config);
-        world.client("client", move |node| {
-            call_all(
-                node,
-                names.clone(),
-                config.clone(),
-                asks.clone(),
-                answers.clone(),
-            )
-        });
+        world
+            .client("client", move |node| call_all(node, names.clone(), config.clone(), asks.clone(), answers.clone()));
         let counts = (asked.clone(), answered.clone());
-        world.always("replies-follow-requests", move || {
-            match (counts.0.get(), counts.1.get()) {
-                (0, 0) => Outcome::Idle,
-                (asked, answered) if answered <= asked => Outcome::Held,
-                _ => Outcome::violated("more replies than requests", ""),
-            }
+        world.always("replies-follow-requests", move || match (counts.0.get(), counts.1.get()) {
+            (0, 0) => Outcome::Idle,
+            (asked, answered) if answered <= asked => Outcome::Held,
+            _ => Outcome::violated("more replies than requests", ""),
         });
-        world.always("few-under-way", move || {
-            match asked.get().saturating_sub(answered.get()) {
-                0 => Outcome::Idle,
-                _ => Outcome::Held,
-            }
+        world.always("few-under-way", move || match asked.get().saturating_sub(answered.get()) {
+            0 => Outcome::Idle,
+            _ => Outcome::Held,
         });
     }
 }
@@ -98,13 +79,7 @@ async fn serve(node: Node) {
     }
 }
 
-async fn call_all(
-    node: Node,
-    servers: Vec<String>,
-    config: Config,
-    asked: Rc<Cell<u64>>,
-    answered: Rc<Cell<u64>>,
-) {
+async fn call_all(node: Node, servers: Vec<String>, config: Config, asked: Rc<Cell<u64>>, answered: Rc<Cell<u64>>) {
     let mut buffer = Vec::new();
     for server in &servers {
         let Ok(stream) = node.net().connect(server, "calls").await else {
@@ -119,9 +94,7 @@ async fn call_all(
                 }
             }
             asked.set(asked.get() + 1);
-            if connection.send(&[7; 16]).is_err()
-                || connection.recv_into(&mut buffer).await.is_err()
-            {
+            if connection.send(&[7; 16]).is_err() || connection.recv_into(&mut buffer).await.is_err() {
                 break;
             }
             answered.set(answered.get() + 1);
@@ -136,12 +109,8 @@ fn scenario(flow: &dyn AnyFlow, servers: usize, calls: u64, crash: bool) -> Scen
          [budget]\nsteps = 1_000_000_000\nvirtual = \"100h\"\ntrace-events = 100_000_000\n\
          [expect]\nholds = true\n"
     );
-    let catalogue = Catalogue {
-        flows: vec![flow],
-        engine_sites: engine_sites(),
-    };
-    read_scenario("speed.toml", text.as_bytes(), &catalogue, &[])
-        .unwrap_or_else(|wrong| panic!("{wrong}"))
+    let catalogue = Catalogue { flows: vec![flow], engine_sites: engine_sites() };
+    read_scenario("speed.toml", text.as_bytes(), &catalogue, &[]).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
 fn run(flow: &dyn AnyFlow, scenario: &Scenario, seed: u64, keep_trace: bool) -> u64 {
@@ -217,9 +186,6 @@ pub fn flows(rounds: usize) {
         }
         rates.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (seeds, steps) = rates[rates.len() / 2];
-        println!(
-            "  {:<34} {seeds:>10.0} seeds/s {steps:>12.0} steps/s",
-            scenario.name
-        );
+        println!("  {:<34} {seeds:>10.0} seeds/s {steps:>12.0} steps/s", scenario.name);
     }
 }

@@ -50,10 +50,7 @@ async fn call(server: &str, times: u64) -> std::io::Result<()> {
 pub fn ping_pong(count: u64) {
     let mut sim = sim(1);
     serve(&mut sim, "server");
-    sim.client(
-        "client",
-        async move { Ok(call("server", count / 2).await?) },
-    );
+    sim.client("client", async move { Ok(call("server", count / 2).await?) });
     sim.run().expect("the exchange ends");
 }
 

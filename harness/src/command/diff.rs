@@ -48,10 +48,7 @@ pub fn diff(harness: &Harness, arguments: &DiffArguments) -> Done {
             paths[0], one.scenario.flow, paths[1], other.scenario.flow
         )));
     }
-    let reports = [
-        one.look(arguments.run_limit)?,
-        other.look(arguments.run_limit)?,
-    ];
+    let reports = [one.look(arguments.run_limit)?, other.look(arguments.run_limit)?];
     let (Some(steps), Some(others)) = (Steps::new(&reports[0]), Steps::new(&reports[1])) else {
         return Err(Stop::Tool("the flow has kept no trace".to_owned()));
     };
@@ -88,11 +85,7 @@ impl<'a> Side<'a> {
             _ => String::new(),
         };
         let (plan, variant, verdict) = (self.plan, &self.variant, self.verdict.word());
-        format!(
-            "{plan} {variant}   {verdict}{what}   {} steps   {}",
-            thousands(self.steps),
-            self.digest
-        )
+        format!("{plan} {variant}   {verdict}{what}   {} steps   {}", thousands(self.steps), self.digest)
     }
 }
 
@@ -102,15 +95,8 @@ impl Diff<'_> {
         let Difference { events, state } = &self.difference;
         match events {
             Some(events) => {
-                let said = |text: &Option<String>| {
-                    text.clone()
-                        .unwrap_or_else(|| "the run has ended".to_owned())
-                };
-                let _ = writeln!(
-                    out,
-                    "events: they differ from step {} on",
-                    thousands(events.step)
-                );
+                let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "the run has ended".to_owned());
+                let _ = writeln!(out, "events: they differ from step {} on", thousands(events.step));
                 let _ = writeln!(out, "  one    {}", said(&events.one));
                 let _ = writeln!(out, "  other  {}", said(&events.other));
             }
@@ -119,29 +105,12 @@ impl Diff<'_> {
         match state {
             Some(state) => {
                 let step = |step: Option<u64>| {
-                    step.map_or_else(
-                        || "has no such step".to_owned(),
-                        |step| format!("step {}", thousands(step)),
-                    )
+                    step.map_or_else(|| "has no such step".to_owned(), |step| format!("step {}", thousands(step)))
                 };
-                let _ = writeln!(
-                    out,
-                    "state: the first field that differs is {}",
-                    state.field
-                );
+                let _ = writeln!(out, "state: the first field that differs is {}", state.field);
                 let (one, other) = (state.one.as_ref(), state.other.as_ref());
-                let _ = writeln!(
-                    out,
-                    "  one    {}   {}",
-                    value_words(one),
-                    step(state.step_one)
-                );
-                let _ = writeln!(
-                    out,
-                    "  other  {}   {}",
-                    value_words(other),
-                    step(state.step_other)
-                );
+                let _ = writeln!(out, "  one    {}   {}", value_words(one), step(state.step_one));
+                let _ = writeln!(out, "  other  {}   {}", value_words(other), step(state.step_other));
             }
             None => out.push_str("state: the same, as far as the flow shows it\n"),
         }

@@ -14,11 +14,7 @@ use crate::report::{Paint, command_line};
 pub fn explain(harness: &Harness, arguments: &ExplainArguments) -> Done {
     let chosen = choose(harness, &arguments.run)?;
     let run = &arguments.run.options;
-    let options = Options {
-        jobs: jobs(arguments.jobs),
-        run_limit: run.run_limit,
-        on_hang: &|| hang(&chosen.name),
-    };
+    let options = Options { jobs: jobs(arguments.jobs), run_limit: run.run_limit, on_hang: &|| hang(&chosen.name) };
     let subject = Subject {
         name: &chosen.name,
         flow: chosen.flow,

@@ -17,8 +17,8 @@ use crate::cli::{ExploreArguments, Format};
 use crate::execute::{Difference, on_large_stack};
 use crate::exit::Exit;
 use crate::explore::{
-    Bounds, Coverage, Deviations, Placements, Schedules, Subject, Summary, Told, Trouble,
-    all_sites, explore_schedules, listed, place_faults, tell,
+    Bounds, Coverage, Deviations, Placements, Schedules, Subject, Summary, Told, Trouble, all_sites, explore_schedules,
+    listed, place_faults, tell,
 };
 use crate::files::{Loaded, LoadedScenario, is_plan, load};
 use crate::judge::kind_of;
@@ -28,23 +28,13 @@ use crate::sweep::Live;
 
 pub fn explore(harness: &Harness, arguments: &ExploreArguments) -> Done {
     if arguments.output.as_ref().is_some_and(|path| !is_plan(path)) {
-        return Err(Stop::Usage(
-            "-o: the name of a plan ends with .plan.toml".to_owned(),
-        ));
+        return Err(Stop::Usage("-o: the name of a plan ends with .plan.toml".to_owned()));
     }
-    let Loaded::Scenario(loaded) = load(harness, &arguments.path, &arguments.overlay.overrides())?
-    else {
-        return Err(Stop::Usage(format!(
-            "{}: a plan is one run; explore its scenario",
-            arguments.path
-        )));
+    let Loaded::Scenario(loaded) = load(harness, &arguments.path, &arguments.overlay.overrides())? else {
+        return Err(Stop::Usage(format!("{}: a plan is one run; explore its scenario", arguments.path)));
     };
     check_sites(&loaded, arguments)?;
-    let subject = Subject {
-        flow: loaded.flow,
-        scenario: &loaded.scenario,
-        seed: arguments.seed.0,
-    };
+    let subject = Subject { flow: loaded.flow, scenario: &loaded.scenario, seed: arguments.seed.0 };
     let interrupted = interrupt::listen();
     let result = search(&subject, arguments, interrupted).map_err(|trouble| match trouble {
         Trouble::Tool(failure) => Found::Stopped(Stop::Tool(failure.to_string())),
@@ -97,15 +87,8 @@ struct Searched {
     dispatch: Dispatch,
 }
 
-fn search(
-    subject: &Subject<'_>,
-    arguments: &ExploreArguments,
-    interrupted: &AtomicBool,
-) -> Result<Searched, Trouble> {
-    let jobs = arguments.jobs.map_or_else(
-        || thread::available_parallelism().map_or(1, NonZero::get),
-        usize::from,
-    );
+fn search(subject: &Subject<'_>, arguments: &ExploreArguments, interrupted: &AtomicBool) -> Result<Searched, Trouble> {
+    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
     let live = Live::default();
     let on_hang = |deviations: &Deviations| hang(subject, deviations, arguments);
     let bounds = Bounds {
@@ -120,9 +103,8 @@ fn search(
     let sites = arguments.sites.as_deref();
     if let Some(faults) = arguments.faults {
         let placements = Placements::new(*subject, sites);
-        let (summary, coverage) = with_progress(name, "placements", None, &live, || {
-            place_faults(&placements, usize::from(faults), &bounds)
-        })?;
+        let (summary, coverage) =
+            with_progress(name, "placements", None, &live, || place_faults(&placements, usize::from(faults), &bounds))?;
         let all = coverage.iter().all(Coverage::is_complete);
         return Ok(Searched {
             complete: all && summary.exhausted == 0,
@@ -133,9 +115,7 @@ fn search(
         });
     }
     let schedules = Schedules::new(*subject, sites);
-    let (summary, all) = with_progress(name, "schedules", None, &live, || {
-        explore_schedules(&schedules, &bounds)
-    })?;
+    let (summary, all) = with_progress(name, "schedules", None, &live, || explore_schedules(&schedules, &bounds))?;
     Ok(Searched {
         complete: all && summary.exhausted == 0,
         summary,
@@ -145,13 +125,8 @@ fn search(
     })
 }
 
-fn check_sites(
-    loaded: &LoadedScenario<'_>,
-    arguments: &ExploreArguments,
-) -> Result<(), Vec<Complaint>> {
-    let known = |name: &String| {
-        all_sites(loaded.flow.info()).any(|site| site.names().any(|known| known == name))
-    };
+fn check_sites(loaded: &LoadedScenario<'_>, arguments: &ExploreArguments) -> Result<(), Vec<Complaint>> {
+    let known = |name: &String| all_sites(loaded.flow.info()).any(|site| site.names().any(|known| known == name));
     let asked = arguments.sites.iter().flatten();
     let unknown: Vec<Complaint> = asked
         .filter(|name| !known(name))
@@ -160,11 +135,7 @@ fn check_sites(
                 .with_help("`seedbed list` shows the sites of every flow and of the engine")
         })
         .collect();
-    if unknown.is_empty() {
-        Ok(())
-    } else {
-        Err(unknown)
-    }
+    if unknown.is_empty() { Ok(()) } else { Err(unknown) }
 }
 
 /// Writes the plan where it was asked for.
@@ -172,10 +143,7 @@ fn write(plan: &Plan, arguments: &ExploreArguments) -> Result<Option<String>, St
     let path = match (&arguments.output, &arguments.plan_dir) {
         (Some(path), _) => path.clone(),
         (None, Some(folder)) => {
-            let invariant = plan
-                .failure
-                .as_ref()
-                .map_or("failure", |failure| &failure.invariant);
+            let invariant = plan.failure.as_ref().map_or("failure", |failure| &failure.invariant);
             let name = plan.scenario.replace('/', "-");
             let file = format!("{name}-{}-{invariant}.plan.toml", plan.variant);
             Path::new(folder).join(file).to_string_lossy().into_owned()
@@ -216,11 +184,7 @@ fn about_first(told: &Told, written: Option<&str>) -> String {
 
 fn exit(subject: &Subject<'_>, searched: &Searched) -> Exit {
     let broken = &searched.summary.by_invariant;
-    let unknown = if searched.complete {
-        None
-    } else {
-        Some(Exit::Budget)
-    };
+    let unknown = if searched.complete { None } else { Some(Exit::Budget) };
     let worst = |ids: &mut dyn Iterator<Item = &String>| {
         ids.map(|id| match kind_of(id, subject.flow.info()) {
             Some(InvariantKind::Eventually) => Exit::Liveness,
@@ -232,15 +196,11 @@ fn exit(subject: &Subject<'_>, searched: &Searched) -> Exit {
     match &subject.scenario.expect.claim {
         Claim::Violates(expected) if broken.contains_key(expected) => Exit::AsExpected,
         Claim::Violates(_) => unknown.unwrap_or(Exit::Unmet),
-        Claim::Holds => worst(&mut broken.keys())
-            .or(unknown)
-            .unwrap_or(Exit::AsExpected),
+        Claim::Holds => worst(&mut broken.keys()).or(unknown).unwrap_or(Exit::AsExpected),
         Claim::HoldsOnly(held) => {
             let fatal = ["no-panic", "no-hang", "no-conflicting-borrow"];
             let counts = |id: &&String| held.contains(id) || fatal.contains(&id.as_str());
-            worst(&mut broken.keys().filter(counts))
-                .or(unknown)
-                .unwrap_or(Exit::AsExpected)
+            worst(&mut broken.keys().filter(counts)).or(unknown).unwrap_or(Exit::AsExpected)
         }
     }
 }

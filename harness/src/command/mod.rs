@@ -34,22 +34,12 @@ pub fn main(harness: &Harness) -> Exit {
         Err(error) => {
             // Help and version go to standard output, and their reader may be gone.
             let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::AsExpected
-            };
+            return if error.use_stderr() { Exit::Usage } else { Exit::AsExpected };
         }
     };
     seedbed::kernel::quiet_panics();
     let done = match cli.command {
-        None => run::run(
-            harness,
-            RunArguments {
-                paths: Vec::new(),
-                options: cli.run,
-            },
-        ),
+        None => run::run(harness, RunArguments { paths: Vec::new(), options: cli.run }),
         Some(Command::Run(arguments)) => run::run(harness, arguments),
         Some(Command::Replay(arguments)) => replay::replay(harness, &arguments),
         Some(Command::Explore(arguments)) => explore::explore(harness, &arguments),
@@ -109,13 +99,7 @@ impl From<OutputError> for Stop {
 
 impl From<Vec<Complaint>> for Stop {
     fn from(complaints: Vec<Complaint>) -> Stop {
-        Stop::Usage(
-            complaints
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n\n"),
-        )
+        Stop::Usage(complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))
     }
 }
 

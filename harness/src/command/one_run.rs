@@ -43,27 +43,20 @@ pub fn choose<'a>(harness: &'a Harness, run: &OneRun) -> Result<Chosen<'a>, Stop
     of_seed(harness, path, options)
 }
 
-fn of_seed<'a>(
-    harness: &'a Harness,
-    path: &str,
-    options: &OneRunOptions,
-) -> Result<Chosen<'a>, Stop> {
+fn of_seed<'a>(harness: &'a Harness, path: &str, options: &OneRunOptions) -> Result<Chosen<'a>, Stop> {
     let Loaded::Scenario(loaded) = load(harness, path, &options.overlay.overrides())? else {
         return Err(Stop::Usage(format!("{path}: not a scenario")));
     };
     let Some(seed) = options.seed else {
-        let complaint = Complaint::command_line("a scenario has many runs; one is needed here")
-            .with_help("add --seed N");
+        let complaint =
+            Complaint::command_line("a scenario has many runs; one is needed here").with_help("add --seed N");
         return Err(vec![complaint].into());
     };
     let (flow, scenario) = (loaded.flow, loaded.scenario);
     let name = scenario.name.clone();
     let execution = Execution::of_seed(flow, &scenario, seed.0);
     // Only a run that somebody looks at has its script in the report.
-    let keep = Keep {
-        trace: true,
-        ..Keep::default()
-    };
+    let keep = Keep { trace: true, ..Keep::default() };
     let report = watched(&name, options.run_limit, || execution.run_with(keep))?;
     Ok(Chosen {
         flow,
@@ -77,11 +70,7 @@ fn of_seed<'a>(
 }
 
 /// The run of a plan, on its own variant or another.
-pub fn of_plan<'a>(
-    harness: &'a Harness,
-    path: &str,
-    overlay: &Overlay,
-) -> Result<Chosen<'a>, Stop> {
+pub fn of_plan<'a>(harness: &'a Harness, path: &str, overlay: &Overlay) -> Result<Chosen<'a>, Stop> {
     let Loaded::Plan(loaded) = load(harness, path, &[])? else {
         return Err(Stop::Usage(format!("{path}: not a plan")));
     };
@@ -105,15 +94,14 @@ pub fn scenario_of(loaded: &LoadedPlan<'_>, variant: Option<&str>) -> Result<Sce
     let known = loaded.flow.info().variants;
     if !known.iter().any(|named| named.label == variant) {
         let labels: Vec<&str> = known.iter().map(|named| named.label).collect();
-        let complaint = Complaint::command_line(format!("unknown variant `{variant}`")).with_help(
-            format!("the variants of {} are {}", plan.flow, labels.join(", ")),
-        );
+        let complaint = Complaint::command_line(format!("unknown variant `{variant}`")).with_help(format!(
+            "the variants of {} are {}",
+            plan.flow,
+            labels.join(", ")
+        ));
         return Err(vec![complaint].into());
     }
-    Ok(Scenario {
-        variant: variant.to_owned(),
-        ..plan.to_scenario(&loaded.path)
-    })
+    Ok(Scenario { variant: variant.to_owned(), ..plan.to_scenario(&loaded.path) })
 }
 
 /// A plan has no faults of its own: those of the scenario it came from, if that can be read, or the sites it
@@ -134,9 +122,7 @@ fn with_faults(harness: &Harness, plan: &Plan, scenario: Scenario) -> (String, S
     }
     let mut faults = scenario.faults.clone();
     for deviation in &plan.script {
-        faults
-            .sites
-            .insert(deviation.site.clone(), SiteSetting::default());
+        faults.sites.insert(deviation.site.clone(), SiteSetting::default());
     }
     let words = "the plan's own sites at their default rates".to_owned();
     (words, Scenario { faults, ..scenario })
@@ -146,9 +132,7 @@ impl Chosen<'_> {
     /// Executes the run with everything kept.
     pub fn look(&self, run_limit: Duration) -> Result<RunReport, Stop> {
         let execution = self.execution(&self.case.script);
-        watched(&self.name, run_limit, || {
-            execution.run_with(Keep::EVERYTHING)
-        })
+        watched(&self.name, run_limit, || execution.run_with(Keep::EVERYTHING))
     }
 
     fn execution<'c>(&'c self, script: &'c Script) -> Execution<'c> {

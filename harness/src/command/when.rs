@@ -51,8 +51,7 @@ pub fn when(harness: &Harness, arguments: &WhenArguments) -> Done {
     let options = &arguments.run.options;
     let chosen = choose(harness, &arguments.run)?;
     let report = chosen.look(options.run_limit)?;
-    let steps =
-        Steps::new(&report).ok_or_else(|| Stop::Tool("the flow has kept no trace".to_owned()))?;
+    let steps = Steps::new(&report).ok_or_else(|| Stop::Tool("the flow has kept no trace".to_owned()))?;
     let until = arguments.until.unwrap_or(u64::MAX);
     let below = format!("{}.", arguments.field);
     let all: BTreeSet<&str> = report
@@ -62,17 +61,12 @@ pub fn when(harness: &Harness, arguments: &WhenArguments) -> Done {
         .filter(|change| change.step <= until)
         .map(|change| change.field.as_str())
         .collect();
-    let meant: Vec<&str> = all
-        .iter()
-        .copied()
-        .filter(|field| *field == arguments.field || field.starts_with(&below))
-        .collect();
+    let meant: Vec<&str> =
+        all.iter().copied().filter(|field| *field == arguments.field || field.starts_with(&below)).collect();
     if meant.is_empty() {
         return Err(unknown(&arguments.field, &all).into());
     }
-    let found = meant
-        .iter()
-        .map(|field| When::new(&chosen.name, field, &steps, until));
+    let found = meant.iter().map(|field| When::new(&chosen.name, field, &steps, until));
     let mut found: Vec<When<'_>> = found.flatten().collect();
     // The latest first: what was touched last is what one looks for.
     found.sort_by_key(|when| (std::cmp::Reverse(when.step), when.field));
@@ -95,9 +89,7 @@ pub fn when(harness: &Harness, arguments: &WhenArguments) -> Done {
 
 fn unknown(field: &str, all: &BTreeSet<&str>) -> Vec<Complaint> {
     let node = field.split('.').next().unwrap_or(field);
-    let of_node = all
-        .iter()
-        .filter(|known| known.split('.').next() == Some(node));
+    let of_node = all.iter().filter(|known| known.split('.').next() == Some(node));
     let mut near: Vec<&str> = of_node.copied().collect();
     if near.is_empty() {
         near = all.iter().copied().collect();
@@ -109,18 +101,11 @@ fn unknown(field: &str, all: &BTreeSet<&str>) -> Vec<Complaint> {
 
 impl<'a> When<'a> {
     fn new(scenario: &'a str, field: &'a str, steps: &Steps<'a>, until: u64) -> Option<When<'a>> {
-        let changes: Vec<&'a Change> = steps
-            .changes_of(field)
-            .iter()
-            .copied()
-            .filter(|change| change.step <= until)
-            .collect();
+        let changes: Vec<&'a Change> =
+            steps.changes_of(field).iter().copied().filter(|change| change.step <= until).collect();
         let last = changes.last()?;
         // What was there before the first step was written by none.
-        let events = (last.step > 0)
-            .then(|| steps.events(last.step))
-            .into_iter()
-            .flatten();
+        let events = (last.step > 0).then(|| steps.events(last.step)).into_iter().flatten();
         let events: Vec<_> = events.collect();
         Some(When {
             v: 1,
@@ -130,27 +115,16 @@ impl<'a> When<'a> {
             at_ns: events.first().map_or(0, |(_, event)| event.header.at_ns),
             before: last.before.as_ref(),
             after: last.after.as_ref(),
-            events: events
-                .iter()
-                .map(|(id, event)| format!("#{} {}", id.0, what(steps.trace, event)))
-                .collect(),
+            events: events.iter().map(|(id, event)| format!("#{} {}", id.0, what(steps.trace, event))).collect(),
             changes: changes
                 .iter()
-                .map(|change| Step {
-                    step: change.step,
-                    before: change.before.as_ref(),
-                    after: change.after.as_ref(),
-                })
+                .map(|change| Step { step: change.step, before: change.before.as_ref(), after: change.after.as_ref() })
                 .collect(),
         })
     }
 
     fn tell(&self, out: &mut String) {
-        let change = format!(
-            "{} -> {}",
-            value_words(self.before),
-            value_words(self.after)
-        );
+        let change = format!("{} -> {}", value_words(self.before), value_words(self.after));
         let place = if self.step == 0 {
             "set before the first step, and never changed".to_owned()
         } else {

@@ -30,8 +30,7 @@ pub fn why(harness: &Harness, arguments: &WhyArguments) -> Done {
     let options = &arguments.run.options;
     let chosen = choose(harness, &arguments.run)?;
     let report = chosen.look(options.run_limit)?;
-    let steps =
-        Steps::new(&report).ok_or_else(|| Stop::Tool("the flow has kept no trace".to_owned()))?;
+    let steps = Steps::new(&report).ok_or_else(|| Stop::Tool("the flow has kept no trace".to_owned()))?;
     let (step, event, from) = match arguments.place {
         Place::Step(step) => {
             let events: Vec<EventId> = steps.events(step).map(|(id, _)| id).collect();
@@ -56,13 +55,7 @@ pub fn why(harness: &Harness, arguments: &WhyArguments) -> Done {
     };
     let slice = chain(&steps, &from);
     match options.format {
-        Format::Json => line(&json(&Why {
-            v: 1,
-            scenario: &chosen.name,
-            step,
-            event,
-            slice,
-        })?)?,
+        Format::Json => line(&json(&Why { v: 1, scenario: &chosen.name, step, event, slice })?)?,
         Format::Text if slice.lines.is_empty() => {
             print(&format!("nothing is noted in step {}\n", thousands(step)))?;
         }

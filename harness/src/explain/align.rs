@@ -88,24 +88,12 @@ impl<'a> Steps<'a> {
         for change in report.states.changes() {
             history.entry(&change.field).or_default().push(change);
         }
-        Some(Steps {
-            trace,
-            states: &report.states,
-            events: ranges,
-            keys,
-            by_key,
-            history,
-        })
+        Some(Steps { trace, states: &report.states, events: ranges, keys, by_key, history })
     }
 
     /// The events of a step, with their numbers.
-    pub fn events(
-        &self,
-        step: u64,
-    ) -> impl DoubleEndedIterator<Item = (EventId, &'a Event)> + use<'a> {
-        let range = usize::try_from(step)
-            .ok()
-            .and_then(|step| self.events.get(step));
+    pub fn events(&self, step: u64) -> impl DoubleEndedIterator<Item = (EventId, &'a Event)> + use<'a> {
+        let range = usize::try_from(step).ok().and_then(|step| self.events.get(step));
         let range = range.cloned().unwrap_or(0..0);
         let trace = self.trace;
         range.map(move |index| (EventId(index as u32 + 1), &trace.events()[index]))
@@ -146,10 +134,7 @@ impl<'a> Steps<'a> {
     /// Where this run and another first differ.
     #[must_use]
     pub fn differs_from(&self, other: &Steps<'_>) -> Difference {
-        Difference {
-            events: self.first_event(other),
-            state: self.first_state(other),
-        }
+        Difference { events: self.first_event(other), state: self.first_state(other) }
     }
 
     fn first_event(&self, other: &Steps<'_>) -> Option<EventDifference> {
@@ -166,11 +151,7 @@ impl<'a> Steps<'a> {
                 None if ended => None,
                 None => Some("nothing more in this step".to_owned()),
             };
-            Some(EventDifference {
-                step,
-                one: word(&ours, ended.0),
-                other: word(&theirs, ended.1),
-            })
+            Some(EventDifference { step, one: word(&ours, ended.0), other: word(&theirs, ended.1) })
         })
     }
 
@@ -181,21 +162,13 @@ impl<'a> Steps<'a> {
             .map(|(_, event)| {
                 let header = &event.header;
                 let (node, subject) = (text(header.node), text(header.subject));
-                (
-                    node,
-                    header.kind.label,
-                    subject,
-                    header.args,
-                    self.trace.text(event),
-                )
+                (node, header.kind.label, subject, header.args, self.trace.text(event))
             })
             .collect()
     }
 
     fn said(&self, step: u64) -> Vec<String> {
-        self.events(step)
-            .map(|(_, event)| what(self.trace, event))
-            .collect()
+        self.events(step).map(|(_, event)| what(self.trace, event)).collect()
     }
 
     /// The first step after which a field that it changes has another value in the other run.
@@ -216,15 +189,9 @@ impl<'a> Steps<'a> {
             let at = same.unwrap_or(same_before);
             let changes = self.states.changed_in(step);
             let theirs = same.map_or(&[][..], |same| other.states.changed_in(same));
-            let mut fields: Vec<&str> = changes
-                .iter()
-                .chain(theirs)
-                .map(|change| change.field.as_str())
-                .collect();
+            let mut fields: Vec<&str> = changes.iter().chain(theirs).map(|change| change.field.as_str()).collect();
             fields.sort_unstable();
-            let differs = fields
-                .into_iter()
-                .find(|field| self.value(field, step) != other.value(field, at));
+            let differs = fields.into_iter().find(|field| self.value(field, step) != other.value(field, at));
             if let Some(field) = differs {
                 return Some(Leaves {
                     at_ns: self.at_ns(step),
@@ -282,11 +249,7 @@ pub fn what(trace: &Trace, event: &Event) -> String {
 /// The node of an event.
 #[must_use]
 pub fn node<'t>(trace: &'t Trace, event: &Event) -> &'t str {
-    if event.header.node == NameId::NONE {
-        "(world)"
-    } else {
-        trace.names().text(event.header.node)
-    }
+    if event.header.node == NameId::NONE { "(world)" } else { trace.names().text(event.header.node) }
 }
 
 /// A value as people read it; what is not there is a dash.

@@ -53,10 +53,7 @@ impl Side {
     /// The boundary, if there is a possible number beyond it that does not fail.
     fn boundary(&self) -> Option<Boundary> {
         match self.beyond {
-            Some((number, Shows::Other)) => Some(Boundary {
-                fails: self.fails,
-                passes: number,
-            }),
+            Some((number, Shows::Other)) => Some(Boundary { fails: self.fails, passes: number }),
             _ => None,
         }
     }
@@ -89,19 +86,8 @@ impl Search {
     /// A search around a number that fails; none above `limit` is tried.
     #[must_use]
     pub fn new(start: u64, limit: u64) -> Search {
-        let side = |up, limit| Side {
-            up,
-            fails: start,
-            beyond: None,
-            limit,
-        };
-        Search {
-            start,
-            down: side(false, 0),
-            up: side(true, limit.max(start)),
-            samples: None,
-            holes: false,
-        }
+        let side = |up, limit| Side { up, fails: start, beyond: None, limit };
+        Search { start, down: side(false, 0), up: side(true, limit.max(start)), samples: None, holes: false }
     }
 
     /// The next number to try; `None`: the search is over.
@@ -109,9 +95,7 @@ impl Search {
         if let Some(number) = self.down.next().or_else(|| self.up.next()) {
             return Some(number);
         }
-        let samples = self
-            .samples
-            .get_or_insert_with(|| samples(self.down.fails, self.start, self.up.fails));
+        let samples = self.samples.get_or_insert_with(|| samples(self.down.fails, self.start, self.up.fails));
         samples.last().copied()
     }
 
@@ -140,9 +124,7 @@ impl Search {
 }
 
 fn samples(low: u64, start: u64, high: u64) -> Vec<u64> {
-    let between = |from: u64, to: u64| {
-        (1..=SAMPLES).map(move |part| from + (to - from) / (SAMPLES + 1) * part)
-    };
+    let between = |from: u64, to: u64| (1..=SAMPLES).map(move |part| from + (to - from) / (SAMPLES + 1) * part);
     let mut samples: Vec<u64> = between(low, start).chain(between(start, high)).collect();
     samples.retain(|number| ![low, start, high].contains(number));
     samples.sort_unstable();
@@ -187,11 +169,7 @@ impl Range {
                 }
             }
         };
-        if self.holes {
-            format!("{range}, but not all of these")
-        } else {
-            range
-        }
+        if self.holes { format!("{range}, but not all of these") } else { range }
     }
 }
 
@@ -227,24 +205,15 @@ mod tests {
         assert_eq!(words(5 * ms, Unit::Duration, |n| n >= 3 * ms), "any ≥ 3ms");
         assert_eq!(words(5 * ms, Unit::Duration, |n| n > 3 * ms), "any > 3ms");
         assert_eq!(words(5, Unit::Plain, |n| n <= 64), "any ≤ 64");
-        assert_eq!(
-            words(5 * ms, Unit::Duration, |n| (3 * ms..=8 * ms).contains(&n)),
-            "3ms to 8ms"
-        );
+        assert_eq!(words(5 * ms, Unit::Duration, |n| (3 * ms..=8 * ms).contains(&n)), "3ms to 8ms");
         assert_eq!(words(700, Unit::Plain, |_| true), "any number");
         assert_eq!(words(700, Unit::Plain, |n| n == 700), "exactly this");
-        assert_eq!(
-            words(8_000, Unit::Plain, |n| n > 999
-                && !(1_500..7_000).contains(&n)),
-            "any ≥ 7000"
-        );
+        assert_eq!(words(8_000, Unit::Plain, |n| n > 999 && !(1_500..7_000).contains(&n)), "any ≥ 7000");
     }
 
     #[test]
     fn a_hole_that_a_sample_meets_is_told() {
-        let range = words(1_000, Unit::Plain, |n| {
-            n >= 10 && !(600..900).contains(&n) || n < 3
-        });
+        let range = words(1_000, Unit::Plain, |n| n >= 10 && !(600..900).contains(&n) || n < 3);
         assert!(range.ends_with("but not all of these"), "{range}");
     }
 

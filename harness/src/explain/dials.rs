@@ -65,17 +65,10 @@ pub(super) fn numbers(
             })
         }));
     }
-    let cases: Vec<Case> = neighbours
-        .iter()
-        .map(|passing| passing.case.clone())
-        .collect();
+    let cases: Vec<Case> = neighbours.iter().map(|passing| passing.case.clone()).collect();
     let tried = lab.try_all(&trials(&cases))?;
     let tried = neighbours.into_iter().zip(tried);
-    passing.extend(
-        tried
-            .filter(|(_, shown)| shown.passes)
-            .map(|(neighbour, _)| neighbour),
-    );
+    passing.extend(tried.filter(|(_, shown)| shown.passes).map(|(neighbour, _)| neighbour));
     // The sort is stable: what was dropped stays before what was altered.
     passing.sort_by_key(|passing| passing.of_operation);
     Ok(())
@@ -98,26 +91,17 @@ enum Key {
     Index(usize),
 }
 
-fn dials(
-    case: &Case,
-    offers: &[Offer],
-    deviations: &[Necessity],
-    operations: &[Necessity],
-) -> Vec<Dial> {
+fn dials(case: &Case, offers: &[Offer], deviations: &[Necessity], operations: &[Necessity]) -> Vec<Dial> {
     let mut dials = Vec::new();
     for (position, deviation) in case.script.iter().enumerate() {
-        let complete = listed(offers, deviation).is_some_and(|values| {
-            values.contains(&deviation.value) && values.len() <= ALTERNATIVES_MAX
-        });
+        let complete = listed(offers, deviation)
+            .is_some_and(|values| values.contains(&deviation.value) && values.len() <= ALTERNATIVES_MAX);
         // All values were tried one by one already, unless they make too long a list to read.
         let read = deviations[position].values.len() <= 1;
         let number = NumberIn::find(&deviation.value);
-        if let Some(number) = number.filter(|_| deviations[position].needed && !(complete && read))
-        {
-            dials.push(Dial {
-                search: Search::new(number.number, u64::MAX),
-                place: Place::Deviation(position, number),
-            });
+        if let Some(number) = number.filter(|_| deviations[position].needed && !(complete && read)) {
+            dials
+                .push(Dial { search: Search::new(number.number, u64::MAX), place: Place::Deviation(position, number) });
         }
     }
     for (position, (_, operation)) in case.operations.iter().enumerate().take(operations.len()) {
@@ -170,9 +154,7 @@ impl Place {
     /// The case with another number here; `None` if the flow's type of operations does not allow it.
     fn turned(&self, lab: &Lab<'_>, case: &Case, number: u64) -> Option<Case> {
         match self {
-            Place::Deviation(position, words) => {
-                Some(case.with_value(*position, &words.with(number)))
-            }
+            Place::Deviation(position, words) => Some(case.with_value(*position, &words.with(number))),
             Place::Operation(position, path) => {
                 let mut operation = case.operations[*position].1.clone();
                 *leaf(&mut operation, path)? = Value::Integer(i64::try_from(number).ok()?);
@@ -197,11 +179,7 @@ impl Place {
         }
     }
 
-    fn necessity<'n>(
-        &self,
-        deviations: &'n mut [Necessity],
-        operations: &'n mut [Necessity],
-    ) -> &'n mut Necessity {
+    fn necessity<'n>(&self, deviations: &'n mut [Necessity], operations: &'n mut [Necessity]) -> &'n mut Necessity {
         match self {
             Place::Deviation(position, _) => &mut deviations[*position],
             Place::Operation(position, _) => &mut operations[*position],
@@ -221,9 +199,7 @@ impl Place {
         if let Place::Deviation(_, number) = self {
             // Single values that the range covers need not be listed.
             necessity.values.retain(|words| {
-                let bare = words
-                    .strip_prefix("or `")
-                    .and_then(|words| words.strip_suffix('`'));
+                let bare = words.strip_prefix("or `").and_then(|words| words.strip_suffix('`'));
                 let other = bare.and_then(NumberIn::find);
                 !other.is_some_and(|other| other.is_like(number))
             });
@@ -241,11 +217,7 @@ impl Place {
     fn edit(&self, case: &Case, number: u64) -> String {
         match self {
             Place::Deviation(position, words) => {
-                format!(
-                    "with `{}` as deviation {}",
-                    words.with(number),
-                    position + 1
-                )
+                format!("with `{}` as deviation {}", words.with(number), position + 1)
             }
             Place::Operation(position, path) => {
                 let n = case.operations[*position].0;

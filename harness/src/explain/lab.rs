@@ -24,22 +24,12 @@ const LOOK_PERIOD: Duration = Duration::from_millis(50);
 impl Case {
     /// A copy with only these deviations, by position.
     pub(super) fn only(&self, positions: &[usize]) -> Case {
-        let kept = positions
-            .iter()
-            .filter_map(|position| self.script.deviations.get(*position).cloned());
-        Case {
-            config: self.config.clone(),
-            operations: self.operations.clone(),
-            script: kept.collect(),
-        }
+        let kept = positions.iter().filter_map(|position| self.script.deviations.get(*position).cloned());
+        Case { config: self.config.clone(), operations: self.operations.clone(), script: kept.collect() }
     }
 
     pub(super) fn without_deviation(&self, position: usize) -> Case {
-        Case {
-            config: self.config.clone(),
-            operations: self.operations.clone(),
-            script: self.script.without(position),
-        }
+        Case { config: self.config.clone(), operations: self.operations.clone(), script: self.script.without(position) }
     }
 
     pub(super) fn with_value(&self, position: usize, value: &str) -> Case {
@@ -109,17 +99,12 @@ impl Lab<'_> {
 
     /// Executes all cases and keeps everything about them.
     pub(super) fn keep_all(&mut self, cases: &[Case]) -> Result<Vec<RunReport>, ToolFailure> {
-        let reports = self.map(cases, |lab, case| {
-            lab.execution(case, None).run_with(Keep::EVERYTHING)
-        });
+        let reports = self.map(cases, |lab, case| lab.execution(case, None).run_with(Keep::EVERYTHING));
         reports.into_iter().collect()
     }
 
     /// Executes one case twice: with everything kept, and to see whether it is the same.
-    pub(super) fn twice(
-        &mut self,
-        case: &Case,
-    ) -> Result<(RunReport, crate::execute::Second), ToolFailure> {
+    pub(super) fn twice(&mut self, case: &Case) -> Result<(RunReport, crate::execute::Second), ToolFailure> {
         let mut done = self.map(std::slice::from_ref(case), |lab, case| {
             let execution = lab.execution(case, None);
             let report = execution.run_with(Keep::EVERYTHING)?;
@@ -208,8 +193,5 @@ fn take<'t, T>(next: &AtomicUsize, items: &'t [T]) -> Option<(usize, &'t T)> {
 }
 
 fn no_thread(error: &std::io::Error) -> ToolFailure {
-    ToolFailure {
-        seed: 0,
-        message: format!("no worker thread could be started: {error}"),
-    }
+    ToolFailure { seed: 0, message: format!("no worker thread could be started: {error}") }
 }

@@ -166,10 +166,7 @@ pub fn explain(subject: &Subject<'_>, options: &Options<'_>) -> Result<Explanati
     let mut lab = Lab {
         flow: subject.flow,
         scenario: subject.scenario,
-        target: Fingerprint {
-            invariant: String::new(),
-            cause: String::new(),
-        },
+        target: Fingerprint { invariant: String::new(), cause: String::new() },
         options,
         executions: 0,
     };
@@ -177,10 +174,7 @@ pub fn explain(subject: &Subject<'_>, options: &Options<'_>) -> Result<Explanati
     lab.target = failure.fingerprint();
     let mut notes = notes(subject, &report, &failure);
     // What found no place, or was quiet after all, is no part of the run.
-    let taken = Case {
-        script: report.script.clone(),
-        ..subject.case.clone()
-    };
+    let taken = Case { script: report.script.clone(), ..subject.case.clone() };
     let (case, report, failure, subsets) = if taken.script.len() <= EXHAUSTIVE_MAX {
         let subsets = subsets::all(&mut lab, &taken)?;
         (taken, report, failure, subsets)
@@ -195,10 +189,7 @@ pub fn explain(subject: &Subject<'_>, options: &Options<'_>) -> Result<Explanati
         let (report, failure) = failing(&mut lab, &reduced)?;
         let subsets = renumbered(subsets, report.script.len());
         // The steps they happen in are those of the smaller run.
-        let reduced = Case {
-            script: report.script.clone(),
-            ..reduced
-        };
+        let reduced = Case { script: report.script.clone(), ..reduced };
         (reduced, report, failure, subsets)
     };
     finish(lab, subject, notes, (case, report, failure, subsets))
@@ -206,10 +197,7 @@ pub fn explain(subject: &Subject<'_>, options: &Options<'_>) -> Result<Explanati
 
 /// In a reduced run the one set is everything that is left.
 fn renumbered(subsets: Subsets, left: usize) -> Subsets {
-    Subsets {
-        minimal: vec![(0..left).collect()],
-        ..subsets
-    }
+    Subsets { minimal: vec![(0..left).collect()], ..subsets }
 }
 
 fn finish(
@@ -231,11 +219,8 @@ fn finish(
         .unwrap_or_default();
     let no_return = no_return::curve(&mut lab, &case, failure.step)?;
     let mut needed = parts.operations.into_iter();
-    let operations = case.operations.iter().map(|(n, op)| OperationPart {
-        n: *n,
-        op: op.clone(),
-        necessity: needed.next(),
-    });
+    let operations =
+        case.operations.iter().map(|(n, op)| OperationPart { n: *n, op: op.clone(), necessity: needed.next() });
     let deviations = case.script.iter().zip(parts.deviations);
     Ok(Explanation {
         v: 1,
@@ -252,10 +237,7 @@ fn finish(
         notes,
         operations: operations.collect(),
         deviations: deviations
-            .map(|(deviation, necessity)| DeviationPart {
-                deviation: deviation.clone(),
-                necessity,
-            })
+            .map(|(deviation, necessity)| DeviationPart { deviation: deviation.clone(), necessity })
             .collect(),
         subsets,
         first_bad_step,
@@ -271,20 +253,14 @@ fn finish(
 fn failing(lab: &mut Lab<'_>, case: &Case) -> Result<(RunReport, Failure), ExplainError> {
     let (report, second) = lab.twice(case)?;
     if let Second::Different(difference) = second {
-        return Err(ExplainError::Different(format!(
-            "{} / {}",
-            difference.one, difference.other
-        )));
+        return Err(ExplainError::Different(format!("{} / {}", difference.one, difference.other)));
     }
     match &report.failure {
         Some(failure) if has_failed(report.verdict) => {
             let failure = failure.clone();
             Ok((report, failure))
         }
-        _ => Err(ExplainError::NoFailure(format!(
-            "the run {}",
-            report.verdict.word()
-        ))),
+        _ => Err(ExplainError::NoFailure(format!("the run {}", report.verdict.word()))),
     }
 }
 
@@ -292,20 +268,14 @@ fn notes(subject: &Subject<'_>, report: &RunReport, failure: &Failure) -> Vec<St
     let mut notes = Vec::new();
     let shown = failure.fingerprint();
     if let Some(expected) = subject.expected.filter(|expected| **expected != shown) {
-        notes.push(format!(
-            "the plan is about another failure: {} ({})",
-            expected.invariant, expected.cause
-        ));
+        notes.push(format!("the plan is about another failure: {} ({})", expected.invariant, expected.cause));
     }
     let anchoring = &report.anchoring;
     if anchoring.used < anchoring.total {
         notes.push(format!("anchored {anchoring}: the others found no place"));
     }
     for also in &report.also {
-        notes.push(format!(
-            "also {} at step {}: {}",
-            also.invariant, also.step, also.cause
-        ));
+        notes.push(format!("also {} at step {}: {}", also.invariant, also.step, also.cause));
     }
     notes
 }

@@ -72,35 +72,16 @@ const OPERATIONS_MAX: usize = 64;
 pub(super) const ALTERNATIVES_MAX: usize = 64;
 
 /// Looks at every part of a failing case. `offers`: what could have been chosen in its run.
-pub(super) fn parts(
-    lab: &mut Lab<'_>,
-    case: &Case,
-    offers: &[Offer],
-) -> Result<Parts, ToolFailure> {
+pub(super) fn parts(lab: &mut Lab<'_>, case: &Case, offers: &[Offer]) -> Result<Parts, ToolFailure> {
     let mut passing = Vec::new();
     let mut deviations = drop_deviations(lab, case, &mut passing)?;
     let mut operations = drop_operations(lab, case, &mut passing)?;
     alternatives(lab, case, offers, &mut deviations, &mut passing)?;
-    dials::numbers(
-        lab,
-        case,
-        offers,
-        &mut deviations,
-        &mut operations,
-        &mut passing,
-    )?;
-    Ok(Parts {
-        operations,
-        deviations,
-        passing,
-    })
+    dials::numbers(lab, case, offers, &mut deviations, &mut operations, &mut passing)?;
+    Ok(Parts { operations, deviations, passing })
 }
 
-fn drop_deviations(
-    lab: &mut Lab<'_>,
-    case: &Case,
-    passing: &mut Vec<Passing>,
-) -> Result<Vec<Necessity>, ToolFailure> {
+fn drop_deviations(lab: &mut Lab<'_>, case: &Case, passing: &mut Vec<Passing>) -> Result<Vec<Necessity>, ToolFailure> {
     let without = |position| case.without_deviation(position);
     let cases: Vec<Case> = (0..case.script.len()).map(without).collect();
     let tried = lab.try_all(&trials(&cases))?;
@@ -118,11 +99,7 @@ fn drop_deviations(
     Ok(found)
 }
 
-fn drop_operations(
-    lab: &mut Lab<'_>,
-    case: &Case,
-    passing: &mut Vec<Passing>,
-) -> Result<Vec<Necessity>, ToolFailure> {
+fn drop_operations(lab: &mut Lab<'_>, case: &Case, passing: &mut Vec<Passing>) -> Result<Vec<Necessity>, ToolFailure> {
     if case.operations.len() > OPERATIONS_MAX {
         return Ok(Vec::new());
     }
@@ -132,11 +109,7 @@ fn drop_operations(
     let mut found = Vec::new();
     for ((shown, without), (n, _)) in tried.iter().zip(cases).zip(&case.operations) {
         if shown.passes {
-            passing.push(Passing {
-                edit: format!("without operation {n}"),
-                of_operation: true,
-                case: without,
-            });
+            passing.push(Passing { edit: format!("without operation {n}"), of_operation: true, case: without });
         }
         let displaces = !shown.fails && !shown.unused.is_empty();
         found.push(Necessity::of(!shown.fails, displaces));
@@ -157,9 +130,7 @@ fn alternatives(
         let others = listed(offers, deviation).into_iter().flatten().skip(1);
         let others = others.filter(|words| **words != deviation.value);
         tries.extend(
-            others
-                .take(ALTERNATIVES_MAX)
-                .map(|words| (position, words.clone(), case.with_value(position, words))),
+            others.take(ALTERNATIVES_MAX).map(|words| (position, words.clone(), case.with_value(position, words))),
         );
     }
     let cases: Vec<Case> = tries.iter().map(|(_, _, case)| case.clone()).collect();
@@ -197,9 +168,9 @@ fn alternatives(
 const SHOWN_MAX: usize = 4;
 
 pub(super) fn listed<'o>(offers: &'o [Offer], deviation: &Deviation) -> Option<&'o Vec<String>> {
-    let offer = offers.iter().find(|offer| {
-        (&offer.site, &offer.actor, offer.n) == (&deviation.site, &deviation.actor, deviation.n)
-    });
+    let offer = offers
+        .iter()
+        .find(|offer| (&offer.site, &offer.actor, offer.n) == (&deviation.site, &deviation.actor, deviation.n));
     offer?.values.as_ref()
 }
 
@@ -209,13 +180,7 @@ pub(super) fn trials(cases: &[Case]) -> Vec<Trial> {
 
 impl Necessity {
     fn of(needed: bool, displaces: bool) -> Necessity {
-        Necessity {
-            needed,
-            displaces,
-            values: Vec::new(),
-            tried: 0,
-            ranges: Vec::new(),
-        }
+        Necessity { needed, displaces, values: Vec::new(), tried: 0, ranges: Vec::new() }
     }
 
     /// `NECESSARY`, `any ≥ 3ms`, `not needed`.
@@ -224,11 +189,7 @@ impl Necessity {
         if !self.needed {
             return "not needed".to_owned();
         }
-        let needed = if self.displaces {
-            "NECESSARY (without it, a deviation has no place)"
-        } else {
-            "NECESSARY"
-        };
+        let needed = if self.displaces { "NECESSARY (without it, a deviation has no place)" } else { "NECESSARY" };
         // A range says what is necessary; alternatives only that this is not the only value.
         let ranges = self.values.len().min(self.ranges.len());
         let (ranges, others) = self.values.split_at(ranges);

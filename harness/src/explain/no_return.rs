@@ -54,12 +54,7 @@ pub(super) fn curve(lab: &mut Lab<'_>, case: &Case, last: u64) -> Result<NoRetur
     while !open.is_empty() {
         let trials: Vec<Trial> = open
             .iter()
-            .flat_map(|step| {
-                (0..ENDINGS).map(|seed| Trial {
-                    case: case.clone(),
-                    fresh: Some((*step, seed)),
-                })
-            })
+            .flat_map(|step| (0..ENDINGS).map(|seed| Trial { case: case.clone(), fresh: Some((*step, seed)) }))
             .collect();
         let tried = lab.try_all(&trials)?;
         for (step, endings) in open.iter().zip(tried.chunks(ENDINGS as usize)) {
@@ -72,17 +67,10 @@ pub(super) fn curve(lab: &mut Lab<'_>, case: &Case, last: u64) -> Result<NoRetur
             _ => Vec::new(),
         };
     }
-    let jump = steepest(&points).map(|(from, to)| Jump {
-        step: to,
-        before: points[&from],
-        after: points[&to],
-    });
+    let jump = steepest(&points).map(|(from, to)| Jump { step: to, before: points[&from], after: points[&to] });
     Ok(NoReturn {
         endings: ENDINGS,
-        points: points
-            .into_iter()
-            .map(|(step, fails)| Point { step, fails })
-            .collect(),
+        points: points.into_iter().map(|(step, fails)| Point { step, fails }).collect(),
         jump,
     })
 }
@@ -91,9 +79,7 @@ pub(super) fn curve(lab: &mut Lab<'_>, case: &Case, last: u64) -> Result<NoRetur
 fn steepest(points: &BTreeMap<u64, u64>) -> Option<(u64, u64)> {
     let pairs = points.iter().zip(points.iter().skip(1));
     let rises = pairs.filter(|((_, before), (_, after))| after > before);
-    rises
-        .max_by_key(|((from, before), (_, after))| (*after - *before, **from))
-        .map(|((from, _), (to, _))| (*from, *to))
+    rises.max_by_key(|((from, before), (_, after))| (*after - *before, **from)).map(|((from, _), (to, _))| (*from, *to))
 }
 
 #[cfg(test)]

@@ -5,10 +5,7 @@ use std::time::Duration;
 use seedbed::choice::{Domain, Latency};
 
 /// Every duration there is.
-const ANY_DURATION: Latency = Latency {
-    quiet: Duration::ZERO,
-    max: Duration::from_nanos(u64::MAX),
-};
+const ANY_DURATION: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_nanos(u64::MAX) };
 
 /// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +90,7 @@ fn roughness(number: u64) -> (u32, u64) {
         digits /= 10;
     }
     let significant = digits.checked_ilog10().unwrap_or(0) + 1;
-    let significant = if number.is_power_of_two() {
-        significant.div_ceil(2)
-    } else {
-        significant
-    };
+    let significant = if number.is_power_of_two() { significant.div_ceil(2) } else { significant };
     (significant, number)
 }
 
@@ -115,38 +108,19 @@ mod tests {
     fn a_number_is_found_where_it_stands_alone_and_can_be_replaced() {
         let replaced = |words: &str, number| NumberIn::find(words).map(|found| found.with(number));
         assert_eq!(replaced("3ms", 250_000).as_deref(), Some("250us"));
-        assert_eq!(
-            replaced("inside, after 12 bytes", 7).as_deref(),
-            Some("inside, after 7 bytes")
-        );
-        assert_eq!(
-            replaced("both ways for 1.5s", 1_000).as_deref(),
-            Some("both ways for 1us")
-        );
+        assert_eq!(replaced("inside, after 12 bytes", 7).as_deref(), Some("inside, after 7 bytes"));
+        assert_eq!(replaced("both ways for 1.5s", 1_000).as_deref(), Some("both ways for 1us"));
         assert_eq!(replaced("17", 3).as_deref(), Some("3"));
-        for names in [
-            "request client->s2",
-            "reply a#2",
-            "{1,3}",
-            "[2,0,1]",
-            "yes",
-            "0x1f",
-            "",
-        ] {
+        for names in ["request client->s2", "reply a#2", "{1,3}", "[2,0,1]", "yes", "0x1f", ""] {
             assert_eq!(NumberIn::find(names), None, "{names}");
         }
     }
 
     #[test]
     fn round_numbers_are_those_that_people_write() {
-        for (rounder, other) in [
-            (512, 513),
-            (3_000_000, 2_999_999),
-            (2_000_000, 2_000_001),
-            (10, 11),
-            (0, 1),
-            (9, 10_001),
-        ] {
+        for (rounder, other) in
+            [(512, 513), (3_000_000, 2_999_999), (2_000_000, 2_000_001), (10, 11), (0, 1), (9, 10_001)]
+        {
             assert!(is_rounder(rounder, other), "{rounder} {other}");
             assert!(!is_rounder(other, rounder), "{rounder} {other}");
         }

@@ -76,12 +76,12 @@ pub fn slice(steps: &Steps<'_>, failure: &Failure, script: &Script, bad: Option<
         let acts = |line: &SliceLine| {
             line.step == deviation.step
                 && !line.deviation
-                && (deviation.actor.starts_with(line.node.as_str())
-                    || line.text.contains(deviation.actor.as_str()))
+                && (deviation.actor.starts_with(line.node.as_str()) || line.text.contains(deviation.actor.as_str()))
         };
-        let at = lines.iter().position(acts).unwrap_or_else(|| {
-            lines.partition_point(|line| (line.step, !line.deviation) < (deviation.step, true))
-        });
+        let at = lines
+            .iter()
+            .position(acts)
+            .unwrap_or_else(|| lines.partition_point(|line| (line.step, !line.deviation) < (deviation.step, true)));
         let first = steps.events(deviation.step).next();
         lines.insert(
             at,
@@ -97,10 +97,7 @@ pub fn slice(steps: &Steps<'_>, failure: &Failure, script: &Script, bad: Option<
             },
         );
     }
-    Slice {
-        lines,
-        left_out: left_out as u64,
-    }
+    Slice { lines, left_out: left_out as u64 }
 }
 
 /// The events that caused these, and those that caused them, in the order of time; at most as many as fit.
@@ -112,10 +109,7 @@ pub fn chain(steps: &Steps<'_>, from: &[EventId]) -> Slice {
     }
     let room = LINES_MAX - 2;
     let chosen: BTreeSet<u32> = all.iter().rev().take(room).copied().collect();
-    Slice {
-        lines: lines(steps, &chosen, &BTreeSet::new()),
-        left_out: (all.len() - chosen.len()) as u64,
-    }
+    Slice { lines: lines(steps, &chosen, &BTreeSet::new()), left_out: (all.len() - chosen.len()) as u64 }
 }
 
 /// The event itself and its causes, the nearest first.
@@ -169,10 +163,7 @@ impl Wanted {
         for link in 1..longest {
             ranked.extend(chains.iter().filter_map(|chain| chain.get(link)));
         }
-        Wanted {
-            ranked: ranked.into_iter().map(|event| event.0).collect(),
-            fields,
-        }
+        Wanted { ranked: ranked.into_iter().map(|event| event.0).collect(), fields }
     }
 }
 
@@ -194,13 +185,7 @@ fn relevant_fields(
 ) -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
     for step in [Some(failure.step), bad].into_iter().flatten() {
-        fields.extend(
-            steps
-                .states
-                .changed_in(step)
-                .iter()
-                .map(|change| change.field.clone()),
-        );
+        fields.extend(steps.states.changed_in(step).iter().map(|change| change.field.clone()));
     }
     for change in steps.states.changes() {
         let (_, path) = change.field.split_once('.').unwrap_or(("", &change.field));
@@ -220,16 +205,10 @@ fn writers(steps: &Steps<'_>, until: u64, fields: &BTreeSet<String>) -> Vec<Even
     for field in fields {
         let changes = steps.changes_of(field).iter().rev();
         let earlier = changes.filter(|change| (1..=until).contains(&change.step));
-        written.extend(
-            earlier
-                .take(WRITERS_PER_FIELD_MAX)
-                .map(|change| change.step),
-        );
+        written.extend(earlier.take(WRITERS_PER_FIELD_MAX).map(|change| change.step));
     }
     let latest = written.into_iter().rev().take(WRITERS_MAX);
-    latest
-        .filter_map(|step| steps.events(step).next().map(|(id, _)| id))
-        .collect()
+    latest.filter_map(|step| steps.events(step).next().map(|(id, _)| id)).collect()
 }
 
 /// The last events about something that the failure names, the latest first.
@@ -239,11 +218,7 @@ fn named(steps: &Steps<'_>, until: u64, words: &BTreeSet<String>) -> Vec<EventId
         event.step <= until && words.contains(subject)
     };
     let events = steps.trace.events().iter().enumerate().rev();
-    events
-        .filter(|(_, event)| named(event))
-        .take(NAMED_MAX)
-        .map(|(index, _)| EventId(index as u32 + 1))
-        .collect()
+    events.filter(|(_, event)| named(event)).take(NAMED_MAX).map(|(index, _)| EventId(index as u32 + 1)).collect()
 }
 
 /// The first and the last events of a step, at most so many.
@@ -300,15 +275,10 @@ fn lines(steps: &Steps<'_>, chosen: &BTreeSet<u32>, fields: &BTreeSet<String>) -
 
 /// Changes in words; those of fields that matter come first, and only so many.
 fn changes(changes: &[Change], fields: &BTreeSet<String>) -> Vec<String> {
-    let (relevant, rest): (Vec<&Change>, Vec<&Change>) = changes
-        .iter()
-        .partition(|change| fields.contains(&change.field));
+    let (relevant, rest): (Vec<&Change>, Vec<&Change>) =
+        changes.iter().partition(|change| fields.contains(&change.field));
     let all: Vec<&Change> = relevant.into_iter().chain(rest).collect();
-    let mut words: Vec<String> = all
-        .iter()
-        .take(CHANGES_PER_LINE_MAX)
-        .map(|change| change_words(change))
-        .collect();
+    let mut words: Vec<String> = all.iter().take(CHANGES_PER_LINE_MAX).map(|change| change_words(change)).collect();
     if all.len() > CHANGES_PER_LINE_MAX {
         words.push(format!("and {} more", all.len() - CHANGES_PER_LINE_MAX));
     }
@@ -319,10 +289,5 @@ fn changes(changes: &[Change], fields: &BTreeSet<String>) -> Vec<String> {
 #[must_use]
 pub fn change_words(change: &Change) -> String {
     let (before, after) = (change.before.as_ref(), change.after.as_ref());
-    format!(
-        "{}: {} -> {}",
-        change.field,
-        value_words(before),
-        value_words(after)
-    )
+    format!("{}: {} -> {}", change.field, value_words(before), value_words(after))
 }

@@ -34,10 +34,7 @@ pub(super) fn all(lab: &mut Lab<'_>, case: &Case) -> Result<Subsets, ToolFailure
             .filter(|mask| mask.count_ones() == size)
             .filter(|mask| minimal.iter().all(|smaller| mask & smaller != *smaller))
             .collect();
-        let trials: Vec<Trial> = open
-            .iter()
-            .map(|mask| case.only(&positions(*mask)).into())
-            .collect();
+        let trials: Vec<Trial> = open.iter().map(|mask| case.only(&positions(*mask)).into()).collect();
         tried += trials.len() as u64;
         for (mask, shown) in open.iter().zip(lab.try_all(&trials)?) {
             if shown.fails {
@@ -45,11 +42,7 @@ pub(super) fn all(lab: &mut Lab<'_>, case: &Case) -> Result<Subsets, ToolFailure
             }
         }
     }
-    Ok(Subsets {
-        minimal: minimal.into_iter().map(positions).collect(),
-        complete: true,
-        tried,
-    })
+    Ok(Subsets { minimal: minimal.into_iter().map(positions).collect(), complete: true, tried })
 }
 
 /// One or two minimal failing sets of many deviations: what is left when as much as possible is taken away from
@@ -61,20 +54,12 @@ pub(super) fn some(lab: &mut Lab<'_>, case: &Case) -> Result<Subsets, ToolFailur
     let mut minimal = vec![late_first, early_first];
     minimal.sort_by_key(|set| (set.len(), set.clone()));
     minimal.dedup();
-    Ok(Subsets {
-        minimal,
-        complete: false,
-        tried: tried + more,
-    })
+    Ok(Subsets { minimal, complete: false, tried: tried + more })
 }
 
 /// Takes away what is not needed, in chunks that get smaller, until nothing single can go. `order`: what is tried
 /// first.
-fn thin(
-    lab: &mut Lab<'_>,
-    case: &Case,
-    mut order: Vec<usize>,
-) -> Result<(Vec<usize>, u64), ToolFailure> {
+fn thin(lab: &mut Lab<'_>, case: &Case, mut order: Vec<usize>) -> Result<(Vec<usize>, u64), ToolFailure> {
     let mut tried = 0;
     let mut size = order.len().div_ceil(2);
     loop {

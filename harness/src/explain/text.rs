@@ -57,19 +57,11 @@ fn what_broke(out: &mut String, explanation: &Explanation, paint: Paint) {
 }
 
 fn how_small(out: &mut String, explanation: &Explanation) {
-    let unneeded = explanation
-        .deviations
-        .iter()
-        .filter(|part| !part.necessity.needed)
-        .count()
+    let unneeded = explanation.deviations.iter().filter(|part| !part.necessity.needed).count()
         + explanation
             .operations
             .iter()
-            .filter(|part| {
-                part.necessity
-                    .as_ref()
-                    .is_some_and(|necessity| !necessity.needed)
-            })
+            .filter(|part| part.necessity.as_ref().is_some_and(|necessity| !necessity.needed))
             .count();
     let minimal = match unneeded {
         0 => "nothing single can go".to_owned(),
@@ -85,11 +77,7 @@ fn how_small(out: &mut String, explanation: &Explanation) {
         counted(explanation.deviations.len() as u64, "deviation"),
         counted(explanation.executions, "execution"),
     );
-    let _ = writeln!(
-        out,
-        "determinism: run twice, identical   {}",
-        explanation.digest
-    );
+    let _ = writeln!(out, "determinism: run twice, identical   {}", explanation.digest);
 }
 
 fn operations(out: &mut String, explanation: &Explanation) {
@@ -99,11 +87,7 @@ fn operations(out: &mut String, explanation: &Explanation) {
         .take(OPERATIONS_MAX)
         .map(|part| {
             let necessity = part.necessity.as_ref();
-            [
-                format!("#{}", part.n),
-                part.op.to_string(),
-                necessity.map_or_else(String::new, super::Necessity::words),
-            ]
+            [format!("#{}", part.n), part.op.to_string(), necessity.map_or_else(String::new, super::Necessity::words)]
         })
         .collect();
     if !rows.is_empty() {
@@ -138,12 +122,7 @@ fn deviations(out: &mut String, explanation: &Explanation) {
 }
 
 fn columns<const N: usize>(out: &mut String, rows: &[[String; N]]) {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     for row in rows {
         let mut line = String::new();
@@ -163,10 +142,7 @@ fn subsets(out: &mut String, subsets: &Subsets, deviations: usize) {
         && everything(set)
     {
         if deviations > 1 {
-            let _ = writeln!(
-                out,
-                "suffices: nothing less than all {deviations} deviations together"
-            );
+            let _ = writeln!(out, "suffices: nothing less than all {deviations} deviations together");
         }
         return;
     }
@@ -174,22 +150,10 @@ fn subsets(out: &mut String, subsets: &Subsets, deviations: usize) {
         return;
     }
     let words = |set: &Vec<usize>| {
-        let numbers: Vec<String> = set
-            .iter()
-            .map(|position| (position + 1).to_string())
-            .collect();
-        if numbers.is_empty() {
-            "nothing: it fails without any deviation".to_owned()
-        } else {
-            numbers.join(" + ")
-        }
+        let numbers: Vec<String> = set.iter().map(|position| (position + 1).to_string()).collect();
+        if numbers.is_empty() { "nothing: it fails without any deviation".to_owned() } else { numbers.join(" + ") }
     };
-    let mut sets: Vec<String> = subsets
-        .minimal
-        .iter()
-        .take(SUBSETS_MAX)
-        .map(words)
-        .collect();
+    let mut sets: Vec<String> = subsets.minimal.iter().take(SUBSETS_MAX).map(words).collect();
     if subsets.minimal.len() > SUBSETS_MAX {
         sets.push(format!("{} more", subsets.minimal.len() - SUBSETS_MAX));
     }
@@ -198,49 +162,30 @@ fn subsets(out: &mut String, subsets: &Subsets, deviations: usize) {
 
 fn why(out: &mut String, explanation: &Explanation, paint: Paint) {
     let seen = match explanation.first_bad_step {
-        Some(bad) if bad < explanation.step => format!(
-            "first bad state: step {}   seen at: step {}",
-            thousands(bad),
-            thousands(explanation.step)
-        ),
+        Some(bad) if bad < explanation.step => {
+            format!("first bad state: step {}   seen at: step {}", thousands(bad), thousands(explanation.step))
+        }
         _ => format!("seen at: step {}", thousands(explanation.step)),
     };
     let _ = writeln!(out, "{}  {seen}", paint.strong("why:"));
-    out.push_str(&slice_text(
-        &explanation.why.lines,
-        explanation.why.left_out,
-    ));
+    out.push_str(&slice_text(&explanation.why.lines, explanation.why.left_out));
 }
 
 /// The lines of a slice as text.
 #[must_use]
 pub fn slice_text(lines: &[SliceLine], left_out: u64) -> String {
     let mut out = String::new();
-    let width = |text: fn(&SliceLine) -> String| {
-        lines
-            .iter()
-            .map(|line| text(line).chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |text: fn(&SliceLine) -> String| lines.iter().map(|line| text(line).chars().count()).max().unwrap_or(0);
     let step = |line: &SliceLine| thousands(line.step);
     let id = |line: &SliceLine| {
-        let event = line
-            .event
-            .map_or_else(|| "*".to_owned(), |event| format!("#{event}"));
-        let cause = line
-            .cause
-            .map_or_else(String::new, |cause| format!(" <- #{cause}"));
+        let event = line.event.map_or_else(|| "*".to_owned(), |event| format!("#{event}"));
+        let cause = line.cause.map_or_else(String::new, |cause| format!(" <- #{cause}"));
         format!("{event}{cause}")
     };
     let node = |line: &SliceLine| line.node.clone();
     let (steps, ids, nodes) = (width(step), width(id), width(node));
     if left_out > 0 {
-        let _ = writeln!(
-            out,
-            "  ({} further causes are left out)",
-            thousands(left_out)
-        );
+        let _ = writeln!(out, "  ({} further causes are left out)", thousands(left_out));
     }
     for line in lines {
         let mut row = format!(
@@ -261,22 +206,12 @@ pub fn slice_text(lines: &[SliceLine], left_out: u64) -> String {
 
 fn twin(out: &mut String, twin: Option<&Twin>, paint: Paint) {
     let Some(twin) = twin else {
-        let _ = writeln!(
-            out,
-            "{}  no run with one thing less or altered passes",
-            paint.strong("twin:")
-        );
+        let _ = writeln!(out, "{}  no run with one thing less or altered passes", paint.strong("twin:"));
         return;
     };
-    let _ = writeln!(
-        out,
-        "{}  the same run {} passes",
-        paint.strong("twin:"),
-        twin.edit
-    );
+    let _ = writeln!(out, "{}  the same run {} passes", paint.strong("twin:"), twin.edit);
     if let Some(events) = &twin.difference.events {
-        let or_end =
-            |text: &Option<String>| text.clone().unwrap_or_else(|| "the end of the run".into());
+        let or_end = |text: &Option<String>| text.clone().unwrap_or_else(|| "the end of the run".into());
         let _ = writeln!(
             out,
             "  first other event  step {}: {}  |  twin: {}",
@@ -288,10 +223,7 @@ fn twin(out: &mut String, twin: Option<&Twin>, paint: Paint) {
     match &twin.difference.state {
         Some(state) => {
             let step = |step: Option<u64>| {
-                step.map_or_else(
-                    || "no such step".to_owned(),
-                    |step| format!("step {}", thousands(step)),
-                )
+                step.map_or_else(|| "no such step".to_owned(), |step| format!("step {}", thousands(step)))
             };
             let _ = writeln!(
                 out,
@@ -311,12 +243,7 @@ fn twin(out: &mut String, twin: Option<&Twin>, paint: Paint) {
             .iter()
             .map(|field| {
                 let (one, other) = (field.one.as_ref(), field.other.as_ref());
-                format!(
-                    "{} ({} vs {})",
-                    field.field,
-                    value_words(one),
-                    value_words(other)
-                )
+                format!("{} ({} vs {})", field.field, value_words(one), value_words(other))
             })
             .collect();
         if twin.more_fields > 0 {
@@ -327,19 +254,11 @@ fn twin(out: &mut String, twin: Option<&Twin>, paint: Paint) {
 }
 
 fn no_return(out: &mut String, explanation: &Explanation, paint: Paint) {
-    let NoReturn {
-        endings,
-        points,
-        jump,
-    } = &explanation.no_return;
+    let NoReturn { endings, points, jump } = &explanation.no_return;
     let label = paint.strong("no return:");
     let percent = |fails: u64| format!("{}%", fails * 100 / endings);
     match jump {
-        Some(Jump {
-            step,
-            before,
-            after,
-        }) => {
+        Some(Jump { step, before, after }) => {
             let _ = writeln!(
                 out,
                 "{label}  step {}: followed so far, {after} of {endings} fresh endings fail; one step less, {before} of {endings}",
@@ -348,31 +267,20 @@ fn no_return(out: &mut String, explanation: &Explanation, paint: Paint) {
         }
         None => {
             let share = points.first().map_or(0, |point| point.fails);
-            let _ = writeln!(
-                out,
-                "{label}  none: wherever the run is cut, {share} of {endings} fresh endings fail"
-            );
+            let _ = writeln!(out, "{label}  none: wherever the run is cut, {share} of {endings} fresh endings fail");
         }
     }
     let (mut steps, mut shares) = (String::new(), String::new());
     for point in telling(points) {
         let (step, share) = (thousands(point.step), percent(point.fails));
         let width = step.chars().count().max(share.chars().count());
-        let mark = if jump.is_some_and(|jump| jump.step == point.step) {
-            " |"
-        } else {
-            ""
-        };
+        let mark = if jump.is_some_and(|jump| jump.step == point.step) { " |" } else { "" };
         let _ = write!(steps, "{mark}  {step:>width$}");
         let _ = write!(shares, "{mark}  {share:>width$}");
     }
     let _ = writeln!(out, "  cut after step {steps}");
     let _ = writeln!(out, "  endings failing{shares}");
-    let _ = writeln!(
-        out,
-        "  (fresh endings draw from {})",
-        explanation.fresh_faults
-    );
+    let _ = writeln!(out, "  (fresh endings draw from {})", explanation.fresh_faults);
 }
 
 /// Without the inner points of level stretches.
@@ -384,11 +292,7 @@ fn telling(points: &[Point]) -> impl Iterator<Item = &Point> {
         };
         before.fails == points[at].fails && after.fails == points[at].fails
     };
-    points
-        .iter()
-        .enumerate()
-        .filter(move |(at, _)| !level(*at))
-        .map(|(_, point)| point)
+    points.iter().enumerate().filter(move |(at, _)| !level(*at)).map(|(_, point)| point)
 }
 
 /// `1 step`, `2 steps`.

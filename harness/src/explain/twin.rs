@@ -49,10 +49,7 @@ pub(super) fn nearest(
     passing: &[Passing],
 ) -> Result<Option<Twin>, ToolFailure> {
     let compared = &passing[..passing.len().min(COMPARED_MAX)];
-    let cases: Vec<Case> = compared
-        .iter()
-        .map(|passing| passing.case.clone())
-        .collect();
+    let cases: Vec<Case> = compared.iter().map(|passing| passing.case.clone()).collect();
     let reports = lab.keep_all(&cases)?;
     let Some(one) = Steps::new(failing) else {
         return Ok(None);
@@ -66,13 +63,8 @@ pub(super) fn nearest(
         let state = difference.state.as_ref();
         let nearness = (
             !passing.of_operation,
-            state.map_or(u64::MAX, |state| {
-                state.step_one.or(state.step_other).unwrap_or(0)
-            }),
-            difference
-                .events
-                .as_ref()
-                .map_or(u64::MAX, |events| events.step),
+            state.map_or(u64::MAX, |state| state.step_one.or(state.step_other).unwrap_or(0)),
+            difference.events.as_ref().map_or(u64::MAX, |events| events.step),
         );
         if best.as_ref().is_none_or(|(nearest, _)| nearness > *nearest) {
             let mut fields = fields(&one, &other, failing_step);
@@ -93,10 +85,7 @@ pub(super) fn nearest(
 
 /// The fields that differ when the one run fails and the other is as far.
 fn fields(one: &Steps<'_>, other: &Steps<'_>, step: u64) -> Vec<Field> {
-    let same = (0..=step)
-        .rev()
-        .find_map(|step| one.same_in(step, other))
-        .unwrap_or(0);
+    let same = (0..=step).rev().find_map(|step| one.same_in(step, other)).unwrap_or(0);
     let (ours, theirs) = (one.states.as_of(step), other.states.as_of(same));
     seedbed::snapshot::changes(&ours, &theirs)
         .into_iter()

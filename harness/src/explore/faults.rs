@@ -87,8 +87,7 @@ pub fn place_faults(
         let mut level = vec![placements.root()];
         let mut whole = true;
         for count in 0..=faults {
-            let left =
-                usize::try_from(bounds.runs_max.saturating_sub(all.runs)).unwrap_or(usize::MAX);
+            let left = usize::try_from(bounds.runs_max.saturating_sub(all.runs)).unwrap_or(usize::MAX);
             let wanted = &level[..level.len().min(left)];
             let mut next = Vec::new();
             let (mut executed, mut trouble) = (0, None);
@@ -122,11 +121,7 @@ pub fn place_faults(
             if let Some(trouble) = trouble {
                 return Err(trouble);
             }
-            coverage.push(Coverage {
-                faults: count,
-                executed,
-                of: whole.then_some(level.len() as u64),
-            });
+            coverage.push(Coverage { faults: count, executed, of: whole.then_some(level.len() as u64) });
             whole = coverage[count].is_complete();
             level = next;
         }
@@ -141,29 +136,16 @@ impl<'a> Placements<'a> {
     pub fn new(subject: Subject<'a>, sites: Option<&[String]>) -> Placements<'a> {
         let faults = &subject.scenario.faults;
         let ruled_out = |site: &Site| {
-            faults
-                .of(site)
-                .is_some_and(|setting| setting.rate == Some(Rate::NEVER) || setting.max == Some(0))
+            faults.of(site).is_some_and(|setting| setting.rate == Some(Rate::NEVER) || setting.max == Some(0))
         };
         let wanted = |site: &&'static Site| match sites {
-            Some(listed) => site
-                .names()
-                .any(|name| listed.iter().any(|label| label == name)),
+            Some(listed) => site.names().any(|name| listed.iter().any(|label| label == name)),
             None => is_harmful(site) && !ruled_out(site),
         };
-        let sites: Vec<&'static Site> = subject
-            .sites()
-            .filter(wanted)
-            .filter(|site| !subject.is_pinned(site))
-            .collect();
+        let sites: Vec<&'static Site> =
+            subject.sites().filter(wanted).filter(|site| !subject.is_pinned(site)).collect();
         let labels = sites.iter().map(|site| site.label.to_owned()).collect();
-        Placements {
-            subject,
-            sites,
-            labels,
-            texts: Mutex::default(),
-            values: Mutex::default(),
-        }
+        Placements { subject, sites, labels, texts: Mutex::default(), values: Mutex::default() }
     }
 
     /// The labels of the sites whose offers are fault points.
@@ -174,19 +156,14 @@ impl<'a> Placements<'a> {
 
     /// Whether the scenario lets this actor's offers deviate.
     fn covers(&self, offer: &Spot) -> bool {
-        let setting = self
-            .site(offer)
-            .and_then(|site| self.subject.scenario.faults.of(site));
+        let setting = self.site(offer).and_then(|site| self.subject.scenario.faults.of(site));
         setting.is_none_or(|setting| {
             setting.actors.is_empty() || setting.actors.iter().any(|actor| **actor == *offer.actor)
         })
     }
 
     fn site(&self, offer: &Spot) -> Option<&'static Site> {
-        self.sites
-            .iter()
-            .copied()
-            .find(|site| *site.label == *offer.site)
+        self.sites.iter().copied().find(|site| *site.label == *offer.site)
     }
 
     fn spot(&self, offer: Offer) -> Spot {
@@ -204,26 +181,16 @@ impl<'a> Placements<'a> {
         let mut more = Vec::new();
         for (index, offer) in parent.offers.iter().enumerate().skip(from) {
             let held = parent.deviations.lasting.iter();
-            let mut held =
-                held.filter(|held| *held.site == *offer.site && *held.actor == *offer.actor);
+            let mut held = held.filter(|held| *held.site == *offer.site && *held.actor == *offer.actor);
             if held.next().is_some() || !self.covers(offer) {
                 continue;
             }
-            let comes_again = parent.offers[index + 1..]
-                .iter()
-                .any(|later| later.site == offer.site && later.actor == offer.actor);
+            let comes_again =
+                parent.offers[index + 1..].iter().any(|later| later.site == offer.site && later.actor == offer.actor);
             let may_stay = comes_again && self.site(offer).is_some_and(|site| site.sticky);
             for value in 0..offer.representatives.len() {
-                let once = Placed {
-                    parent: Some(Arc::clone(&parent)),
-                    offer: index,
-                    value,
-                    stays: false,
-                };
-                let stays = may_stay.then(|| Placed {
-                    stays: true,
-                    ..once.clone()
-                });
+                let once = Placed { parent: Some(Arc::clone(&parent)), offer: index, value, stays: false };
+                let stays = may_stay.then(|| Placed { stays: true, ..once.clone() });
                 more.push(once);
                 more.extend(stays);
             }
@@ -261,12 +228,7 @@ impl Tree for Placements<'_> {
     type Node = Placed;
 
     fn root(&self) -> Placed {
-        Placed {
-            parent: None,
-            offer: 0,
-            value: 0,
-            stays: false,
-        }
+        Placed { parent: None, offer: 0, value: 0, stays: false }
     }
 
     fn deviations(&self, node: &Placed) -> Deviations {
@@ -274,30 +236,15 @@ impl Tree for Placements<'_> {
             Some(parent) => parent.deviations.clone(),
             None => Deviations::default(),
         };
-        let list = if node.stays {
-            &mut all.lasting
-        } else {
-            &mut all.once
-        };
+        let list = if node.stays { &mut all.lasting } else { &mut all.once };
         list.deviations.extend(node.fault());
         all
     }
 
-    fn visit(
-        &self,
-        node: &Placed,
-        deviations: &Deviations,
-        summary: &mut Summary,
-    ) -> Result<Vec<Placed>, Trouble> {
-        let report = self
-            .subject
-            .run(deviations, &self.labels, Dispatch::ByTime)?;
+    fn visit(&self, node: &Placed, deviations: &Deviations, summary: &mut Summary) -> Result<Vec<Placed>, Trouble> {
+        let report = self.subject.run(deviations, &self.labels, Dispatch::ByTime)?;
         summary.count(&report, deviations);
-        let offers: Vec<Spot> = report
-            .offers
-            .into_iter()
-            .map(|offer| self.spot(offer))
-            .collect();
+        let offers: Vec<Spot> = report.offers.into_iter().map(|offer| self.spot(offer)).collect();
         let from = match &node.parent {
             None => 0,
             Some(parent) => {
@@ -305,10 +252,7 @@ impl Tree for Placements<'_> {
                 node.offer + 1
             }
         };
-        let executed = Arc::new(Parent {
-            deviations: deviations.clone(),
-            offers,
-        });
+        let executed = Arc::new(Parent { deviations: deviations.clone(), offers });
         Ok(self.more(executed, from))
     }
 }
@@ -316,10 +260,7 @@ impl Tree for Placements<'_> {
 /// Up to its last fault a run makes the offers that its parent made, and there it takes the value it was told.
 fn same_so_far(parent: &Parent, node: &Placed, offers: &[Spot], steps: u64) -> Result<(), Trouble> {
     let words = |offer: Option<&Spot>| match offer {
-        Some(offer) => format!(
-            "{} {} #{}: {}",
-            offer.site, offer.actor, offer.n, offer.chosen
-        ),
+        Some(offer) => format!("{} {} #{}: {}", offer.site, offer.actor, offer.n, offer.chosen),
         None => "nothing: the run has ended".to_owned(),
     };
     let differs = |index: usize| {
@@ -342,10 +283,5 @@ fn same_so_far(parent: &Parent, node: &Placed, offers: &[Spot], steps: u64) -> R
 /// The deviations in one list, for people.
 #[must_use]
 pub fn listed(deviations: &Deviations) -> Script {
-    deviations
-        .once
-        .iter()
-        .chain(&deviations.lasting)
-        .cloned()
-        .collect()
+    deviations.once.iter().chain(&deviations.lasting).cloned().collect()
 }

@@ -12,18 +12,9 @@ use seedbed::kernel::{Due, Timing};
 
 /// Ways to tell an order, to be tried in this order.
 pub const ATTEMPTS: [Attempt; 3] = [
-    Attempt {
-        keep_latencies: true,
-        tick_ns: 1_000,
-    },
-    Attempt {
-        keep_latencies: false,
-        tick_ns: 1_000,
-    },
-    Attempt {
-        keep_latencies: false,
-        tick_ns: 1,
-    },
+    Attempt { keep_latencies: true, tick_ns: 1_000 },
+    Attempt { keep_latencies: false, tick_ns: 1_000 },
+    Attempt { keep_latencies: false, tick_ns: 1 },
 ];
 
 /// A way to tell an order.
@@ -38,26 +29,12 @@ pub struct Attempt {
 /// The latencies that give the order of these events by time; `None` if there are none.
 #[must_use]
 pub fn latencies(timings: &[Timing], attempt: Attempt) -> Option<Script> {
-    let end = timings
-        .iter()
-        .rposition(|timing| timing.chosen)
-        .map_or(0, |last| last + 1);
+    let end = timings.iter().rposition(|timing| timing.chosen).map_or(0, |last| last + 1);
     let timings = &timings[..end];
     let instants = instants(timings, attempt)?;
     let mut script = Script::default();
-    for (index, timing) in timings
-        .iter()
-        .enumerate()
-        .filter(|(_, timing)| timing.chosen)
-    {
-        let Due::Latency {
-            site,
-            actor,
-            n,
-            base,
-            chosen,
-        } = &timing.due
-        else {
+    for (index, timing) in timings.iter().enumerate().filter(|(_, timing)| timing.chosen) {
+        let Due::Latency { site, actor, n, base, chosen } = &timing.due else {
             continue;
         };
         let since = timing.parent.map_or(0, |parent| instants[parent]) + nanoseconds(*base);
@@ -76,40 +53,18 @@ pub fn latencies(timings: &[Timing], attempt: Attempt) -> Option<Script> {
 }
 
 /// Only for its notation.
-const ANY_LATENCY: Latency = Latency {
-    quiet: Duration::ZERO,
-    max: Duration::MAX,
-};
+const ANY_LATENCY: Latency = Latency { quiet: Duration::ZERO, max: Duration::MAX };
 
 /// The earliest instants that satisfy everything.
 fn instants(timings: &[Timing], attempt: Attempt) -> Option<Vec<u64>> {
-    let mut at: Vec<u64> = timings
-        .iter()
-        .map(|timing| {
-            if timing.chosen {
-                0
-            } else {
-                timing.at.as_nanos()
-            }
-        })
-        .collect();
+    let mut at: Vec<u64> = timings.iter().map(|timing| if timing.chosen { 0 } else { timing.at.as_nanos() }).collect();
     // What happened by time keeps its instant. Each round settles at least one event, if all can be settled.
     for _ in 0..=timings.len() {
         let before = at.clone();
-        for (index, timing) in timings
-            .iter()
-            .enumerate()
-            .filter(|(_, timing)| timing.chosen)
-        {
+        for (index, timing) in timings.iter().enumerate().filter(|(_, timing)| timing.chosen) {
             let since = timing.parent.map_or(0, |parent| at[parent]);
-            let tick = if timing.due == Due::Soon {
-                0
-            } else {
-                attempt.tick_ns
-            };
-            let after_previous = index
-                .checked_sub(1)
-                .map_or(0, |previous| at[previous] + tick);
+            let tick = if timing.due == Due::Soon { 0 } else { attempt.tick_ns };
+            let after_previous = index.checked_sub(1).map_or(0, |previous| at[previous] + tick);
             let (earliest, exactly) = match &timing.due {
                 Due::After(delay) => (nanoseconds(*delay), true),
                 Due::Soon => (0, true),
@@ -118,9 +73,7 @@ fn instants(timings: &[Timing], attempt: Attempt) -> Option<Vec<u64>> {
                 }
                 Due::Latency { base, .. } => (nanoseconds(*base), false),
             };
-            at[index] = at[index]
-                .max(after_previous)
-                .max(since.checked_add(earliest)?);
+            at[index] = at[index].max(after_previous).max(since.checked_add(earliest)?);
             if exactly && at[index] > since + earliest {
                 // A timer cannot wait: what set it happens later instead.
                 let parent = timing.parent.filter(|parent| timings[*parent].chosen)?;

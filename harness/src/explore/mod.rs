@@ -51,32 +51,22 @@ impl Subject<'_> {
     #[must_use]
     pub fn by_choice(&self) -> Dispatch {
         let bounds = &self.scenario.explore;
-        Dispatch::ByChoice {
-            from: bounds.from.clone(),
-            events: bounds.events.clone(),
-        }
+        Dispatch::ByChoice { from: bounds.from.clone(), events: bounds.events.clone() }
     }
 
     /// Executes one run of an exploration.
     ///
     /// # Errors
     /// When the tool itself fails.
-    pub fn run(
-        &self,
-        deviations: &Deviations,
-        sites: &[String],
-        dispatch: Dispatch,
-    ) -> Result<RunReport, ToolFailure> {
+    pub fn run(&self, deviations: &Deviations, sites: &[String], dispatch: Dispatch) -> Result<RunReport, ToolFailure> {
         let exploring = Exploring {
             script: &deviations.once,
             lasting: &deviations.lasting.deviations,
             sites,
             from: self.scenario.explore.from.as_deref(),
         };
-        let execution = Execution {
-            source: Source::Explore(exploring),
-            ..Execution::of_seed(self.flow, self.scenario, self.seed)
-        };
+        let execution =
+            Execution { source: Source::Explore(exploring), ..Execution::of_seed(self.flow, self.scenario, self.seed) };
         execution.run_by(dispatch, false)
     }
 

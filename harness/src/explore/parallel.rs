@@ -42,9 +42,7 @@ pub fn in_order<T: Sync, R: Send>(
                     }
                 }
             };
-            let builder = thread::Builder::new()
-                .name(format!("world-{job}"))
-                .stack_size(STACK_BYTES);
+            let builder = thread::Builder::new().name(format!("world-{job}")).stack_size(STACK_BYTES);
             if let Err(error) = builder.spawn_scoped(scope, labour) {
                 enough.store(true, Ordering::Relaxed);
                 return Err(error);
@@ -83,11 +81,7 @@ mod tests {
             let take = |index, result| {
                 assert_eq!(index as u64, result);
                 taken.push(result);
-                if result == 70 {
-                    Flow::Enough
-                } else {
-                    Flow::GoOn
-                }
+                if result == 70 { Flow::Enough } else { Flow::GoOn }
             };
             in_order(jobs, &items, work, take).expect("threads can be started");
             assert_eq!(taken, (0..=70).collect::<Vec<_>>());

@@ -63,32 +63,16 @@ fn scripts(
     if *dispatch == Dispatch::ByTime {
         return Ok(vec![report.script]);
     }
-    let rest = || {
-        report
-            .script
-            .iter()
-            .filter(|taken| !is_order(taken))
-            .cloned()
-    };
-    let told = ATTEMPTS
-        .iter()
-        .filter_map(|attempt| latencies(&report.timings, *attempt));
-    Ok(told
-        .map(|order| rest().chain(order.deviations).collect())
-        .collect())
+    let rest = || report.script.iter().filter(|taken| !is_order(taken)).cloned();
+    let told = ATTEMPTS.iter().filter_map(|attempt| latencies(&report.timings, *attempt));
+    Ok(told.map(|order| rest().chain(order.deviations).collect()).collect())
 }
 
 /// The plan, if executing it shows this failure and everything in it finds its place.
-fn plan(
-    subject: &Subject<'_>,
-    fingerprint: &Fingerprint,
-    script: Script,
-) -> Result<Option<Plan>, ToolFailure> {
+fn plan(subject: &Subject<'_>, fingerprint: &Fingerprint, script: Script) -> Result<Option<Plan>, ToolFailure> {
     let scenario = stopping_at(subject.scenario, &fingerprint.invariant);
-    let execution = Execution {
-        source: Source::Replay(&script),
-        ..Execution::of_seed(subject.flow, &scenario, subject.seed)
-    };
+    let execution =
+        Execution { source: Source::Replay(&script), ..Execution::of_seed(subject.flow, &scenario, subject.seed) };
     let report = execution.run(false)?;
     let shown = report.failure.as_ref().map(|failure| failure.fingerprint());
     if shown.as_ref() != Some(fingerprint) || report.anchoring.used < report.anchoring.total {

@@ -28,10 +28,7 @@ pub struct Schedules<'a> {
 ///
 /// # Errors
 /// When the tool fails, or a run is not what it was.
-pub fn explore_schedules(
-    schedules: &Schedules<'_>,
-    bounds: &Bounds<'_>,
-) -> Result<(Summary, bool), Trouble> {
+pub fn explore_schedules(schedules: &Schedules<'_>, bounds: &Bounds<'_>) -> Result<(Summary, bool), Trouble> {
     walk(schedules, bounds)
 }
 
@@ -44,10 +41,7 @@ impl<'a> Schedules<'a> {
         let asked = sites.unwrap_or(&bounds.sites);
         let mut listed: Vec<String> = subject
             .sites()
-            .filter(|site| {
-                site.names()
-                    .any(|name| asked.iter().any(|asked| asked == name))
-            })
+            .filter(|site| site.names().any(|name| asked.iter().any(|asked| asked == name)))
             .filter(|site| !subject.is_pinned(site))
             .map(|site| site.label.to_owned())
             .collect();
@@ -56,10 +50,7 @@ impl<'a> Schedules<'a> {
         if bounds.events.is_empty() {
             listed.push(READY_TASK.to_owned());
         }
-        Schedules {
-            subject,
-            sites: listed,
-        }
+        Schedules { subject, sites: listed }
     }
 
     /// The labels whose offers are points of choice.
@@ -94,14 +85,7 @@ impl Prefix {
         let points = self.points[..self.length].iter().enumerate();
         points.map(|(index, point)| {
             let is_last = index + 1 == self.length;
-            (
-                point,
-                if is_last {
-                    self.last_taken
-                } else {
-                    point.taken
-                },
-            )
+            (point, if is_last { self.last_taken } else { point.taken })
         })
     }
 }
@@ -110,11 +94,7 @@ impl Tree for Schedules<'_> {
     type Node = Prefix;
 
     fn root(&self) -> Prefix {
-        Prefix {
-            points: Arc::new([]),
-            length: 0,
-            last_taken: 0,
-        }
+        Prefix { points: Arc::new([]), length: 0, last_taken: 0 }
     }
 
     fn deviations(&self, node: &Prefix) -> Deviations {
@@ -126,21 +106,11 @@ impl Tree for Schedules<'_> {
             value: point.values[taken].clone(),
             step: 0,
         };
-        Deviations {
-            once: deviating.map(deviation).collect(),
-            lasting: Script::default(),
-        }
+        Deviations { once: deviating.map(deviation).collect(), lasting: Script::default() }
     }
 
-    fn visit(
-        &self,
-        node: &Prefix,
-        deviations: &Deviations,
-        summary: &mut Summary,
-    ) -> Result<Vec<Prefix>, Trouble> {
-        let report = self
-            .subject
-            .run(deviations, &self.sites, self.subject.by_choice())?;
+    fn visit(&self, node: &Prefix, deviations: &Deviations, summary: &mut Summary) -> Result<Vec<Prefix>, Trouble> {
+        let report = self.subject.run(deviations, &self.sites, self.subject.by_choice())?;
         summary.count(&report, deviations);
         let points = points_of(&report, summary);
         same_so_far(node, &points, &report)?;
@@ -175,13 +145,7 @@ fn points_of(report: &RunReport, summary: &mut Summary) -> Vec<Point> {
         let Some(taken) = values.iter().position(|value| *value == offer.chosen) else {
             continue;
         };
-        points.push(Point {
-            site: site.clone(),
-            actor: actor.clone(),
-            n: *n,
-            values: values.clone(),
-            taken,
-        });
+        points.push(Point { site: site.clone(), actor: actor.clone(), n: *n, values: values.clone(), taken });
     }
     points
 }
@@ -193,12 +157,7 @@ fn same_so_far(prefix: &Prefix, points: &[Point], report: &RunReport) -> Result<
         let same = found.is_some_and(|found| {
             found.taken == taken
                 && (&found.site, &found.actor, found.n, &found.values)
-                    == (
-                        &expected.site,
-                        &expected.actor,
-                        expected.n,
-                        &expected.values,
-                    )
+                    == (&expected.site, &expected.actor, expected.n, &expected.values)
         });
         if !same {
             let words = |point: &Point, taken: usize| {
@@ -214,10 +173,7 @@ fn same_so_far(prefix: &Prefix, points: &[Point], report: &RunReport) -> Result<
             return Err(Trouble::Nondeterministic(Difference {
                 step: Some(report.steps),
                 one: words(expected, taken),
-                other: found.map_or_else(
-                    || "nothing: the run has ended".to_owned(),
-                    |found| words(found, found.taken),
-                ),
+                other: found.map_or_else(|| "nothing: the run has ended".to_owned(), |found| words(found, found.taken)),
             }));
         }
     }

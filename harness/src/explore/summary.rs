@@ -74,11 +74,7 @@ impl Summary {
             kind.runs += 1;
             if kind.found.len() < FOUND_MAX {
                 let deviations = shared.get_or_insert_with(|| Arc::new(deviations.clone()));
-                kind.found.push(Found {
-                    ordinal,
-                    deviations: Arc::clone(deviations),
-                    failure: failure.clone(),
-                });
+                kind.found.push(Found { ordinal, deviations: Arc::clone(deviations), failure: failure.clone() });
             }
         }
     }
@@ -89,20 +85,15 @@ impl Summary {
             let ours = self.failures.entry(fingerprint).or_default();
             ours.runs += kind.runs;
             let room = FOUND_MAX - ours.found.len();
-            ours.found
-                .extend(kind.found.into_iter().take(room).map(|found| Found {
-                    ordinal: self.runs + found.ordinal,
-                    ..found
-                }));
+            ours.found.extend(
+                kind.found.into_iter().take(room).map(|found| Found { ordinal: self.runs + found.ordinal, ..found }),
+            );
         }
         self.runs += later.runs;
         self.steps += later.steps;
         self.violating += later.violating;
         self.exhausted += later.exhausted;
-        for (ours, theirs) in [
-            (&mut self.by_invariant, later.by_invariant),
-            (&mut self.by_outcome, later.by_outcome),
-        ] {
+        for (ours, theirs) in [(&mut self.by_invariant, later.by_invariant), (&mut self.by_outcome, later.by_outcome)] {
             for (key, count) in theirs {
                 *ours.entry(key).or_default() += count;
             }

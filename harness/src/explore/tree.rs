@@ -56,10 +56,7 @@ impl From<ToolFailure> for Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Trouble {
-        Trouble::Tool(ToolFailure {
-            seed: 0,
-            message: format!("no thread could be started: {error}"),
-        })
+        Trouble::Tool(ToolFailure { seed: 0, message: format!("no thread could be started: {error}") })
     }
 }
 
@@ -110,10 +107,7 @@ impl<'a> Floor<'a> {
     ) -> Result<Vec<T::Node>, Trouble> {
         let deviations = tree.deviations(node);
         let (steps, violating) = (summary.steps, summary.violating);
-        self.current[job]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&deviations);
+        self.current[job].lock().unwrap_or_else(PoisonError::into_inner).clone_from(&deviations);
         self.watch.enter(job, 0);
         let children = tree.visit(node, &deviations, summary);
         self.watch.leave(job);
@@ -172,10 +166,7 @@ fn cut<T: Tree>(tree: &T, floor: &Floor<'_>) -> Result<Vec<Part<T::Node>>, Troub
                 Part::Done(_) => None,
             })
             .collect();
-        let executed: u64 = parts
-            .iter()
-            .map(|part| u64::from(matches!(part, Part::Done(_))))
-            .sum();
+        let executed: u64 = parts.iter().map(|part| u64::from(matches!(part, Part::Done(_)))).sum();
         let enough = executed >= floor.bounds.runs_max || is_interrupted(floor);
         if below.is_empty() || below.len() >= SUBTREES_MIN || enough {
             return Ok(parts);
@@ -220,11 +211,7 @@ fn cut<T: Tree>(tree: &T, floor: &Floor<'_>) -> Result<Vec<Part<T::Node>>, Troub
 }
 
 /// Walks the subtrees and puts everything together in order, up to the limit.
-fn join<T: Tree>(
-    tree: &T,
-    parts: Vec<Part<T::Node>>,
-    floor: &Floor<'_>,
-) -> Result<(Summary, bool), Trouble> {
+fn join<T: Tree>(tree: &T, parts: Vec<Part<T::Node>>, floor: &Floor<'_>) -> Result<(Summary, bool), Trouble> {
     let runs_max = floor.bounds.runs_max;
     let (mut all, mut complete, mut trouble) = (Summary::default(), true, None);
     in_order(
@@ -239,15 +226,13 @@ fn join<T: Tree>(
             let (summary, whole) = match (result, &parts[index]) {
                 (Ok((summary, whole)), _) if summary.runs <= left => (summary, whole),
                 // More than the limit allows: as many of them as it does.
-                (Ok(_), Part::Below(node)) if left > 0 => {
-                    match subtree(tree, node, left, 0, floor) {
-                        Ok(part) => part,
-                        Err(error) => {
-                            trouble = Some(error);
-                            return Flow::Enough;
-                        }
+                (Ok(_), Part::Below(node)) if left > 0 => match subtree(tree, node, left, 0, floor) {
+                    Ok(part) => part,
+                    Err(error) => {
+                        trouble = Some(error);
+                        return Flow::Enough;
                     }
-                }
+                },
                 (Ok(_), _) => {
                     complete = false;
                     return Flow::Enough;

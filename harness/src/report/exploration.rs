@@ -81,12 +81,7 @@ impl Explored<'_> {
     /// The text, with a line end.
     #[must_use]
     pub fn text(&self, paint: Paint) -> String {
-        let Explored {
-            scenario,
-            variant,
-            summary,
-            ..
-        } = self;
+        let Explored { scenario, variant, summary, .. } = self;
         let mut out = paint.strong(&format!("explore  {scenario} {variant}"));
         out.push('\n');
         let _ = writeln!(out, "{}", self.coverage_words());
@@ -94,39 +89,25 @@ impl Explored<'_> {
             let _ = writeln!(out, "{}", self.clean_sentence(paint));
         } else {
             let runs = thousands(summary.violating);
-            let of = format!(
-                "{runs} of {} runs violate something",
-                thousands(summary.runs)
-            );
+            let of = format!("{runs} of {} runs violate something", thousands(summary.runs));
             let _ = writeln!(out, "{}", paint.bad(&of));
             for (fingerprint, kind) in summary.most_wanted(None) {
                 let runs = thousands(kind.runs);
-                let _ = writeln!(
-                    out,
-                    "  {runs:>9}  {}: {}",
-                    fingerprint.invariant, fingerprint.cause
-                );
+                let _ = writeln!(out, "  {runs:>9}  {}: {}", fingerprint.invariant, fingerprint.cause);
             }
         }
         if !summary.by_outcome.is_empty() {
             let outcomes = summary.by_outcome.iter();
-            let outcomes: Vec<String> = outcomes
-                .map(|(outcome, runs)| format!("{outcome} in {}", thousands(*runs)))
-                .collect();
+            let outcomes: Vec<String> =
+                outcomes.map(|(outcome, runs)| format!("{outcome} in {}", thousands(*runs))).collect();
             let _ = writeln!(out, "outcomes: {}", outcomes.join(", "));
         }
         for site in &summary.not_enumerable {
-            let _ = writeln!(
-                out,
-                "note: {site} has too many values to try each; it stayed quiet"
-            );
+            let _ = writeln!(out, "note: {site} has too many values to try each; it stayed quiet");
         }
         if summary.exhausted > 0 {
             let runs = thousands(summary.exhausted);
-            let _ = writeln!(
-                out,
-                "note: {runs} runs reached a budget of the scenario and have no answer"
-            );
+            let _ = writeln!(out, "note: {runs} runs reached a budget of the scenario and have no answer");
         }
         out
     }
@@ -139,23 +120,13 @@ impl Explored<'_> {
             (false, false) => ", not complete",
         };
         if self.coverage.is_empty() {
-            let all = if self.complete {
-                ", which is all of them"
-            } else {
-                why
-            };
+            let all = if self.complete { ", which is all of them" } else { why };
             return format!("{runs} schedules{all}");
         }
         let levels = self.coverage.iter().filter(|coverage| coverage.faults > 0);
         let words = levels.map(|coverage| {
-            let of = coverage
-                .of
-                .map_or("an unknown number".to_owned(), thousands);
-            let plural = if coverage.faults == 1 {
-                "fault"
-            } else {
-                "faults"
-            };
+            let of = coverage.of.map_or("an unknown number".to_owned(), thousands);
+            let plural = if coverage.faults == 1 { "fault" } else { "faults" };
             let executed = thousands(coverage.executed);
             if coverage.faults == 1 {
                 format!("{executed} of {of} placements of 1 {plural}")
@@ -171,9 +142,7 @@ impl Explored<'_> {
         match (self.complete, faults) {
             (true, None) => paint.good("no violation in any schedule"),
             (true, Some(1)) => paint.good("no violation with any single fault"),
-            (true, Some(faults)) => {
-                paint.good(&format!("no violation with any {faults} faults or fewer"))
-            }
+            (true, Some(faults)) => paint.good(&format!("no violation with any {faults} faults or fewer")),
             (false, _) => "no violation so far".to_owned(),
         }
     }

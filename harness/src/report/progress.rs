@@ -16,13 +16,7 @@ const REDRAW_PERIOD: Duration = Duration::from_millis(120);
 
 /// Does some work while a bar shows how far it is; work that is done at once shows none. `total` of what is
 /// counted (`unit`: seeds, schedules …), if that is known.
-pub fn with_progress<T>(
-    label: &str,
-    unit: &str,
-    total: Option<u64>,
-    live: &Live,
-    work: impl FnOnce() -> T,
-) -> T {
+pub fn with_progress<T>(label: &str, unit: &str, total: Option<u64>, live: &Live, work: impl FnOnce() -> T) -> T {
     if !stderr().is_terminal() {
         return work();
     }

@@ -38,9 +38,7 @@ impl Anchors {
         };
         let mut owners: BTreeMap<_, Vec<Owner>> = BTreeMap::new();
         for offer in offers {
-            let stream = owners
-                .entry((offer.site.clone(), offer.actor.clone()))
-                .or_default();
+            let stream = owners.entry((offer.site.clone(), offer.actor.clone())).or_default();
             let n = usize::try_from(offer.n).unwrap_or(usize::MAX);
             // Choices that could not deviate are not listed; they belong to whoever came before.
             let before = stream.last().copied().flatten();
@@ -82,9 +80,7 @@ impl Anchors {
             return actor.to_owned();
         };
         let before = numbers.range(..number);
-        let missing = before
-            .filter(|(_, owners)| owners.iter().all(&gone))
-            .count();
+        let missing = before.filter(|(_, owners)| owners.iter().all(&gone)).count();
         match number - missing as u64 {
             1 => name.to_owned(),
             number => format!("{name}#{number}"),
@@ -94,9 +90,7 @@ impl Anchors {
 
 /// Who owns anything of each numbered actor. Sites that know a name without numbers only (an attempt to connect is
 /// one) say nothing about them.
-fn numbered(
-    owners: &BTreeMap<(String, String), Vec<Owner>>,
-) -> BTreeMap<String, BTreeMap<u64, BTreeSet<Owner>>> {
+fn numbered(owners: &BTreeMap<(String, String), Vec<Owner>>) -> BTreeMap<String, BTreeMap<u64, BTreeSet<Owner>>> {
     let by_number = |(site, actor): &(String, String)| {
         let (name, number) = name_and_number(actor);
         (number > 1).then(|| (site.clone(), family(name)))
@@ -118,9 +112,7 @@ fn numbered(
 fn name_and_number(actor: &str) -> (&str, u64) {
     let split = actor.rsplit_once('#');
     let numbered = split.and_then(|(name, number)| Some((name, number.parse().ok()?)));
-    numbered
-        .filter(|(_, number)| *number > 1)
-        .unwrap_or((actor, 1))
+    numbered.filter(|(_, number)| *number > 1).unwrap_or((actor, 1))
 }
 
 /// The two directions of a connection are numbered together.
@@ -149,28 +141,17 @@ mod tests {
     }
 
     fn deviation(n: u64) -> Deviation {
-        Deviation {
-            site: "net/cut".into(),
-            actor: "a->b".into(),
-            n,
-            value: "yes".into(),
-            step: 0,
-        }
+        Deviation { site: "net/cut".into(), actor: "a->b".into(), n, value: "yes".into(), step: 0 }
     }
 
     /// Two choices per operation; without the second, the third one's come two places earlier, its own are gone,
     /// and those of the first stay.
     #[test]
     fn later_choices_move_up_by_what_is_gone() {
-        let offers: Vec<Offer> = [2, 3, 6, 7, 10, 11]
-            .into_iter()
-            .enumerate()
-            .map(|(n, step)| offer(n as u64, step))
-            .collect();
+        let offers: Vec<Offer> =
+            [2, 3, 6, 7, 10, 11].into_iter().enumerate().map(|(n, step)| offer(n as u64, step)).collect();
         let anchors = Anchors::new(&offers, &[Some(1), Some(5), Some(9)], true);
-        let script: Script = [deviation(1), deviation(3), deviation(5)]
-            .into_iter()
-            .collect();
+        let script: Script = [deviation(1), deviation(3), deviation(5)].into_iter().collect();
         let without = anchors.without(&(1..2), &script);
         let ns: Vec<u64> = without.iter().map(|deviation| deviation.n).collect();
         assert_eq!(ns, [1, 3]);
@@ -190,25 +171,13 @@ mod tests {
             ("net/cut", "a->b#3", 0, 10),
             ("net/cut", "b->a#3", 0, 11),
         ]
-        .map(|(site, actor, n, step)| Offer {
-            site: site.into(),
-            actor: actor.into(),
-            ..offer(n, step)
-        })
+        .map(|(site, actor, n, step)| Offer { site: site.into(), actor: actor.into(), ..offer(n, step) })
         .into();
         let anchors = Anchors::new(&offers, &[Some(1), Some(5), Some(9)], true);
-        let script: Script = [
-            ("net/connect", "a->b", 2),
-            ("net/cut", "b->a#3", 0),
-            ("net/cut", "b->a#2", 0),
-        ]
-        .map(|(site, actor, n)| Deviation {
-            site: site.into(),
-            actor: actor.into(),
-            ..deviation(n)
-        })
-        .into_iter()
-        .collect();
+        let script: Script = [("net/connect", "a->b", 2), ("net/cut", "b->a#3", 0), ("net/cut", "b->a#2", 0)]
+            .map(|(site, actor, n)| Deviation { site: site.into(), actor: actor.into(), ..deviation(n) })
+            .into_iter()
+            .collect();
         let moved = |operations: Range<usize>| -> Vec<(String, u64)> {
             let without = anchors.without(&operations, &script);
             let places = without.iter().map(|d| (d.actor.clone(), d.n));

@@ -58,22 +58,11 @@ impl<'a> Search<'a> {
             operations: Vec::new(),
             script: seedbed::choice::Script::default(),
         };
-        Search {
-            bench,
-            pool,
-            options,
-            best: Arc::new(nothing),
-            executions: 0,
-            relatives: BTreeMap::new(),
-        }
+        Search { bench, pool, options, best: Arc::new(nothing), executions: 0, relatives: BTreeMap::new() }
     }
 
     /// Shrinks a case to its end.
-    pub(super) fn shrink(
-        &mut self,
-        start: &Case,
-        seed: Option<u64>,
-    ) -> Result<Outcome, ToolFailure> {
+    pub(super) fn shrink(&mut self, start: &Case, seed: Option<u64>) -> Result<Outcome, ToolFailure> {
         self.best = Arc::new(start.clone());
         let ended = match self.passes(seed) {
             Ok(()) => ShrinkEnd::Minimal,
@@ -90,15 +79,9 @@ impl<'a> Search<'a> {
 
     fn passes(&mut self, seed: Option<u64>) -> Result<(), Stop> {
         // Followed as a script, the run must fail as it did from its seed.
-        if self
-            .first_of(vec![Edit::Nothing], &Purpose::Verified)?
-            .is_none()
-        {
+        if self.first_of(vec![Edit::Nothing], &Purpose::Verified)?.is_none() {
             let message = "the run does not show its failure when its own deviations are replayed";
-            return Err(Stop::Tool(ToolFailure {
-                seed: seed.unwrap_or_default(),
-                message: message.to_owned(),
-            }));
+            return Err(Stop::Tool(ToolFailure { seed: seed.unwrap_or_default(), message: message.to_owned() }));
         }
         let mut trees = self.trees(seed);
         loop {
@@ -166,10 +149,7 @@ impl<'a> Search<'a> {
                 super::end_process(exit)
             }
         };
-        let tried: Vec<Tried> = results
-            .into_iter()
-            .collect::<Result<_, _>>()
-            .map_err(Stop::Tool)?;
+        let tried: Vec<Tried> = results.into_iter().collect::<Result<_, _>>().map_err(Stop::Tool)?;
         for tried in &tried {
             self.note(tried);
         }
@@ -197,14 +177,11 @@ impl<'a> Search<'a> {
         let (Some(fingerprint), Some(case)) = (&tried.fingerprint, &tried.case) else {
             return;
         };
-        let relative = self
-            .relatives
-            .entry(fingerprint.clone())
-            .or_insert_with(|| Relative {
-                fingerprint: fingerprint.clone(),
-                candidates: 0,
-                case: case.clone(),
-            });
+        let relative = self.relatives.entry(fingerprint.clone()).or_insert_with(|| Relative {
+            fingerprint: fingerprint.clone(),
+            candidates: 0,
+            case: case.clone(),
+        });
         relative.candidates += 1;
         if case.parts() < relative.case.parts() {
             relative.case = case.clone();
@@ -221,18 +198,12 @@ impl<'a> Search<'a> {
         if all.is_empty() || self.first(vec![Edit::Deviations(all)])?.is_some() {
             return Ok(());
         }
-        for name in [
-            |d: &Deviation| d.site.clone(),
-            |d: &Deviation| d.actor.clone(),
-        ] {
+        for name in [|d: &Deviation| d.site.clone(), |d: &Deviation| d.actor.clone()] {
             let mut left: Vec<String> = self.best.script.iter().map(name).collect();
             left.sort();
             left.dedup();
             while !left.is_empty() {
-                let edits = left
-                    .iter()
-                    .map(|group| self.without_group(group, name))
-                    .collect();
+                let edits = left.iter().map(|group| self.without_group(group, name)).collect();
                 match self.first(edits)? {
                     Some(at) => drop(left.drain(..=at)),
                     None => break,
@@ -271,10 +242,7 @@ impl<'a> Search<'a> {
             let mut end = part.count(&self.best);
             while end > 0 {
                 let ranges = ranges_before(end, size);
-                let edits = ranges
-                    .iter()
-                    .map(|range| part.without(range.clone()))
-                    .collect();
+                let edits = ranges.iter().map(|range| part.without(range.clone())).collect();
                 let Some(at) = self.first(edits)? else { break };
                 removed = true;
                 end = ranges[at].start.min(part.count(&self.best));
@@ -355,20 +323,12 @@ impl<'a> Search<'a> {
         let begins: Vec<Option<u64>> = tried.iter().map(|tried| tried.first_difference).collect();
         let read = |inclusive| Arc::new(Anchors::new(&inspected.offers, &begins, inclusive));
         let (inclusive, exclusive) = (read(true), read(false));
-        Ok(if inclusive == exclusive {
-            vec![inclusive]
-        } else {
-            vec![inclusive, exclusive]
-        })
+        Ok(if inclusive == exclusive { vec![inclusive] } else { vec![inclusive, exclusive] })
     }
 
     /// The best run with its offers.
     pub(super) fn inspect(&mut self) -> Result<Tried, Stop> {
-        let trial = Trial {
-            base: Arc::clone(&self.best),
-            edit: Edit::Nothing,
-            purpose: Purpose::Inspected,
-        };
+        let trial = Trial { base: Arc::clone(&self.best), edit: Edit::Nothing, purpose: Purpose::Inspected };
         let mut tried = self.execute(vec![trial])?;
         Ok(tried.pop().unwrap_or_default())
     }
@@ -377,9 +337,7 @@ impl<'a> Search<'a> {
     fn single_removals(&mut self) -> Result<bool, Stop> {
         let of = |part: Part, best: &Case| {
             let singles = (0..part.count(best)).rev();
-            singles
-                .map(move |at| part.without(at..at + 1))
-                .collect::<Vec<_>>()
+            singles.map(move |at| part.without(at..at + 1)).collect::<Vec<_>>()
         };
         let mut edits = of(Part::Operations, &self.best);
         edits.extend(of(Part::Deviations, &self.best));

@@ -59,8 +59,7 @@ mod tests {
         let runs = [7, 8, 7, 9, 10, 9, 9, 11];
         let counted = |runs: &[u64]| {
             let mut behaviours = Behaviours::default();
-            runs.iter()
-                .for_each(|signature| behaviours.count(*signature));
+            runs.iter().for_each(|signature| behaviours.count(*signature));
             behaviours
         };
         let whole = counted(&runs);

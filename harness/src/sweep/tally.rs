@@ -80,11 +80,7 @@ impl Tally {
             add(&mut self.sometimes, mark, *count);
         }
         for ((inner, outer), count) in &report.reentries {
-            add(
-                &mut self.reentries,
-                &format!("{inner} inside {outer}"),
-                *count,
-            );
+            add(&mut self.reentries, &format!("{inner} inside {outer}"), *count);
         }
         for (site, count) in &report.faults {
             *slot(&mut self.faults, site) += FaultTally::from(*count);
@@ -122,20 +118,8 @@ impl Tally {
 
 impl From<SiteCount> for FaultTally {
     fn from(count: SiteCount) -> FaultTally {
-        let SiteCount {
-            offered,
-            armed,
-            fired,
-            observed,
-            ineligible,
-        } = count;
-        FaultTally {
-            offered,
-            armed,
-            fired,
-            observed,
-            ineligible,
-        }
+        let SiteCount { offered, armed, fired, observed, ineligible } = count;
+        FaultTally { offered, armed, fired, observed, ineligible }
     }
 }
 
@@ -151,16 +135,8 @@ impl AddAssign for FaultTally {
 
 impl From<Evaluations> for InvariantTally {
     fn from(count: Evaluations) -> InvariantTally {
-        let Evaluations {
-            evaluated,
-            antecedent,
-            unpromised,
-        } = count;
-        InvariantTally {
-            evaluated,
-            antecedent,
-            unpromised,
-        }
+        let Evaluations { evaluated, antecedent, unpromised } = count;
+        InvariantTally { evaluated, antecedent, unpromised }
     }
 }
 

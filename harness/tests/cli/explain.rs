@@ -9,26 +9,14 @@ pub const TESTS: &[Test] = &[
         "explain_finds_the_bounds_of_an_operation_and_of_a_delay",
         explain_finds_the_bounds_of_an_operation_and_of_a_delay,
     ),
-    (
-        "explain_names_alternative_sets_of_deviations",
-        explain_names_alternative_sets_of_deviations,
-    ),
+    ("explain_names_alternative_sets_of_deviations", explain_names_alternative_sets_of_deviations),
     (
         "explain_keeps_to_forty_lines_in_a_run_of_thousands_of_steps",
         explain_keeps_to_forty_lines_in_a_run_of_thousands_of_steps,
     ),
-    (
-        "explain_reduces_a_run_with_many_deviations",
-        explain_reduces_a_run_with_many_deviations,
-    ),
-    (
-        "explain_gives_the_same_bytes_whatever_the_jobs",
-        explain_gives_the_same_bytes_whatever_the_jobs,
-    ),
-    (
-        "explain_has_nothing_to_say_about_a_run_that_holds",
-        explain_has_nothing_to_say_about_a_run_that_holds,
-    ),
+    ("explain_reduces_a_run_with_many_deviations", explain_reduces_a_run_with_many_deviations),
+    ("explain_gives_the_same_bytes_whatever_the_jobs", explain_gives_the_same_bytes_whatever_the_jobs),
+    ("explain_has_nothing_to_say_about_a_run_that_holds", explain_has_nothing_to_say_about_a_run_that_holds),
     ("explain_takes_a_seed", explain_takes_a_seed),
 ];
 
@@ -47,17 +35,9 @@ violates = \"nothing-lost\"
 ";
 
 /// A plan of the post office.
-pub fn plan(
-    variant: &str,
-    config: &str,
-    sizes: &[u32],
-    deviations: &[(&str, u64, &str)],
-) -> String {
-    let operations: Vec<String> = sizes
-        .iter()
-        .enumerate()
-        .map(|(n, bytes)| format!("  {{ n = {n}, op = {{ bytes = {bytes} }} }},\n"))
-        .collect();
+pub fn plan(variant: &str, config: &str, sizes: &[u32], deviations: &[(&str, u64, &str)]) -> String {
+    let operations: Vec<String> =
+        sizes.iter().enumerate().map(|(n, bytes)| format!("  {{ n = {n}, op = {{ bytes = {bytes} }} }},\n")).collect();
     let deviations: Vec<String> = deviations
         .iter()
         .map(|(site, n, value)| {
@@ -76,18 +56,11 @@ pub fn plan(
 
 pub fn bench(name: &str) -> Bench {
     let late = plan("1.0", "", &[700], &[("delay", 0, "5ms")]);
-    let two_ways = [
-        ("asleep", 1, "yes"),
-        ("locked", 1, "yes"),
-        ("fire", 1, "yes"),
-    ];
+    let two_ways = [("asleep", 1, "yes"), ("locked", 1, "yes"), ("fire", 1, "yes")];
     Bench::new(name)
         .file("scenarios/post/lost.toml", SCENARIO)
         .file("late.plan.toml", &late)
-        .file(
-            "calm.plan.toml",
-            &plan("1.0", "", &[700], &[("delay", 0, "2ms")]),
-        )
+        .file("calm.plan.toml", &plan("1.0", "", &[700], &[("delay", 0, "2ms")]))
         .file("two.plan.toml", &plan("2.0", "", &[10, 20], &two_ways))
 }
 
@@ -121,22 +94,14 @@ fn explain_names_alternative_sets_of_deviations() {
 }
 
 fn explain_keeps_to_forty_lines_in_a_run_of_thousands_of_steps() {
-    let deviations = [
-        ("rain", 0, "yes"),
-        ("asleep", 2, "yes"),
-        ("locked", 2, "yes"),
-    ];
+    let deviations = [("rain", 0, "yes"), ("asleep", 2, "yes"), ("locked", 2, "yes")];
     let noisy = plan("2.0", "ticks = 700\nwaits = 6_900", &[1, 2, 3], &deviations);
     let bench = Bench::new("explain-noise").file("noisy.plan.toml", &noisy);
     let said = bench.run(&["explain", "noisy.plan.toml"]);
     snapshot("explain-noise", &said.exits(0).shown());
     let steps = said.line("small: ");
     assert!(steps.starts_with("2,0"), "the run is long: {steps}");
-    let why = said
-        .out
-        .split("why:")
-        .nth(1)
-        .and_then(|rest| rest.split("twin:").next());
+    let why = said.out.split("why:").nth(1).and_then(|rest| rest.split("twin:").next());
     let why = why.expect("both parts are there");
     assert!(why.lines().count() <= 41, "{why}");
     assert!(why.contains("parcel-lost parcel-2"), "{why}");
@@ -148,8 +113,7 @@ fn explain_reduces_a_run_with_many_deviations() {
     let rain: Vec<_> = (0..12).map(|n| ("rain", n, "yes")).collect();
     let sizes = [1; 12];
     let deviations = [&rain[..], &[("fire", 11, "yes")]].concat();
-    let bench =
-        Bench::new("explain-many").file("many.plan.toml", &plan("2.0", "", &sizes, &deviations));
+    let bench = Bench::new("explain-many").file("many.plan.toml", &plan("2.0", "", &sizes, &deviations));
     let said = bench.run(&["explain", "many.plan.toml", "--format", "json"]);
     let said = json(&said);
     let found = said["deviations"].as_array().expect("a list");
@@ -169,11 +133,7 @@ fn explain_gives_the_same_bytes_whatever_the_jobs() {
 
 fn explain_has_nothing_to_say_about_a_run_that_holds() {
     let said = bench("explain-calm").run(&["explain", "calm.plan.toml"]);
-    assert!(
-        said.exits(1).err.contains("there is no failure to explain"),
-        "{}",
-        said.err
-    );
+    assert!(said.exits(1).err.contains("there is no failure to explain"), "{}", said.err);
     assert_eq!(said.out, "");
 }
 
@@ -181,29 +141,13 @@ fn explain_takes_a_seed() {
     let bench = bench("explain-seed");
     let run = bench.run(&["run", "scenarios/post/lost.toml", "--format", "json"]);
     let found: Value = serde_json::from_str(run.out.trim()).expect("one JSON object");
-    let seed = found["first_failure"]["seed"]
-        .as_str()
-        .expect("one seed fails");
-    let explain = [
-        "explain",
-        "scenarios/post/lost.toml",
-        "--seed",
-        seed,
-        "--format",
-        "json",
-    ];
+    let seed = found["first_failure"]["seed"].as_str().expect("one seed fails");
+    let explain = ["explain", "scenarios/post/lost.toml", "--seed", seed, "--format", "json"];
     let said = json(&bench.run(&explain));
     assert_eq!(said["seed"], seed);
-    assert_eq!(
-        said["fresh_faults"],
-        "the faults of scenarios/post/lost.toml"
-    );
+    assert_eq!(said["fresh_faults"], "the faults of scenarios/post/lost.toml");
     let jump = &said["no_return"]["jump"];
     assert!(jump["after"].as_u64() > jump["before"].as_u64(), "{jump}");
     let without = bench.run(&["explain", "scenarios/post/lost.toml"]);
-    assert!(
-        without.exits(2).err.contains("add --seed N"),
-        "{}",
-        without.err
-    );
+    assert!(without.exits(2).err.contains("add --seed N"), "{}", without.err);
 }

@@ -18,12 +18,7 @@ const fn coin(label: &'static str, doc: &'static str) -> Site {
     Site::fault(label, doc, Rate::per_million(20_000), Rate::HALF)
 }
 
-static ARRIVED: Kind = Kind::new(
-    "parcel-arrived",
-    'p',
-    "a parcel is in the office",
-    &["bytes"],
-);
+static ARRIVED: Kind = Kind::new("parcel-arrived", 'p', "a parcel is in the office", &["bytes"]);
 static LOST: Kind = Kind::new("parcel-lost", 'l', "a parcel is gone", &[]);
 static TICKED: Kind = Kind::new("ticked", '.', "a clock made a step", &["count"]);
 
@@ -56,14 +51,8 @@ impl Flow for Post {
 
     const INFO: FlowInfo = FlowInfo {
         variants: &[
-            Named::new(
-                "1.0",
-                "loses parcels of more than 512 bytes that lie for 3 ms or longer",
-            ),
-            Named::new(
-                "2.0",
-                "loses parcels when the clerk is asleep and the door locked, or the office burns",
-            ),
+            Named::new("1.0", "loses parcels of more than 512 bytes that lie for 3 ms or longer"),
+            Named::new("2.0", "loses parcels when the clerk is asleep and the door locked, or the office burns"),
         ],
         sites: &[&DELAY, &ASLEEP, &LOCKED, &FIRE, &RAIN],
         invariants: &[InvariantInfo::always("nothing-lost", "no parcel is lost")],
@@ -77,9 +66,7 @@ impl Flow for Post {
     fn build(world: &World, setup: Setup<Self>) {
         let office = Rc::new(RefCell::new(Office::default()));
         let (state, second) = (office.clone(), setup.variant == "2.0");
-        world.node("office", move |node| {
-            run_office(node, state.clone(), second)
-        });
+        world.node("office", move |node| run_office(node, state.clone(), second));
         let (operations, waits) = (Rc::new(setup.operations), setup.config.waits);
         world.client("sender", move |node| send(node, operations.clone(), waits));
         for clock in ["north", "east", "south"] {
@@ -111,22 +98,13 @@ async fn run_office(node: Node, office: Rc<RefCell<Office>>, second: bool) {
             node.event(&ARRIVED, &name, [u64::from(bytes), 0, 0]);
             office.borrow_mut().arrived += 1;
             let quiet = Duration::from_micros(100);
-            let delay = node.choose(
-                &DELAY,
-                &Latency {
-                    quiet,
-                    max: Duration::from_secs(1),
-                },
-            );
+            let delay = node.choose(&DELAY, &Latency { quiet, max: Duration::from_secs(1) });
             node.sleep(delay).await;
             node.choose(&RAIN, &Coin);
             let (asleep, locked) = (node.choose(&ASLEEP, &Coin), node.choose(&LOCKED, &Coin));
             let burns = node.choose(&FIRE, &Coin);
-            let loses = if second {
-                asleep && locked || burns
-            } else {
-                bytes > 512 && delay >= Duration::from_millis(3)
-            };
+            let loses =
+                if second { asleep && locked || burns } else { bytes > 512 && delay >= Duration::from_millis(3) };
             if loses {
                 node.event(&LOST, &name, [0; 3]);
                 office.borrow_mut().lost.push(name);

@@ -29,9 +29,7 @@ pub struct Said {
 impl Bench {
     /// An empty folder; `name` is unique among the tests.
     pub fn new(name: &str) -> Bench {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join("cli")
-            .join(name);
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cli").join(name);
         // It is there only if this test ran before.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("scenarios/double")).expect("the target folder is writable");
@@ -41,17 +39,13 @@ impl Bench {
     /// Adds `scenarios/double/<name>.toml` with a valid head and the rest given.
     pub fn scenario(self, name: &str, rest: &str) -> Bench {
         let head = "seedbed = 1\ngoal = \"A test.\"\nflow = \"double\"\nvariant = \"1.0\"\n";
-        self.file(
-            &format!("scenarios/double/{name}.toml"),
-            &format!("{head}{rest}"),
-        )
+        self.file(&format!("scenarios/double/{name}.toml"), &format!("{head}{rest}"))
     }
 
     /// Adds a file.
     pub fn file(self, path: &str, text: &str) -> Bench {
         let path = self.folder.join(path);
-        fs::create_dir_all(path.parent().expect("it is in a folder"))
-            .expect("the target folder is writable");
+        fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the target folder is writable");
         fs::write(path, text).expect("the target folder is writable");
         self
     }
@@ -59,11 +53,7 @@ impl Bench {
     /// The program, ready to be started in the folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-        command
-            .args(arguments)
-            .current_dir(&self.folder)
-            .env(PLAY, "1")
-            .stdin(Stdio::null());
+        command.args(arguments).current_dir(&self.folder).env(PLAY, "1").stdin(Stdio::null());
         command
     }
 
@@ -81,20 +71,13 @@ impl Bench {
 
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Said {
-        Said::of(
-            self.command(arguments)
-                .output()
-                .expect("the program starts"),
-        )
+        Said::of(self.command(arguments).output().expect("the program starts"))
     }
 
     /// Runs a line as it stands, in a shell.
     pub fn paste(&self, line: &str) -> Said {
         let mut shell = Command::new("sh");
-        shell
-            .args(["-c", line])
-            .current_dir(&self.folder)
-            .env(PLAY, "1");
+        shell.args(["-c", line]).current_dir(&self.folder).env(PLAY, "1");
         Said::of(shell.output().expect("there is a shell"))
     }
 }
@@ -132,9 +115,7 @@ impl Said {
     /// The rest of the one line that starts like this.
     pub fn line(&self, start: &str) -> &str {
         let mut lines = self.out.lines().filter_map(|line| line.strip_prefix(start));
-        let line = lines
-            .next()
-            .unwrap_or_else(|| panic!("no line starts with {start:?} in:\n{}", self.out));
+        let line = lines.next().unwrap_or_else(|| panic!("no line starts with {start:?} in:\n{}", self.out));
         assert_eq!(lines.next(), None, "two lines start with {start:?}");
         line
     }
@@ -142,13 +123,7 @@ impl Said {
     /// Checks the exit code.
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Said {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "out:\n{}\nerr:\n{}",
-            self.out,
-            self.err
-        );
+        assert_eq!(self.code, Some(code), "out:\n{}\nerr:\n{}", self.out, self.err);
         self
     }
 }

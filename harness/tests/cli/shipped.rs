@@ -9,10 +9,7 @@ pub const TESTS: &[Test] = &[
     ("help_teaches_with_examples", help_teaches_with_examples),
     ("the_ticket_reads_as_a_card", the_ticket_reads_as_a_card),
     ("the_ticket_reads_in_columns", the_ticket_reads_in_columns),
-    (
-        "the_ticket_is_one_json_object",
-        the_ticket_is_one_json_object,
-    ),
+    ("the_ticket_is_one_json_object", the_ticket_is_one_json_object),
     ("everything_shipped_is_listed", everything_shipped_is_listed),
 ];
 
@@ -26,10 +23,7 @@ fn seedbed(arguments: &[&str]) -> Said {
 
 fn the_version_names_the_host() {
     let host = if cfg!(madsim) { "madsim" } else { "none" };
-    assert_eq!(
-        seedbed(&["--version"]).exits(0).out,
-        format!("seedbed {}\nhost: {host}\n", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(seedbed(&["--version"]).exits(0).out, format!("seedbed {}\nhost: {host}\n", env!("CARGO_PKG_VERSION")));
 }
 
 fn help_teaches_with_examples() {
@@ -37,10 +31,7 @@ fn help_teaches_with_examples() {
         let said = seedbed(arguments);
         assert!(said.exits(0).out.contains("Examples:"), "{}", said.out);
     }
-    assert!(
-        !seedbed(&["--help"]).out.contains("worker"),
-        "what people do not need is hidden"
-    );
+    assert!(!seedbed(&["--help"]).out.contains("worker"), "what people do not need is hidden");
 }
 
 fn the_ticket_reads_as_a_card() {
@@ -56,21 +47,12 @@ fn the_ticket_reads_in_columns() {
 fn the_ticket_is_one_json_object() {
     let said = seedbed(&["run", MINIMAL, "--format", "json"]);
     let host = if cfg!(madsim) { "madsim" } else { "none" };
-    let line = said
-        .exits(0)
-        .out
-        .replace(&format!("\"host\":\"{host}\""), "\"host\":\"HOST\"");
+    let line = said.exits(0).out.replace(&format!("\"host\":\"{host}\""), "\"host\":\"HOST\"");
     snapshot("ticket-877-minimal-run-json", &line);
 }
 
 fn everything_shipped_is_listed() {
     let said = seedbed(&["list"]);
     let host = if cfg!(madsim) { "madsim" } else { "none" };
-    snapshot(
-        "list-shipped",
-        &said
-            .exits(0)
-            .out
-            .replace(&format!("host: {host}"), "host: HOST"),
-    );
+    snapshot("list-shipped", &said.exits(0).out.replace(&format!("host: {host}"), "host: HOST"));
 }

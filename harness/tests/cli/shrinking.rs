@@ -10,18 +10,9 @@ pub const TESTS: &[Test] = &[
         a_seed_is_shrunk_to_a_plan_that_is_promoted_and_replayed,
     ),
     ("shrinking_is_told_as_json", shrinking_is_told_as_json),
-    (
-        "shrinking_says_what_it_cannot_do",
-        shrinking_says_what_it_cannot_do,
-    ),
-    (
-        "stale_and_fixed_are_told_apart",
-        stale_and_fixed_are_told_apart,
-    ),
-    (
-        "growth_of_a_minimal_run_is_noticed",
-        growth_of_a_minimal_run_is_noticed,
-    ),
+    ("shrinking_says_what_it_cannot_do", shrinking_says_what_it_cannot_do),
+    ("stale_and_fixed_are_told_apart", stale_and_fixed_are_told_apart),
+    ("growth_of_a_minimal_run_is_noticed", growth_of_a_minimal_run_is_noticed),
 ];
 
 const FILE: &str = "scenarios/toy/twice.toml";
@@ -39,12 +30,8 @@ fn bench(name: &str, minimal: &str) -> Bench {
 
 fn seed_of(bench: &Bench) -> String {
     let said = bench.run(&["run", FILE, "--format", "json"]);
-    let line: serde_json::Value =
-        serde_json::from_str(said.out.lines().last().expect("a line")).expect("JSON");
-    line["first_failure"]["seed"]
-        .as_str()
-        .expect("a seed fails")
-        .to_owned()
+    let line: serde_json::Value = serde_json::from_str(said.out.lines().last().expect("a line")).expect("JSON");
+    line["first_failure"]["seed"].as_str().expect("a seed fails").to_owned()
 }
 
 fn shrunk(bench: &Bench, arguments: &[&str]) -> Said {
@@ -63,28 +50,16 @@ fn a_seed_is_shrunk_to_a_plan_that_is_promoted_and_replayed() {
     assert_eq!(said.err, "", "no progress outside a terminal");
     let plan = read(&bench, "twice.plan.toml");
     let again = shrunk(&bench, &["--jobs", "2"]);
-    assert_eq!(
-        (again.out.as_str(), read(&bench, "twice.plan.toml")),
-        (said.out.as_str(), plan)
-    );
+    assert_eq!((again.out.as_str(), read(&bench, "twice.plan.toml")), (said.out.as_str(), plan));
     // The line to paste shows the failure.
-    assert!(
-        bench
-            .paste(said.line("repro: "))
-            .exits(0)
-            .out
-            .contains("sold twice")
-    );
+    assert!(bench.paste(said.line("repro: ")).exits(0).out.contains("sold twice"));
     // Shrunk again it stays as it is.
     bench.run(&["shrink", "twice.plan.toml"]).exits(0);
     let same = |text: &str| {
         let story = text.split_once("operations = [").expect("a story").1;
         story.to_owned()
     };
-    assert_eq!(
-        same(&read(&bench, "twice.min.plan.toml")),
-        same(&read(&bench, "twice.plan.toml"))
-    );
+    assert_eq!(same(&read(&bench, "twice.min.plan.toml")), same(&read(&bench, "twice.plan.toml")));
 
     let promoted = bench.run(&[
         "promote",
@@ -96,34 +71,14 @@ fn a_seed_is_shrunk_to_a_plan_that_is_promoted_and_replayed() {
         "--holds-on",
         "1.1,correct",
     ]);
-    assert!(
-        promoted
-            .exits(0)
-            .out
-            .contains("fails on 1.0; holds on 1.1, correct"),
-        "{}",
-        promoted.out
-    );
+    assert!(promoted.exits(0).out.contains("fails on 1.0; holds on 1.1, correct"), "{}", promoted.out);
     let text = read(&bench, PLAN);
-    for words in [
-        "sentence = \"A repeated",
-        "fails-on = [\"1.0\"]",
-        "holds-on = [\"1.1\", \"correct\"]",
-    ] {
+    for words in ["sentence = \"A repeated", "fails-on = [\"1.0\"]", "holds-on = [\"1.1\", \"correct\"]"] {
         assert!(text.contains(words), "{words} in {text}");
     }
     let run = bench.run(&["run"]);
-    let rows: Vec<&str> = run
-        .exits(0)
-        .out
-        .lines()
-        .filter(|line| line.starts_with("ok"))
-        .collect();
-    assert!(
-        rows.len() == 4 && rows[0].contains("toy/sold-twice.plan"),
-        "{}",
-        run.out
-    );
+    let rows: Vec<&str> = run.exits(0).out.lines().filter(|line| line.starts_with("ok")).collect();
+    assert!(rows.len() == 4 && rows[0].contains("toy/sold-twice.plan"), "{}", run.out);
 
     let twice = bench.run(&["promote", "twice.plan.toml", "--name", "sold-twice"]);
     assert!(twice.exits(2).err.contains("exists"), "{}", twice.err);
@@ -139,66 +94,22 @@ fn shrinking_says_what_it_cannot_do() {
     let bench = bench("shrink-refuses", "");
     let cases: [(&[&str], i32, &str); 6] = [
         (&["shrink", FILE], 2, "add --seed N"),
-        (
-            &["shrink", FILE, "--seed", SEED, "-o", "x.toml"],
-            2,
-            "ends with .plan.toml",
-        ),
-        (
-            &["shrink", FILE, "--seed", SEED, "--variant", "correct"],
-            1,
-            "there is nothing to shrink",
-        ),
+        (&["shrink", FILE, "--seed", SEED, "-o", "x.toml"], 2, "ends with .plan.toml"),
+        (&["shrink", FILE, "--seed", SEED, "--variant", "correct"], 1, "there is nothing to shrink"),
         (&["promote", FILE, "--name", "x"], 2, "not a plan"),
-        (
-            &["promote", "x.plan.toml", "--name", "Sold Twice"],
-            2,
-            "kebab-case",
-        ),
+        (&["promote", "x.plan.toml", "--name", "Sold Twice"], 2, "kebab-case"),
         (&["promote", "x.plan.toml", "--name", "x"], 2, "x.plan.toml"),
     ];
     for (arguments, code, words) in cases {
         let said = bench.run(arguments);
-        assert!(
-            said.exits(code).err.contains(words),
-            "{arguments:?}: {}",
-            said.err
-        );
+        assert!(said.exits(code).err.contains(words), "{arguments:?}: {}", said.err);
     }
     shrunk(&bench, &[]).exits(0);
-    let broken = bench.run(&[
-        "promote",
-        "twice.plan.toml",
-        "--name",
-        "x",
-        "--fails-on",
-        "1.0,correct",
-    ]);
-    assert!(
-        broken
-            .exits(1)
-            .out
-            .contains("on correct it must fail, but shows: holds [fixed]"),
-        "{}",
-        broken.out
-    );
-    assert!(
-        !bench.path("scenarios/toy/regressions").exists(),
-        "nothing is written"
-    );
-    let unknown = bench.run(&[
-        "promote",
-        "twice.plan.toml",
-        "--name",
-        "x",
-        "--holds-on",
-        "2.0",
-    ]);
-    assert!(
-        unknown.exits(2).err.contains("the variants of toy are"),
-        "{}",
-        unknown.err
-    );
+    let broken = bench.run(&["promote", "twice.plan.toml", "--name", "x", "--fails-on", "1.0,correct"]);
+    assert!(broken.exits(1).out.contains("on correct it must fail, but shows: holds [fixed]"), "{}", broken.out);
+    assert!(!bench.path("scenarios/toy/regressions").exists(), "nothing is written");
+    let unknown = bench.run(&["promote", "twice.plan.toml", "--name", "x", "--holds-on", "2.0"]);
+    assert!(unknown.exits(2).err.contains("the variants of toy are"), "{}", unknown.err);
 }
 
 /// "The bug is gone" and "the plan has lost its way" have different words, both fail, and the second has a way out.
@@ -206,8 +117,7 @@ fn stale_and_fixed_are_told_apart() {
     let bench = bench("stale", "");
     shrunk(&bench, &["-o", PLAN]).exits(0);
     let good = read(&bench, PLAN);
-    let rewrite =
-        |text: &str| fs::write(bench.path(PLAN), text).expect("the target folder is writable");
+    let rewrite = |text: &str| fs::write(bench.path(PLAN), text).expect("the target folder is writable");
     let answer = || {
         let said = bench.run(&["run", PLAN, "--format", "json"]);
         let line: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
@@ -219,22 +129,14 @@ fn stale_and_fixed_are_told_apart() {
     rewrite(&good.replace("variant = \"1.0\"", "variant = \"1.1\""));
     assert_eq!(answer(), (Some(1), shown("fixed", [1, 1])));
     let said = bench.run(&["run", PLAN]);
-    assert!(
-        said.exits(1).out.contains("FIXED") && !said.out.contains("STALE"),
-        "{}",
-        said.out
-    );
+    assert!(said.exits(1).out.contains("FIXED") && !said.out.contains("STALE"), "{}", said.out);
 
     let stale = good.replace("n = 0, value", "n = 4, value");
     assert_ne!(stale, good);
     rewrite(&stale);
     assert_eq!(answer(), (Some(1), shown("stale", [0, 1])));
     let said = bench.run(&["run", PLAN]);
-    assert!(
-        said.exits(1).out.contains("STALE") && !said.out.contains("FIXED"),
-        "{}",
-        said.out
-    );
+    assert!(said.exits(1).out.contains("STALE") && !said.out.contains("FIXED"), "{}", said.out);
 
     let said = bench.run(&["promote", PLAN, "--refresh"]);
     assert!(said.exits(0).out.contains("fails on"), "{}", said.out);
@@ -244,42 +146,16 @@ fn stale_and_fixed_are_told_apart() {
     let gone = stale.replace("variant = \"1.0\"", "variant = \"1.1\"");
     rewrite(&gone);
     let said = bench.run(&["promote", PLAN, "--refresh", "--executions", "300"]);
-    assert!(
-        said.exits(6).out.contains("nothing near it fails"),
-        "{}",
-        said.out
-    );
+    assert!(said.exits(6).out.contains("nothing near it fails"), "{}", said.out);
     assert_eq!(read(&bench, PLAN), gone);
 }
 
 fn growth_of_a_minimal_run_is_noticed() {
     let run = |name: &str, minimal: &str| bench(name, minimal).run(&["run", "--check-minimal"]);
-    let said = run(
-        "minimal-reached",
-        "minimal = { operations = 1, deviations = 1 }\n",
-    );
-    assert!(
-        said.exits(0)
-            .out
-            .contains("shrinks to 1 operation, 1 deviation"),
-        "{}",
-        said.out
-    );
-    let said = run(
-        "minimal-grown",
-        "minimal = { operations = 1, deviations = 0 }\n",
-    );
-    assert!(
-        said.exits(1)
-            .out
-            .contains("expect.minimal says 1 operation, 0 deviations"),
-        "{}",
-        said.out
-    );
+    let said = run("minimal-reached", "minimal = { operations = 1, deviations = 1 }\n");
+    assert!(said.exits(0).out.contains("shrinks to 1 operation, 1 deviation"), "{}", said.out);
+    let said = run("minimal-grown", "minimal = { operations = 1, deviations = 0 }\n");
+    assert!(said.exits(1).out.contains("expect.minimal says 1 operation, 0 deviations"), "{}", said.out);
     let said = run("minimal-missing", "");
-    assert!(
-        said.exits(1).out.contains("[expect] states no minimal"),
-        "{}",
-        said.out
-    );
+    assert!(said.exits(1).out.contains("[expect] states no minimal"), "{}", said.out);
 }

@@ -23,10 +23,7 @@ fn complaint(variant: &str, expect: &str) -> String {
     let Err(panic) = catch_unwind(|| check(erased::<Toy>(), &text)) else {
         return String::new();
     };
-    panic
-        .downcast_ref::<String>()
-        .expect("it panics with a text")
-        .clone()
+    panic.downcast_ref::<String>().expect("it panics with a text").clone()
 }
 
 #[test]
@@ -44,33 +41,17 @@ fn a_failure_is_shrunk_and_its_plan_can_be_followed() {
     assert!(said.contains("-> 1 operations"), "{said}");
     let line = |start: &str| {
         let mut lines = said.lines().filter_map(|line| line.strip_prefix(start));
-        lines
-            .next()
-            .unwrap_or_else(|| panic!("no line starts with {start:?} in {said}"))
+        lines.next().unwrap_or_else(|| panic!("no line starts with {start:?} in {said}"))
     };
     let plan = line("plan: ");
     let repro = line("repro: ");
-    assert!(
-        repro.starts_with(&format!("SEEDBED_REPLAY={plan} cargo test")),
-        "{repro}"
-    );
-    assert!(
-        repro.ends_with("a_failure_is_shrunk_and_its_plan_can_be_followed -- --exact --nocapture"),
-        "{repro}"
-    );
+    assert!(repro.starts_with(&format!("SEEDBED_REPLAY={plan} cargo test")), "{repro}");
+    assert!(repro.ends_with("a_failure_is_shrunk_and_its_plan_can_be_followed -- --exact --nocapture"), "{repro}");
     let flow = erased::<Toy>();
     let written = std::fs::read(plan).expect("the plan is there");
-    let followed = read_plan(plan, &written, &catalogue(&*flow))
-        .unwrap_or_else(|complaints| panic!("{complaints}"));
-    let report = follow(
-        &*flow,
-        &followed.to_scenario(plan),
-        &Case::of_plan(&followed),
-    );
-    assert_eq!(
-        fingerprint(&report).map(|failure| failure.cause).as_deref(),
-        Some(TWICE)
-    );
+    let followed = read_plan(plan, &written, &catalogue(&*flow)).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let report = follow(&*flow, &followed.to_scenario(plan), &Case::of_plan(&followed));
+    assert_eq!(fingerprint(&report).map(|failure| failure.cause).as_deref(), Some(TWICE));
 }
 
 /// The line to paste runs this test with a plan in the environment: it then shows every event of the plan's run.
@@ -80,17 +61,10 @@ fn the_line_to_paste_shows_every_event() {
         return check(erased::<Toy>(), &text("1.0", "holds = true"));
     }
     let said = complaint("1.0", "holds = true");
-    let plan = said
-        .lines()
-        .find_map(|line| line.strip_prefix("plan: "))
-        .expect("a plan");
+    let plan = said.lines().find_map(|line| line.strip_prefix("plan: ")).expect("a plan");
     let test = std::env::current_exe().expect("this program has a path");
     let again = std::process::Command::new(test)
-        .args([
-            "check::the_line_to_paste_shows_every_event",
-            "--exact",
-            "--nocapture",
-        ])
+        .args(["check::the_line_to_paste_shows_every_event", "--exact", "--nocapture"])
         .env(REPLAY, plan)
         .output()
         .expect("it starts");
@@ -104,10 +78,7 @@ fn the_line_to_paste_shows_every_event() {
 
 #[test]
 fn a_minimal_that_is_not_reached_fails() {
-    let said = complaint(
-        "1.0",
-        "violates = \"books-balance\"\nminimal = { operations = 0, deviations = 0 }",
-    );
+    let said = complaint("1.0", "violates = \"books-balance\"\nminimal = { operations = 0, deviations = 0 }");
     assert!(
         said.contains("shrinks to 1 operation, 1 deviation only; expect.minimal says 0 operations, 0 deviations"),
         "{said}"

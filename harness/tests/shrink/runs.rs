@@ -17,35 +17,18 @@ pub fn scenario(flow: &dyn AnyFlow, operations: usize, settings: &[&str]) -> Sce
          [expect]\nviolates = \"books-balance\"\n"
     );
     let catalogue = catalogue(flow);
-    let settings: Vec<Override> = settings
-        .iter()
-        .map(|setting| Override::parse(setting).expect("a setting"))
-        .collect();
-    read_scenario(
-        "scenarios/toy/test.toml",
-        text.as_bytes(),
-        &catalogue,
-        &settings,
-    )
-    .unwrap_or_else(|complaints| panic!("{complaints}"))
+    let settings: Vec<Override> = settings.iter().map(|setting| Override::parse(setting).expect("a setting")).collect();
+    read_scenario("scenarios/toy/test.toml", text.as_bytes(), &catalogue, &settings)
+        .unwrap_or_else(|complaints| panic!("{complaints}"))
 }
 
 pub fn catalogue(flow: &dyn AnyFlow) -> Catalogue<'_> {
-    Catalogue {
-        flows: vec![flow as &dyn FlowSchema],
-        engine_sites: engine_sites(),
-    }
+    Catalogue { flows: vec![flow as &dyn FlowSchema], engine_sites: engine_sites() }
 }
 
 /// Executes a case by itself, past all that shrinking is made of.
 pub fn follow(flow: &dyn AnyFlow, scenario: &Scenario, case: &Case) -> RunReport {
-    run(
-        flow,
-        &case.scenario(scenario),
-        None,
-        Source::Replay(&case.script),
-        Some(&case.operations),
-    )
+    run(flow, &case.scenario(scenario), None, Source::Replay(&case.script), Some(&case.operations))
 }
 
 /// Executes a seed.
@@ -87,7 +70,6 @@ pub fn failing<'a>(
     limit: u64,
     cause: &'a str,
 ) -> impl Iterator<Item = u64> + 'a {
-    (0..limit).filter(move |seed| {
-        fingerprint(&search(flow, scenario, *seed)).is_some_and(|failure| failure.cause == cause)
-    })
+    (0..limit)
+        .filter(move |seed| fingerprint(&search(flow, scenario, *seed)).is_some_and(|failure| failure.cause == cause))
 }

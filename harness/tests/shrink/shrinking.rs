@@ -9,9 +9,7 @@ use seedbed::run::{AnyFlow, erased};
 use seedbed::scenario::{Scenario, read_plan, write_plan};
 use seedbed_harness::exit::Exit;
 use seedbed_harness::report::{MinimalCard, Paint, minimal_card};
-use seedbed_harness::shrink::{
-    Case, Live, Options, ShrinkEnd, ShrinkError, Shrunk, refresh, shrink_plan, shrink_seed,
-};
+use seedbed_harness::shrink::{Case, Live, Options, ShrinkEnd, ShrinkError, Shrunk, refresh, shrink_plan, shrink_seed};
 
 use crate::runs::{self, failing, fingerprint, follow, scenario, search};
 use crate::toy::{FORGOTTEN, TWICE, Toy};
@@ -31,10 +29,8 @@ fn with_options<T>(jobs: usize, executions: u64, work: impl FnOnce(&Options<'_>)
 }
 
 fn shrunk(flow: &dyn AnyFlow, scenario: &Scenario, seed: u64, jobs: usize) -> Shrunk {
-    with_options(jobs, 20_000, |options| {
-        shrink_seed(flow, scenario, seed, options)
-    })
-    .unwrap_or_else(|error| panic!("seed {seed}: {error}"))
+    with_options(jobs, 20_000, |options| shrink_seed(flow, scenario, seed, options))
+        .unwrap_or_else(|error| panic!("seed {seed}: {error}"))
 }
 
 /// Every way to leave out one operation or one deviation.
@@ -44,10 +40,7 @@ fn single_removals(case: &Case) -> Vec<Case> {
         smaller.operations.remove(at);
         smaller
     });
-    let deviations = (0..case.script.len()).map(|at| Case {
-        script: case.script.without(at),
-        ..case.clone()
-    });
+    let deviations = (0..case.script.len()).map(|at| Case { script: case.script.without(at), ..case.clone() });
     operations.chain(deviations).collect()
 }
 
@@ -98,12 +91,7 @@ fn each_bug_has_its_smallest_form() {
         for seed in failing(&*flow, &scenario, 300, cause).take(6) {
             let result = shrunk(&*flow, &scenario, seed, 1);
             let to = (result.to.operations, result.to.deviations);
-            assert_eq!(
-                to,
-                (operations, deviations),
-                "seed {seed}: {:?}",
-                result.case
-            );
+            assert_eq!(to, (operations, deviations), "seed {seed}: {:?}", result.case);
             // Without the key it is 3, and no smaller configuration was possible.
             let shops = result.case.config.get("shops");
             let shops = shops.map_or(Some(3), toml::Value::as_integer);
@@ -139,11 +127,7 @@ fn naively_shrunk(flow: &dyn AnyFlow, scenario: &Scenario, start: Case) -> Case 
 #[test]
 fn one_bug_does_not_slip_into_another() {
     let flow = erased::<Toy>();
-    let scenario = scenario(
-        &*flow,
-        20,
-        &["faults.\"toy/forgets\"=0.4", "faults.\"net/cut\"=0.1"],
-    );
+    let scenario = scenario(&*flow, 20, &["faults.\"toy/forgets\"=0.4", "faults.\"net/cut\"=0.1"]);
     let (mut slipped, mut named) = (0, 0);
     for cause in [TWICE, FORGOTTEN] {
         for seed in failing(&*flow, &scenario, 60, cause).take(10) {
@@ -173,10 +157,8 @@ fn the_number_of_jobs_changes_no_byte() {
     let flow = erased::<Toy>();
     let scenario = scenario(&*flow, 15, &[]);
     let told = |seed, jobs, executions| {
-        let result = with_options(jobs, executions, |options| {
-            shrink_seed(&*flow, &scenario, seed, options)
-        })
-        .expect("it fails");
+        let result =
+            with_options(jobs, executions, |options| shrink_seed(&*flow, &scenario, seed, options)).expect("it fails");
         let card = card(&scenario, seed, &result);
         (write_plan(&result.plan(&scenario)), card)
     };
@@ -211,21 +193,13 @@ fn cards() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        for (cause, name) in [
-            (TWICE, "shrink-card-twice"),
-            (FORGOTTEN, "shrink-card-forgotten"),
-        ] {
-            let seed = failing(&*flow, &scenario, 300, cause)
-                .next()
-                .expect("one fails");
+        for (cause, name) in [(TWICE, "shrink-card-twice"), (FORGOTTEN, "shrink-card-forgotten")] {
+            let seed = failing(&*flow, &scenario, 300, cause).next().expect("one fails");
             let result = shrunk(&*flow, &scenario, seed, 2);
             let digest = result.report.digest.to_string();
             let without = |text: String| text.replace(&digest, "d1:…");
             insta::assert_snapshot!(name, without(card(&scenario, seed, &result)));
-            insta::assert_snapshot!(
-                format!("{name}-plan"),
-                without(write_plan(&result.plan(&scenario)))
-            );
+            insta::assert_snapshot!(format!("{name}-plan"), without(write_plan(&result.plan(&scenario))));
         }
     });
 }
@@ -235,12 +209,8 @@ fn cards() {
 fn an_early_end_keeps_the_best_so_far() {
     let flow = erased::<Toy>();
     let scenario = scenario(&*flow, 20, &[]);
-    let seed = failing(&*flow, &scenario, 300, TWICE)
-        .next()
-        .expect("one fails");
-    let result = with_options(2, 12, |options| {
-        shrink_seed(&*flow, &scenario, seed, options)
-    });
+    let seed = failing(&*flow, &scenario, 300, TWICE).next().expect("one fails");
+    let result = with_options(2, 12, |options| shrink_seed(&*flow, &scenario, seed, options));
     let result = result.expect("it fails");
     assert_eq!(result.ended, ShrinkEnd::Budget);
     assert!(result.executions <= 12 + 2, "{}", result.executions);
@@ -248,10 +218,7 @@ fn an_early_end_keeps_the_best_so_far() {
 
     let interrupted = AtomicBool::new(true);
     let result = with_options(2, 20_000, |options| {
-        let options = Options {
-            interrupted: &interrupted,
-            ..*options
-        };
+        let options = Options { interrupted: &interrupted, ..*options };
         shrink_seed(&*flow, &scenario, seed, &options)
     });
     let result = result.expect("it fails");
@@ -265,26 +232,16 @@ fn what_does_not_fail_is_refused() {
     let flow = erased::<Toy>();
     let scenario = scenario(&*flow, 3, &["variant=correct"]);
     let refused = with_options(1, 100, |options| shrink_seed(&*flow, &scenario, 0, options));
-    assert!(
-        matches!(refused, Err(ShrinkError::NoFailure(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ShrinkError::NoFailure(_))), "{refused:?}");
 
     let scenario = runs::scenario(&*flow, 20, &[]);
-    let seed = failing(&*flow, &scenario, 300, TWICE)
-        .next()
-        .expect("one fails");
+    let seed = failing(&*flow, &scenario, 300, TWICE).next().expect("one fails");
     let mut plan = shrunk(&*flow, &scenario, seed, 1).plan(&scenario);
     if let Some(failure) = &mut plan.failure {
         FORGOTTEN.clone_into(&mut failure.cause);
     }
-    let refused = with_options(1, 100, |options| {
-        shrink_plan(&*flow, &scenario, &plan, options)
-    });
-    assert!(
-        matches!(refused, Err(ShrinkError::NoFailure(_))),
-        "{refused:?}"
-    );
+    let refused = with_options(1, 100, |options| shrink_plan(&*flow, &scenario, &plan, options));
+    assert!(matches!(refused, Err(ShrinkError::NoFailure(_))), "{refused:?}");
 }
 
 /// The code is edited in unrelated places (a node, a site, a line of log, an operation) and every stored plan still
@@ -293,20 +250,11 @@ fn what_does_not_fail_is_refused() {
 fn stored_plans_survive_edits() {
     let flow = erased::<Toy>();
     let catalogue = runs::catalogue(&*flow);
-    let stored = [
-        include_str!("../toy/twice.plan.toml"),
-        include_str!("../toy/forgotten.plan.toml"),
-    ];
+    let stored = [include_str!("../toy/twice.plan.toml"), include_str!("../toy/forgotten.plan.toml")];
     for text in stored {
         let plan = read_plan("stored.plan.toml", text.as_bytes(), &catalogue)
             .unwrap_or_else(|complaints| panic!("{complaints}"));
-        for edits in [
-            &[][..],
-            &["node"],
-            &["site"],
-            &["log"],
-            &["node", "site", "log"],
-        ] {
+        for edits in [&[][..], &["node"], &["site"], &["log"], &["node", "site", "log"]] {
             for extra_operation in [false, true] {
                 let mut case = Case::of_plan(&plan);
                 let edits: Vec<toml::Value> = edits.iter().map(|edit| (*edit).into()).collect();
@@ -328,9 +276,7 @@ fn stored_plans_survive_edits() {
 fn a_stale_plan_is_refreshed() {
     let flow = erased::<Toy>();
     let scenario = scenario(&*flow, 20, &[]);
-    let seed = failing(&*flow, &scenario, 300, TWICE)
-        .next()
-        .expect("one fails");
+    let seed = failing(&*flow, &scenario, 300, TWICE).next().expect("one fails");
     let good = shrunk(&*flow, &scenario, seed, 1);
     let mut plan = good.plan(&scenario);
     for deviation in &mut plan.script.deviations {
@@ -340,34 +286,22 @@ fn a_stale_plan_is_refreshed() {
     assert_eq!((fingerprint(&stale), stale.anchoring.used), (None, 0));
     let base = plan.to_scenario("stale.plan.toml");
     let again = |jobs, executions, base: &Scenario| {
-        with_options(jobs, executions, |options| {
-            refresh(&*flow, base, &plan, &good.fingerprint, options)
-        })
-        .expect("runs are repeatable")
+        with_options(jobs, executions, |options| refresh(&*flow, base, &plan, &good.fingerprint, options))
+            .expect("runs are repeatable")
     };
     let found = again(1, 20_000, &base).expect("it is near");
     assert_eq!(found.case, good.case);
-    assert_eq!(
-        again(2, 20_000, &base).map(|found| found.case),
-        Some(found.case)
-    );
+    assert_eq!(again(2, 20_000, &base).map(|found| found.case), Some(found.case));
 
     // Places named after somebody who is not there any more: only a search can help.
     let mut lost = plan.clone();
     for deviation in &mut lost.script.deviations {
         deviation.actor = "nobody".to_owned();
     }
-    let found = with_options(2, 20_000, |options| {
-        refresh(&*flow, &base, &lost, &good.fingerprint, options)
-    });
-    let found = found
-        .expect("runs are repeatable")
-        .expect("it is found again");
+    let found = with_options(2, 20_000, |options| refresh(&*flow, &base, &lost, &good.fingerprint, options));
+    let found = found.expect("runs are repeatable").expect("it is found again");
     assert_eq!((found.to.operations, found.to.deviations), (1, 1));
 
-    let gone = Scenario {
-        variant: "correct".to_owned(),
-        ..base
-    };
+    let gone = Scenario { variant: "correct".to_owned(), ..base };
     assert!(again(2, 300, &gone).is_none());
 }

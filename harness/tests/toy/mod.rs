@@ -17,12 +17,8 @@ use seedbed::prelude::*;
 use seedbed::trace::Kind;
 use serde::{Deserialize, Serialize};
 
-static FORGETS: Site = Site::fault(
-    "toy/forgets",
-    "a shop forgets what it has just sold",
-    Rate::per_million(100_000),
-    Rate::HALF,
-);
+static FORGETS: Site =
+    Site::fault("toy/forgets", "a shop forgets what it has just sold", Rate::per_million(100_000), Rate::HALF);
 static MOOD: Site = Site::value("toy/mood", "the mood of a shop; plays no part");
 static NOTE: Kind = Kind::new("toy-note", 'N', "a line in a log", &[]);
 
@@ -48,10 +44,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config {
-            shops: 3,
-            edits: Vec::new(),
-        }
+        Config { shops: 3, edits: Vec::new() }
     }
 }
 
@@ -68,14 +61,8 @@ impl Flow for Toy {
             Named::new("correct", "neither"),
         ],
         sites: &[&FORGETS, &MOOD, &MOOD_PAUSE],
-        invariants: &[InvariantInfo::always(
-            "books-balance",
-            "what is sold is what was bought",
-        )],
-        needs: Needs {
-            host: false,
-            fresh_thread: false,
-        },
+        invariants: &[InvariantInfo::always("books-balance", "what is sold is what was bought")],
+        needs: Needs { host: false, fresh_thread: false },
         ..FlowInfo::new("toy", "shops that sell over a network", "made up")
     };
 
@@ -92,17 +79,13 @@ impl Flow for Toy {
 
     fn simpler(operation: &Op) -> Vec<Op> {
         match operation {
-            Op::Buy { shop, amount } if *amount > 1 => vec![Op::Buy {
-                shop: *shop,
-                amount: 1,
-            }],
+            Op::Buy { shop, amount } if *amount > 1 => vec![Op::Buy { shop: *shop, amount: 1 }],
             _ => Vec::new(),
         }
     }
 
     fn smaller(config: &Config) -> Vec<toml::Table> {
-        let fewer =
-            |shops| toml::Table::from_iter([("shops".to_owned(), toml::Value::Integer(shops))]);
+        let fewer = |shops| toml::Table::from_iter([("shops".to_owned(), toml::Value::Integer(shops))]);
         (1..i64::from(config.shops)).map(fewer).collect()
     }
 
@@ -112,31 +95,20 @@ impl Flow for Toy {
         if edits.iter().any(|edit| edit == "node") {
             world.node("stranger", |node| async move {
                 for _ in 0..5 {
-                    let pause = Latency {
-                        quiet: Duration::from_micros(700),
-                        max: Duration::from_millis(9),
-                    };
+                    let pause = Latency { quiet: Duration::from_micros(700), max: Duration::from_millis(9) };
                     let pause = node.choose(&MOOD_PAUSE, &pause);
                     node.sleep(pause).await;
                     let _ = node.net().connect("shop-0", "nothing").await;
                 }
             });
         }
-        let code = Code {
-            repeats: setup.variant == "1.0",
-            forgets: setup.variant != "correct",
-            edits,
-        };
+        let code = Code { repeats: setup.variant == "1.0", forgets: setup.variant != "correct", edits };
         for shop in 0..setup.config.shops {
             let (books, code) = (Rc::clone(&books), code.clone());
-            world.node(&format!("shop-{shop}"), move |node| {
-                sell(node, shop, Rc::clone(&books), code.clone())
-            });
+            world.node(&format!("shop-{shop}"), move |node| sell(node, shop, Rc::clone(&books), code.clone()));
         }
         let (operations, kept) = (Rc::new(setup.operations), Rc::clone(&books));
-        world.client("client", move |node| {
-            buy(node, Rc::clone(&operations), Rc::clone(&kept))
-        });
+        world.client("client", move |node| buy(node, Rc::clone(&operations), Rc::clone(&kept)));
         world.always("books-balance", move || books.balance());
     }
 }
@@ -178,8 +150,7 @@ async fn sell(node: Node, shop: u8, books: Rc<Books>, code: Code) {
     };
     let last = Rc::new(Cell::new(None));
     while let Ok(stream) = listener.accept().await {
-        let (connection, books, last) =
-            (Messages::new(stream), Rc::clone(&books), Rc::clone(&last));
+        let (connection, books, last) = (Messages::new(stream), Rc::clone(&books), Rc::clone(&last));
         let (code, here) = (code.clone(), node.clone());
         node.spawn("customer", async move {
             while let Ok(request) = connection.recv().await {

@@ -27,19 +27,11 @@ static MOOD: Site = Site::value("toys/mood", "how a server answers");
 static MOODS: OneOf<u8> = OneOf(&[("calm", 0, 1), ("grumpy", 1, 1), ("gone", 2, 1)]);
 
 const fn named(label: &'static str) -> Named {
-    Named {
-        label,
-        doc: "for tests",
-    }
+    Named { label, doc: "for tests" }
 }
 
 const fn always(id: &'static str) -> InvariantInfo {
-    InvariantInfo {
-        id,
-        kind: InvariantKind::Always,
-        doc: "for tests",
-        promise: Promise::Always,
-    }
+    InvariantInfo { id, kind: InvariantKind::Always, doc: "for tests", promise: Promise::Always }
 }
 
 /// What the clients do and what is forbidden.
@@ -88,18 +80,11 @@ impl Flow for Toys {
     const INFO: FlowInfo = FlowInfo {
         variants: &[named("1.0"), named("correct")],
         sites: &[&SLIP, &SLIDE, &MOOD],
-        invariants: &[
-            always("no-forbidden-order"),
-            always("sure-footed"),
-            always("no-slide"),
-        ],
+        invariants: &[always("no-forbidden-order"), always("sure-footed"), always("no-slide")],
         marks: &[named("started")],
         events: &[named("request"), named("reply"), named("timer")],
         outcomes: &[named("done"), named("impatient")],
-        needs: Needs {
-            host: false,
-            fresh_thread: false,
-        },
+        needs: Needs { host: false, fresh_thread: false },
         ..FlowInfo::new("toys", "clients that talk to servers", "none")
     };
 
@@ -111,17 +96,10 @@ impl Flow for Toys {
         let log = Rc::new(RefCell::new(Log::default()));
         let config = setup.config;
         let correct = setup.variant == "correct";
-        let servers = config
-            .clients
-            .iter()
-            .map(|client| client.server)
-            .max()
-            .map_or(0, |s| s + 1);
+        let servers = config.clients.iter().map(|client| client.server).max().map_or(0, |s| s + 1);
         for server in 0..servers {
             let (log, config) = (Rc::clone(&log), config.clone());
-            world.node(&format!("s{server}"), move |node| {
-                serve(node, Rc::clone(&log), config.clone())
-            });
+            world.node(&format!("s{server}"), move |node| serve(node, Rc::clone(&log), config.clone()));
         }
         for (number, client) in config.clients.iter().enumerate() {
             let (log, client) = (Rc::clone(&log), client.clone());
@@ -164,10 +142,7 @@ async fn serve(node: Node, log: Rc<RefCell<Log>>, config: Config) {
         return;
     };
     while let Ok(stream) = listener.accept().await {
-        node.spawn(
-            "conn",
-            answer(node.clone(), stream, Rc::clone(&log), config.clone()),
-        );
+        node.spawn("conn", answer(node.clone(), stream, Rc::clone(&log), config.clone()));
     }
 }
 
@@ -195,13 +170,7 @@ async fn answer(node: Node, stream: Stream, log: Rc<RefCell<Log>>, config: Confi
     }
 }
 
-async fn ask(
-    node: Node,
-    number: usize,
-    client: Client,
-    patience: Option<Duration>,
-    log: Rc<RefCell<Log>>,
-) {
+async fn ask(node: Node, number: usize, client: Client, patience: Option<Duration>, log: Rc<RefCell<Log>>) {
     let server = format!("s{}", client.server);
     let Ok(stream) = node.net().connect(&server, "toys").await else {
         return;

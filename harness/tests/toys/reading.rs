@@ -10,10 +10,7 @@ use super::toys::toys;
 pub fn scenario(rest: &str) -> Scenario {
     let flow = toys();
     let schema: &dyn FlowSchema = &*flow;
-    let catalogue = Catalogue {
-        flows: vec![schema],
-        engine_sites: engine_sites(),
-    };
+    let catalogue = Catalogue { flows: vec![schema], engine_sites: engine_sites() };
     let head = "seedbed = 1\ngoal = \"A test.\"\nflow = \"toys\"\nvariant = \"1.0\"\n";
     let text = format!("{head}{rest}");
     read_scenario("scenarios/toys/test.toml", text.as_bytes(), &catalogue, &[])

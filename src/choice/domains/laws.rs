@@ -56,11 +56,7 @@ fn obeys<D: Domain<Value: Debug>>(domain: &D, word: u64) -> Result<(), TestCaseE
             prop_assert_eq!(&values[0], &domain.quiet());
             prop_assert!(values.contains(&value), "{:?} is not listed", value);
             for (index, value) in values.iter().enumerate() {
-                prop_assert!(
-                    !values[..index].contains(value),
-                    "{:?} is listed twice",
-                    value
-                );
+                prop_assert!(!values[..index].contains(value), "{:?} is listed twice", value);
                 prop_assert_eq!(domain.parse(&domain.words(value)), Some(value.clone()));
             }
         }
@@ -115,10 +111,7 @@ proptest! {
 fn outside_is_refused() {
     assert_eq!(Coin.parse("true"), None);
     assert_eq!(MODES.parse("Inline"), None);
-    let short = UpTo {
-        quiet: 512,
-        max: 511,
-    };
+    let short = UpTo { quiet: 512, max: 511 };
     for wrong in ["0", "513", "-1", "all", ""] {
         assert_eq!(short.parse(wrong), None, "{wrong}");
     }
@@ -137,10 +130,7 @@ fn outside_is_refused() {
 /// A weight of zero is never drawn, and a short write is often of one byte and often all but one.
 #[test]
 fn draws_favour_what_they_should() {
-    let short = UpTo {
-        quiet: 4_096,
-        max: 4_095,
-    };
+    let short = UpTo { quiet: 4_096, max: 4_095 };
     let mut edges = [0_u32; 3];
     for word in 0..4_000 {
         assert_ne!(MODES.draw(&mut Expander::new(word)), 2);
@@ -151,8 +141,5 @@ fn draws_favour_what_they_should() {
             _ => {}
         }
     }
-    assert!(
-        edges[0] > 450 && edges[1] > 450 && edges[2] > 850,
-        "{edges:?}"
-    );
+    assert!(edges[0] > 450 && edges[1] > 450 && edges[2] > 850, "{edges:?}");
 }

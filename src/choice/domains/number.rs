@@ -108,10 +108,7 @@ impl Domain for Word {
     }
 
     fn parse(&self, words: &str) -> Option<u64> {
-        words
-            .parse::<crate::choice::Seed>()
-            .ok()
-            .map(|number| number.0)
+        words.parse::<crate::choice::Seed>().ok().map(|number| number.0)
     }
 
     fn values(&self) -> Option<Vec<u64>> {

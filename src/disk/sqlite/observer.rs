@@ -23,11 +23,7 @@ impl Observer {
     #[must_use]
     pub fn new(path: &str) -> Observer {
         let files = ["", "-journal", "-wal"].map(|suffix| format!("{path}{suffix}"));
-        Observer {
-            files,
-            seen: None,
-            database: None,
-        }
+        Observer { files, seen: None, database: None }
     }
 
     /// Takes a new look if a file of the database has changed since the last one. Answers whether it has.
@@ -35,10 +31,7 @@ impl Observer {
     /// # Errors
     /// Those of SQLite: the database cannot be opened.
     pub fn refresh(&mut self, disk: &Disk) -> rusqlite::Result<bool> {
-        let now = (
-            [0, 1, 2].map(|index| disk.version(&self.files[index])),
-            disk.crashes(),
-        );
+        let now = ([0, 1, 2].map(|index| disk.version(&self.files[index])), disk.crashes());
         if self.seen == Some(now) {
             return Ok(false);
         }
@@ -56,9 +49,7 @@ impl Observer {
                 database
             }
             None => {
-                let fork = disk
-                    .fork_files(&names)
-                    .unwrap_or_else(|error| panic!("{}: {error}", self.files[0]));
+                let fork = disk.fork_files(&names).unwrap_or_else(|error| panic!("{}: {error}", self.files[0]));
                 Volume::aside(fork).open(&self.files[0])?
             }
         };

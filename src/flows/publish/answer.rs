@@ -53,31 +53,18 @@ pub fn read_answer(
 }
 
 /// A share it did not send in this message, of any version but its own, is a surprise; so is a refusal.
-fn release(
-    view: &View<'_>,
-    answer: &WriteAnswer,
-    rejection: Rejection,
-) -> Result<Meaning, ParseError> {
+fn release(view: &View<'_>, answer: &WriteAnswer, rejection: Rejection) -> Result<Meaning, ParseError> {
     let mut meaning = Meaning::default();
-    for share in answer
-        .read
-        .keys()
-        .filter(|share| !view.sent.contains(share))
-    {
+    for share in answer.read.keys().filter(|share| !view.sent.contains(share)) {
         meaning.surprised |= version(answer, *share)? != view.ours;
     }
     if !answer.wrote {
         for share in answer.read.keys() {
             version(answer, *share)?;
         }
-        let ours =
-            |share: &ShareNumber| version(answer, *share).is_ok_and(|version| version == view.ours);
+        let ours = |share: &ShareNumber| version(answer, *share).is_ok_and(|version| version == view.ours);
         if rejection == Rejection::Surprise || !view.sent.iter().all(ours) {
-            return Ok(Meaning {
-                surprised: true,
-                bad_server: true,
-                ..meaning
-            });
+            return Ok(Meaning { surprised: true, bad_server: true, ..meaning });
         }
     }
     meaning.placed = view.sent.clone();
@@ -98,10 +85,8 @@ fn patient(view: &View<'_>, answer: &WriteAnswer) -> Meaning {
             meaning.placed.insert(share);
             continue;
         }
-        let expected = view
-            .expected
-            .get(&place)
-            .is_some_and(|expected| bytes.starts_with(expected) && !expected.is_empty());
+        let expected =
+            view.expected.get(&place).is_some_and(|expected| bytes.starts_with(expected) && !expected.is_empty());
         if expected || found == Ok(view.ours) {
             continue;
         }
@@ -123,9 +108,7 @@ fn patient(view: &View<'_>, answer: &WriteAnswer) -> Meaning {
         }
     }
     // A place we are writing to anyway keeps its own test, unless that test has just failed.
-    meaning.replace.retain(|share, _| {
-        view.sent.contains(share) || !view.goal.contains(&(view.server, *share))
-    });
+    meaning.replace.retain(|share, _| view.sent.contains(share) || !view.goal.contains(&(view.server, *share)));
     meaning
 }
 
@@ -141,11 +124,7 @@ mod tests {
     const S: ServerId = ServerId(0);
 
     fn at(seqnum: u64, root: u8) -> Checkstring {
-        Checkstring {
-            seqnum,
-            root: [root; 32],
-            salt: [0; 16],
-        }
+        Checkstring { seqnum, root: [root; 32], salt: [0; 16] }
     }
 
     struct Case {
@@ -157,16 +136,8 @@ mod tests {
     }
 
     impl Case {
-        fn judge(
-            &self,
-            rejection: Rejection,
-            unknown: UnknownShare,
-        ) -> Result<Meaning, ParseError> {
-            let expected = self
-                .expected
-                .iter()
-                .map(|(share, v)| ((S, *share), v.pack().to_vec()))
-                .collect();
+        fn judge(&self, rejection: Rejection, unknown: UnknownShare) -> Result<Meaning, ParseError> {
+            let expected = self.expected.iter().map(|(share, v)| ((S, *share), v.pack().to_vec())).collect();
             let view = View {
                 ours: at(5, 1),
                 server: S,
@@ -174,30 +145,16 @@ mod tests {
                 goal: &self.goal.iter().map(|share| (S, *share)).collect(),
                 expected: &expected,
             };
-            let read = self
-                .read
-                .iter()
-                .map(|(share, bytes)| (*share, vec![bytes.clone()]))
-                .collect();
-            read_answer(
-                &view,
-                &WriteAnswer {
-                    wrote: self.wrote,
-                    read,
-                },
-                rejection,
-                unknown,
-            )
+            let read = self.read.iter().map(|(share, bytes)| (*share, vec![bytes.clone()])).collect();
+            read_answer(&view, &WriteAnswer { wrote: self.wrote, read }, rejection, unknown)
         }
 
         fn release(&self) -> Meaning {
-            self.judge(Rejection::Surprise, UnknownShare::Surprise)
-                .unwrap()
+            self.judge(Rejection::Surprise, UnknownShare::Surprise).unwrap()
         }
 
         fn patient(&self) -> Meaning {
-            self.judge(Rejection::OwnVersionIsPlaced, UnknownShare::ReplacedIfOlder)
-                .unwrap()
+            self.judge(Rejection::OwnVersionIsPlaced, UnknownShare::ReplacedIfOlder).unwrap()
         }
     }
 
@@ -231,21 +188,8 @@ mod tests {
             wrote: false,
             read: vec![(0, bytes(at(5, 2)))],
         };
-        assert_eq!(
-            case.release(),
-            Meaning {
-                surprised: true,
-                bad_server: true,
-                ..Meaning::default()
-            }
-        );
-        assert_eq!(
-            case.patient(),
-            Meaning {
-                surprised: true,
-                ..Meaning::default()
-            }
-        );
+        assert_eq!(case.release(), Meaning { surprised: true, bad_server: true, ..Meaning::default() });
+        assert_eq!(case.patient(), Meaning { surprised: true, ..Meaning::default() });
     }
 
     #[test]
@@ -258,16 +202,8 @@ mod tests {
             read: vec![(0, bytes(at(5, 1))), (1, bytes(at(5, 1)))],
         };
         assert!(case.release().surprised);
-        let placed = case
-            .judge(Rejection::OwnVersionIsPlaced, UnknownShare::Surprise)
-            .unwrap();
-        assert_eq!(
-            placed,
-            Meaning {
-                placed: BTreeSet::from([0]),
-                ..Meaning::default()
-            }
-        );
+        let placed = case.judge(Rejection::OwnVersionIsPlaced, UnknownShare::Surprise).unwrap();
+        assert_eq!(placed, Meaning { placed: BTreeSet::from([0]), ..Meaning::default() });
         assert_eq!(case.patient(), placed);
     }
 
@@ -281,40 +217,19 @@ mod tests {
             read: vec![(1, bytes(at(4, 9)))],
         };
         assert!(case.release().surprised);
-        assert_eq!(
-            case.patient(),
-            Meaning {
-                placed: BTreeSet::from([0]),
-                ..Meaning::default()
-            }
-        );
+        assert_eq!(case.patient(), Meaning { placed: BTreeSet::from([0]), ..Meaning::default() });
     }
 
     #[test]
     fn a_share_that_vanished_is_written_anew_by_the_patient() {
-        let case = Case {
-            sent: vec![0],
-            goal: vec![0],
-            expected: vec![(0, at(4, 9))],
-            wrote: false,
-            read: vec![],
-        };
+        let case = Case { sent: vec![0], goal: vec![0], expected: vec![(0, at(4, 9))], wrote: false, read: vec![] };
         assert_eq!(case.patient().replace, BTreeMap::from([(0, vec![])]));
     }
 
     #[test]
     fn a_share_too_short_to_read_ends_the_release_and_is_replaced_by_the_patient() {
-        let case = Case {
-            sent: vec![0],
-            goal: vec![0],
-            expected: vec![],
-            wrote: true,
-            read: vec![(2, vec![])],
-        };
-        assert!(
-            case.judge(Rejection::Surprise, UnknownShare::Surprise)
-                .is_err()
-        );
+        let case = Case { sent: vec![0], goal: vec![0], expected: vec![], wrote: true, read: vec![(2, vec![])] };
+        assert!(case.judge(Rejection::Surprise, UnknownShare::Surprise).is_err());
         assert_eq!(case.patient().replace, BTreeMap::from([(2, vec![])]));
     }
 }

@@ -149,18 +149,13 @@ impl Config {
     /// The server of that name, if there is one.
     #[must_use]
     pub fn server(&self, name: &str) -> Option<ServerId> {
-        (0..self.servers)
-            .map(ServerId)
-            .find(|server| server.to_string() == name)
+        (0..self.servers).map(ServerId).find(|server| server.to_string() == name)
     }
 
     /// Names of all client nodes, writers first.
     #[must_use]
     pub fn clients(&self) -> Vec<String> {
-        (0..self.writers)
-            .map(writer_name)
-            .chain((0..self.readers).map(reader_name))
-            .collect()
+        (0..self.writers).map(writer_name).chain((0..self.readers).map(reader_name)).collect()
     }
 
     /// Everything that makes no sense.
@@ -168,40 +163,19 @@ impl Config {
     pub fn complaints(&self) -> Vec<ConfigComplaint> {
         let mut complaints = Vec::new();
         let mut complain = |key: &str, message: String| {
-            complaints.push(ConfigComplaint {
-                key: key.to_owned(),
-                message,
-            });
+            complaints.push(ConfigComplaint { key: key.to_owned(), message });
         };
         if self.servers > SERVERS_MAX {
-            complain(
-                "servers",
-                format!(
-                    "{} servers; at most {SERVERS_MAX} are possible",
-                    self.servers
-                ),
-            );
+            complain("servers", format!("{} servers; at most {SERVERS_MAX} are possible", self.servers));
         }
         if self.k == 0 || self.n < self.k {
-            complain(
-                "k",
-                format!(
-                    "{}-of-{} is no encoding: 1 <= k <= n is expected",
-                    self.k, self.n
-                ),
-            );
+            complain("k", format!("{}-of-{} is no encoding: 1 <= k <= n is expected", self.k, self.n));
         }
         if self.writers == 0 || self.writers > 8 {
-            complain(
-                "writers",
-                format!("{} writers; 1 to 8 are possible", self.writers),
-            );
+            complain("writers", format!("{} writers; 1 to 8 are possible", self.writers));
         }
         if self.readers > 8 {
-            complain(
-                "readers",
-                format!("{} readers; at most 8 are possible", self.readers),
-            );
+            complain("readers", format!("{} readers; at most 8 are possible", self.readers));
         }
         let unknown = |name: &str| match self.servers {
             0 => format!("`{name}`: there are no servers"),
@@ -234,28 +208,15 @@ impl Config {
             }
             for share in shares {
                 if *share >= self.n {
-                    complain(
-                        &key,
-                        format!(
-                            "no share {share}: with n = {} there are 0 to {}",
-                            self.n,
-                            self.n - 1
-                        ),
-                    );
+                    complain(&key, format!("no share {share}: with n = {} there are 0 to {}", self.n, self.n - 1));
                 }
             }
         }
-        let nodes: Vec<String> = self
-            .clients()
-            .into_iter()
-            .chain((0..self.servers).map(|server| ServerId(server).to_string()))
-            .collect();
+        let nodes: Vec<String> =
+            self.clients().into_iter().chain((0..self.servers).map(|server| ServerId(server).to_string())).collect();
         for name in &self.may_crash {
             if !nodes.contains(name) {
-                complain(
-                    "may-crash",
-                    format!("no node `{name}`: there are {}", nodes.join(", ")),
-                );
+                complain("may-crash", format!("no node `{name}`: there are {}", nodes.join(", ")));
             }
         }
         complaints
@@ -275,11 +236,7 @@ pub fn reader_name(index: u8) -> String {
 }
 
 fn numbered(name: &str, index: u8) -> String {
-    if index == 0 {
-        name.to_owned()
-    } else {
-        format!("{name}{}", index + 1)
-    }
+    if index == 0 { name.to_owned() } else { format!("{name}{}", index + 1) }
 }
 
 /// A configuration with its names resolved, and the keys of the run's file.
@@ -305,29 +262,15 @@ impl Setting {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&file.to_be_bytes());
         let keys = FileKeys::derive(&seed);
-        let servers: Vec<_> = (0..config.servers)
-            .map(ServerId)
-            .map(|server| (server, server_key(&server.to_string())))
-            .collect();
+        let servers: Vec<_> =
+            (0..config.servers).map(ServerId).map(|server| (server, server_key(&server.to_string()))).collect();
         let order = permuted(&keys.storage_index(), &servers);
-        let resolve = |names: &[String]| {
-            names
-                .iter()
-                .filter_map(|name| config.server(name))
-                .collect()
-        };
+        let resolve = |names: &[String]| names.iter().filter_map(|name| config.server(name)).collect();
         let walk = match &config.walk {
             Walk::Choice => None,
             Walk::Pinned(names) => Some(resolve(names)),
         };
-        Setting {
-            variant,
-            keys,
-            order,
-            dead: resolve(&config.dead),
-            walk,
-            config,
-        }
+        Setting { variant, keys, order, dead: resolve(&config.dead), walk, config }
     }
 
     /// The pinned order of walks.
@@ -346,9 +289,9 @@ impl Setting {
                 .flat_map(|(server, shares)| shares.iter().map(move |share| (server, *share)))
                 .collect(),
             None if self.order.is_empty() => Vec::new(),
-            None => (0..self.config.n)
-                .map(|share| (self.order[usize::from(share) % self.order.len()], share))
-                .collect(),
+            None => {
+                (0..self.config.n).map(|share| (self.order[usize::from(share) % self.order.len()], share)).collect()
+            }
         }
     }
 }
@@ -378,10 +321,7 @@ mod tests {
         )
         .unwrap();
         assert!(config.complaints().is_empty());
-        assert_eq!(
-            config.walk,
-            Walk::Pinned(vec!["s1".into(), "s2".into(), "s3".into()])
-        );
+        assert_eq!(config.walk, Walk::Pinned(vec!["s1".into(), "s2".into(), "s3".into()]));
         assert_eq!(config.clients(), ["client", "client2"]);
         let setting = Setting::new(Variant::named("1.5.0").unwrap(), config, 0);
         assert_eq!(setting.placement(), [(ServerId(0), 0), (ServerId(1), 1)]);
@@ -391,29 +331,16 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_named_with_its_key() {
         assert!(parse("wlak = 1").unwrap_err().contains("wlak"));
-        assert!(
-            parse("walk = \"sorted\"")
-                .unwrap_err()
-                .contains("\"choice\" or a list of servers")
-        );
-        let config =
-            parse("servers = 2\nk = 3\nn = 2\ndead = [\"s3\"]\nplacement = { s1 = [2] }").unwrap();
-        let keys: Vec<String> = config
-            .complaints()
-            .into_iter()
-            .map(|complaint| complaint.key)
-            .collect();
+        assert!(parse("walk = \"sorted\"").unwrap_err().contains("\"choice\" or a list of servers"));
+        let config = parse("servers = 2\nk = 3\nn = 2\ndead = [\"s3\"]\nplacement = { s1 = [2] }").unwrap();
+        let keys: Vec<String> = config.complaints().into_iter().map(|complaint| complaint.key).collect();
         assert_eq!(keys, ["k", "dead", "placement.s1"]);
     }
 
     #[test]
     fn without_a_placement_each_server_in_permuted_order_gets_a_share() {
         let setting = Setting::new(Variant::named("1.5.0").unwrap(), Config::default(), 7);
-        let servers: Vec<ServerId> = setting
-            .placement()
-            .into_iter()
-            .map(|(server, _)| server)
-            .collect();
+        let servers: Vec<ServerId> = setting.placement().into_iter().map(|(server, _)| server).collect();
         assert_eq!(servers, setting.order[..4]);
     }
 }

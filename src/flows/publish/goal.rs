@@ -22,14 +22,8 @@ pub fn update(
     servers: &[ServerId],
     n: u8,
 ) -> Result<BTreeSet<Place>, NoServerLeft> {
-    let mut goal: BTreeSet<Place> = goal
-        .iter()
-        .filter(|(server, _)| !bad.contains(server))
-        .copied()
-        .collect();
-    let homeless: Vec<ShareNumber> = (0..n)
-        .filter(|share| !goal.iter().any(|(_, other)| other == share))
-        .collect();
+    let mut goal: BTreeSet<Place> = goal.iter().filter(|(server, _)| !bad.contains(server)).copied().collect();
+    let homeless: Vec<ShareNumber> = (0..n).filter(|share| !goal.iter().any(|(_, other)| other == share)).collect();
     if homeless.is_empty() {
         return Ok(goal);
     }
@@ -37,21 +31,12 @@ pub fn update(
     for (server, _) in &goal {
         *load.entry(*server).or_default() += 1;
     }
-    let mut homes: Vec<ServerId> = servers
-        .iter()
-        .filter(|server| !bad.contains(server))
-        .copied()
-        .collect();
+    let mut homes: Vec<ServerId> = servers.iter().filter(|server| !bad.contains(server)).copied().collect();
     homes.sort_by_key(|server| load.get(server).copied().unwrap_or(0));
     if homes.is_empty() {
         return Err(NoServerLeft);
     }
-    goal.extend(
-        homeless
-            .into_iter()
-            .zip(homes.iter().cycle())
-            .map(|(share, server)| (*server, share)),
-    );
+    goal.extend(homeless.into_iter().zip(homes.iter().cycle()).map(|(share, server)| (*server, share)));
     Ok(goal)
 }
 
@@ -70,24 +55,15 @@ mod tests {
     #[test]
     fn a_share_that_lost_its_server_moves_to_the_emptiest_one_in_permuted_order() {
         let goal = set(&[(A, 0), (B, 1)]);
-        assert_eq!(
-            update(&goal, &set(&[A]), &[B, A, C], 2),
-            Ok(set(&[(B, 1), (C, 0)]))
-        );
+        assert_eq!(update(&goal, &set(&[A]), &[B, A, C], 2), Ok(set(&[(B, 1), (C, 0)])));
         // With nobody empty the next share goes where the first did not.
-        assert_eq!(
-            update(&goal, &set(&[]), &[B, A], 4),
-            Ok(set(&[(A, 0), (B, 1), (B, 2), (A, 3)]))
-        );
+        assert_eq!(update(&goal, &set(&[]), &[B, A], 4), Ok(set(&[(A, 0), (B, 1), (B, 2), (A, 3)])));
     }
 
     #[test]
     fn a_doubled_share_is_not_homeless_when_one_of_its_servers_fails() {
         let goal = set(&[(A, 0), (B, 0), (C, 1)]);
-        assert_eq!(
-            update(&goal, &set(&[A]), &[A, B, C], 2),
-            Ok(set(&[(B, 0), (C, 1)]))
-        );
+        assert_eq!(update(&goal, &set(&[A]), &[A, B, C], 2), Ok(set(&[(B, 0), (C, 1)])));
     }
 
     #[test]

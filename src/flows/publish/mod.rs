@@ -105,57 +105,27 @@ impl Flow for Publish {
         sites: sites::SITES,
         invariants: invariants::INFOS,
         sometimes: &[
-            named(
-                "dead-reference-called",
-                "a client called through a reference it could have known to be dead",
-            ),
-            named(
-                "answered-inside-the-walk",
-                "a write's answer was handled while its wave was still being sent",
-            ),
-            named(
-                "share-re-homed",
-                "a share moved to another server because its own had failed",
-            ),
-            named(
-                "surprised",
-                "a publish took a share or a refusal for somebody else's write",
-            ),
-            named(
-                "old-share-replaced",
-                "a share that the map had missed was replaced",
-            ),
-            named(
-                "modify-retried",
-                "a change was tried again after an uncoordinated write",
-            ),
-            named(
-                "operation-skipped",
-                "an operation's client or map was not there",
-            ),
+            named("dead-reference-called", "a client called through a reference it could have known to be dead"),
+            named("answered-inside-the-walk", "a write's answer was handled while its wave was still being sent"),
+            named("share-re-homed", "a share moved to another server because its own had failed"),
+            named("surprised", "a publish took a share or a refusal for somebody else's write"),
+            named("old-share-replaced", "a share that the map had missed was replaced"),
+            named("modify-retried", "a change was tried again after an uncoordinated write"),
+            named("operation-skipped", "an operation's client or map was not there"),
         ],
-        marks: &[named(
-            "publish-started",
-            "a publish is about to make its shares and send its first wave",
-        )],
+        marks: &[named("publish-started", "a publish is about to make its shares and send its first wave")],
         events: &[
             named(protocol::REQUEST, "a request reaches its server"),
             named(protocol::REPLY, "an answer reaches its client"),
         ],
         outcomes: &[
             named("ok", "the operation succeeded"),
-            named(
-                "ucwe",
-                "uncoordinated write error: somebody else seems to write",
-            ),
+            named("ucwe", "uncoordinated write error: somebody else seems to write"),
             named("not-enough-servers", "no server is left to put a share on"),
             named("not-enough-shares", "no version can be read"),
             named("other", "an error no caller expects"),
         ],
-        needs: Needs {
-            host: false,
-            fresh_thread: false,
-        },
+        needs: Needs { host: false, fresh_thread: false },
     };
 
     fn operation(config: &Config) -> BoxedStrategy<Op> {
@@ -169,11 +139,7 @@ impl Flow for Publish {
     fn validate(variant: &str, config: &Config) -> Result<(), Vec<ConfigComplaint>> {
         let _ = variant;
         let complaints = config.complaints();
-        if complaints.is_empty() {
-            Ok(())
-        } else {
-            Err(complaints)
-        }
+        if complaints.is_empty() { Ok(()) } else { Err(complaints) }
     }
 
     fn build(world: &World, setup: Setup<Publish>) {
@@ -181,13 +147,7 @@ impl Flow for Publish {
             panic!("the flow `publish` has no variant `{}`", setup.variant)
         };
         let file = world.sim().stream(&sites::FILE, "file");
-        let file = world.sim().choose(
-            file,
-            &UpTo {
-                quiet: 0,
-                max: FILES_MAX,
-            },
-        );
+        let file = world.sim().choose(file, &UpTo { quiet: 0, max: FILES_MAX });
         let setting = Rc::new(Setting::new(variant, setup.config, file));
         let model = Rc::new(RefCell::new(Model::default()));
         let stores = build_servers(world, &setting, &model);
@@ -227,32 +187,24 @@ fn build_servers(world: &World, setting: &Rc<Setting>, model: &Rc<RefCell<Model>
         .unwrap_or_else(|error| panic!("the configuration was checked: {error}"));
     let placement = setting.placement();
     if !placement.is_empty() {
-        model
-            .borrow_mut()
-            .initial(FIRST_TEXT, first.info.checkstring(), &placement);
+        model.borrow_mut().initial(FIRST_TEXT, first.info.checkstring(), &placement);
     }
-    let mut slots: BTreeMap<ServerId, MemoryShares> = (0..setting.config.servers)
-        .map(|server| (ServerId(server), MemoryShares::default()))
-        .collect();
+    let mut slots: BTreeMap<ServerId, MemoryShares> =
+        (0..setting.config.servers).map(|server| (ServerId(server), MemoryShares::default())).collect();
     for (server, share) in placement {
         let enabler = setting.keys.write_enabler(&server_key(&server.to_string()));
         let slot = slots.entry(server).or_default();
-        let written = slot
-            .create(share, enabler)
-            .and_then(|()| slot.write(share, 0, &first.shares[usize::from(share)]));
+        let written =
+            slot.create(share, enabler).and_then(|()| slot.write(share, 0, &first.shares[usize::from(share)]));
         written.unwrap_or_else(|refusal| panic!("memory holds a share: {refusal}"));
         let offsets = &first.info.offsets;
-        let damaged = setting
-            .config
-            .damaged
-            .get(&server.to_string())
-            .is_some_and(|damage| {
-                let byte = match damage {
-                    Damage::Data => offsets.end as usize - 1,
-                    Damage::Signature => offsets.signature as usize,
-                };
-                slot.flip(share, byte, 1)
-            });
+        let damaged = setting.config.damaged.get(&server.to_string()).is_some_and(|damage| {
+            let byte = match damage {
+                Damage::Data => offsets.end as usize - 1,
+                Damage::Signature => offsets.signature as usize,
+            };
+            slot.flip(share, byte, 1)
+        });
         if damaged {
             model.borrow_mut().share_lost((server, share));
         }
@@ -280,10 +232,7 @@ fn build_clients(
 ) {
     for name in setting.config.clients() {
         let (setting, model, stores) = (Rc::clone(setting), Rc::clone(model), stores.clone());
-        let (workload, crashes) = (
-            Rc::clone(workload),
-            setting.config.may_crash.contains(&name),
-        );
+        let (workload, crashes) = (Rc::clone(workload), setting.config.may_crash.contains(&name));
         let node = world.callback_node(&name, move |node| {
             model.borrow_mut().crashed(&node.name());
             let client = Client::new(&node, &setting, &model);

@@ -52,11 +52,7 @@ impl Model {
 
     /// All publishes with their ids.
     pub fn publishes(&self) -> impl DoubleEndedIterator<Item = (PublishId, &Publish)> {
-        (0..)
-            .map(PublishId)
-            .zip(&self.publishes)
-            .collect::<Vec<_>>()
-            .into_iter()
+        (0..).map(PublishId).zip(&self.publishes).collect::<Vec<_>>().into_iter()
     }
 
     /// Who wrote last, at each place.
@@ -68,18 +64,12 @@ impl Model {
     /// Write messages that are neither answered nor failed.
     #[must_use]
     pub fn in_flight(&self, publish: PublishId) -> usize {
-        self.messages
-            .iter()
-            .filter(|message| message.publish == publish && !message.resolved)
-            .count()
+        self.messages.iter().filter(|message| message.publish == publish && !message.resolved).count()
     }
 
     /// Operations whose caller has not been told anything: who called.
     pub fn untold(&self) -> impl Iterator<Item = &str> {
-        self.operations
-            .iter()
-            .filter(|(_, told)| *told == 0)
-            .map(|(client, _)| client.as_str())
+        self.operations.iter().filter(|(_, told)| *told == 0).map(|(client, _)| client.as_str())
     }
 
     /// Now, in the order of everything recorded; for [`Start::map_start`] and [`Model::read`].
@@ -90,11 +80,7 @@ impl Model {
 
     /// The state before the run: one version, placed by nobody that runs now.
     pub fn initial(&mut self, text: &[u8], version: Checkstring, places: &[Place]) -> PublishId {
-        let start = Start {
-            client: "setup".into(),
-            text: text.to_vec(),
-            ..Start::default()
-        };
+        let start = Start { client: "setup".into(), text: text.to_vec(), ..Start::default() };
         let id = self.started(start);
         let at = self.now();
         let publish = &mut self.publishes[id.0 as usize];
@@ -103,14 +89,7 @@ impl Model {
         publish.placed = places.iter().copied().collect();
         publish.applied = places.iter().map(|place| (*place, at)).collect();
         for &place in places {
-            self.written.insert(
-                place,
-                Written {
-                    by: id,
-                    version,
-                    at,
-                },
-            );
+            self.written.insert(place, Written { by: id, version, at });
         }
         id
     }
@@ -135,12 +114,7 @@ impl Model {
         entry.depth += 1;
         entry.loops += 1;
         let (depth, loops, resolved) = (entry.depth, entry.loops, entry.resolved);
-        self.facts.push(Fact::LoopEntered {
-            publish,
-            depth,
-            loops,
-            resolved,
-        });
+        self.facts.push(Fact::LoopEntered { publish, depth, loops, resolved });
     }
 
     /// A publish left its loop.
@@ -171,39 +145,16 @@ impl Model {
             .filter(|message| !message.resolved)
             .flat_map(|message| message.shares.intersection(&shares).copied())
             .collect();
-        let of_wave = self
-            .messages
-            .iter()
-            .filter(earlier)
-            .filter(|message| message.wave == wave)
-            .count() as u32
-            + 1;
+        let of_wave = self.messages.iter().filter(earlier).filter(|message| message.wave == wave).count() as u32 + 1;
         let planned = self.waves[wave as usize].1.contains(&server);
         let entry = &mut self.publishes[publish.0 as usize];
         entry.sent += 1;
         if entry.end.is_some() {
-            self.facts.push(Fact::AfterEnd {
-                publish,
-                what: "sends",
-            });
+            self.facts.push(Fact::AfterEnd { publish, what: "sends" });
         }
         let id = MessageId(u32::try_from(self.messages.len()).expect("fewer messages than 2^32"));
-        self.messages.push(Message {
-            publish,
-            wave,
-            server,
-            shares: shares.clone(),
-            resolved: false,
-        });
-        self.facts.push(Fact::Sent {
-            publish,
-            server,
-            shares,
-            state,
-            in_flight_already,
-            planned,
-            of_wave,
-        });
+        self.messages.push(Message { publish, wave, server, shares: shares.clone(), resolved: false });
+        self.facts.push(Fact::Sent { publish, server, shares, state, in_flight_already, planned, of_wave });
         id
     }
 
@@ -213,22 +164,15 @@ impl Model {
         self.last_activity = at;
         let message = &self.messages[id.0 as usize];
         let (publish, server, shares) = (message.publish, message.server, message.shares.clone());
-        let version = self.publishes[publish.0 as usize]
-            .version
-            .unwrap_or(Checkstring {
-                seqnum: 0,
-                root: [0; 32],
-                salt: [0; 16],
-            });
+        let version = self.publishes[publish.0 as usize].version.unwrap_or(Checkstring {
+            seqnum: 0,
+            root: [0; 32],
+            salt: [0; 16],
+        });
 
         let own = handling.failed_tests.iter().copied();
-        let own: BTreeSet<ShareNumber> = own
-            .filter(|share| {
-                self.written
-                    .get(&(server, *share))
-                    .is_some_and(|last| last.by == publish)
-            })
-            .collect();
+        let own: BTreeSet<ShareNumber> =
+            own.filter(|share| self.written.get(&(server, *share)).is_some_and(|last| last.by == publish)).collect();
         self.note_what_it_met(publish, server, &shares, &handling);
         let entry = &mut self.publishes[publish.0 as usize];
         entry.refused_itself |= !own.is_empty();
@@ -236,39 +180,17 @@ impl Model {
 
         let mut replaced_own = Vec::new();
         for &share in &handling.changed {
-            let before = self.written.insert(
-                (server, share),
-                Written {
-                    by: publish,
-                    version,
-                    at,
-                },
-            );
-            self.publishes[publish.0 as usize]
-                .applied
-                .insert((server, share), at);
+            let before = self.written.insert((server, share), Written { by: publish, version, at });
+            self.publishes[publish.0 as usize].applied.insert((server, share), at);
             let client = &self.publishes[publish.0 as usize].start.client;
             if let Some(before) = before
-                && (before.by == publish
-                    || self.publishes[before.by.0 as usize].start.client == *client)
+                && (before.by == publish || self.publishes[before.by.0 as usize].start.client == *client)
             {
                 replaced_own.push((share, before.version));
             }
         }
-        let forks = if handling.changed.is_empty() {
-            Vec::new()
-        } else {
-            self.forks_of(&version)
-        };
-        self.facts.push(Fact::Handled {
-            publish,
-            server,
-            shares,
-            handling,
-            own,
-            replaced_own,
-            forks,
-        });
+        let forks = if handling.changed.is_empty() { Vec::new() } else { self.forks_of(&version) };
+        self.facts.push(Fact::Handled { publish, server, shares, handling, own, replaced_own, forks });
     }
 
     /// A message was answered or failed at the client.
@@ -291,16 +213,9 @@ impl Model {
         let entry = &mut self.publishes[publish.0 as usize];
         entry.placed.insert((server, share));
         if entry.end.is_some() {
-            self.facts.push(Fact::AfterEnd {
-                publish,
-                what: "changes the map",
-            });
+            self.facts.push(Fact::AfterEnd { publish, what: "changes the map" });
         } else {
-            self.facts.push(Fact::Placed {
-                publish,
-                server,
-                share,
-            });
+            self.facts.push(Fact::Placed { publish, server, share });
         }
     }
 
@@ -316,11 +231,7 @@ impl Model {
     /// as little about what is in place as any failure; nobody waits for its operations.
     pub fn crashed(&mut self, client: &str) {
         let at = self.now();
-        for publish in self
-            .publishes
-            .iter_mut()
-            .filter(|publish| publish.start.client == client)
-        {
+        for publish in self.publishes.iter_mut().filter(|publish| publish.start.client == client) {
             if publish.end.is_none() {
                 publish.end = Some((at, Outcome::Other("crashed".into())));
             }
@@ -329,11 +240,7 @@ impl Model {
         for message in &mut self.messages {
             message.resolved |= publishes[message.publish.0 as usize].start.client == client;
         }
-        for (_, told) in self
-            .operations
-            .iter_mut()
-            .filter(|(name, _)| name == client)
-        {
+        for (_, told) in self.operations.iter_mut().filter(|(name, _)| name == client) {
             *told = (*told).max(1);
         }
         self.last_activity = at;
@@ -350,32 +257,14 @@ impl Model {
         let times = &mut self.operations[operation.0 as usize].1;
         *times += 1;
         let times = *times;
-        self.facts.push(Fact::Told {
-            operation,
-            outcome,
-            times,
-            frames,
-        });
+        self.facts.push(Fact::Told { operation, outcome, times, frames });
     }
 
     /// A text was read, or could not be; `since` is when the reader's map update began.
-    pub fn read(
-        &mut self,
-        reader: &str,
-        since: Tick,
-        asked_all: bool,
-        result: Result<Vec<u8>, Outcome>,
-    ) {
+    pub fn read(&mut self, reader: &str, since: Tick, asked_all: bool, result: Result<Vec<u8>, Outcome>) {
         let idle = self.publishes.iter().all(|publish| publish.end.is_some());
-        let quiet = idle
-            && self.last_activity < since
-            && self.messages.iter().all(|message| message.resolved);
-        self.facts.push(Fact::Read {
-            reader: reader.to_owned(),
-            asked_all,
-            quiet,
-            result,
-        });
+        let quiet = idle && self.last_activity < since && self.messages.iter().all(|message| message.resolved);
+        self.facts.push(Fact::Read { reader: reader.to_owned(), asked_all, quiet, result });
     }
 
     /// A share is gone or damaged, by a fault of the server.
@@ -416,9 +305,7 @@ impl Model {
     fn forks_of(&self, version: &Checkstring) -> Vec<(ServerId, ShareNumber, PublishId)> {
         self.written
             .iter()
-            .filter(|(_, other)| {
-                other.version.seqnum == version.seqnum && other.version.root != version.root
-            })
+            .filter(|(_, other)| other.version.seqnum == version.seqnum && other.version.root != version.root)
             .map(|((server, share), other)| (*server, *share, other.by))
             .collect()
     }

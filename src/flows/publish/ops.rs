@@ -167,30 +167,15 @@ impl Op {
 pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
     let writer = 0..config.writers.max(1);
     let bytes = prop_oneof![8 => 0_u32..200, 1 => 4_000_u32..20_000];
-    let write = (writer.clone(), bytes, proptest::bool::weighted(0.3)).prop_map(
-        |(by, bytes, with_next)| Write {
-            by,
-            bytes,
-            with_next,
-        },
-    );
-    let modify = (writer.clone(), 1_u32..30, proptest::bool::weighted(0.3)).prop_map(
-        |(by, bytes, with_next)| {
-            Op::Modify(Modify {
-                by,
-                bytes,
-                with_next,
-                how: How::Append,
-            })
-        },
-    );
-    let keep = (writer.clone(), any::<bool>()).prop_map(|(by, with_next)| {
-        Op::KeepMap(KeepMap {
-            by,
-            mode: Mode::Write,
-            with_next,
-        })
+    let write = (writer.clone(), bytes, proptest::bool::weighted(0.3)).prop_map(|(by, bytes, with_next)| Write {
+        by,
+        bytes,
+        with_next,
     });
+    let modify = (writer.clone(), 1_u32..30, proptest::bool::weighted(0.3))
+        .prop_map(|(by, bytes, with_next)| Op::Modify(Modify { by, bytes, with_next, how: How::Append }));
+    let keep = (writer.clone(), any::<bool>())
+        .prop_map(|(by, with_next)| Op::KeepMap(KeepMap { by, mode: Mode::Write, with_next }));
     let fetch = (writer, any::<bool>()).prop_map(|(by, with_next)| Op::Fetch(By { by, with_next }));
     let writes = prop_oneof![
         6 => write.clone().prop_map(Op::Overwrite),
@@ -202,14 +187,8 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
     if config.readers == 0 {
         return writes.boxed();
     }
-    let read =
-        (0..config.readers, any::<bool>(), any::<bool>()).prop_map(|(by, check, with_next)| {
-            Op::Read(Read {
-                by,
-                check,
-                with_next,
-            })
-        });
+    let read = (0..config.readers, any::<bool>(), any::<bool>())
+        .prop_map(|(by, check, with_next)| Op::Read(Read { by, check, with_next }));
     prop_oneof![3 => writes, 1 => read].boxed()
 }
 
@@ -218,11 +197,7 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
 pub fn simpler(op: &Op) -> Vec<Op> {
     let smaller = |bytes: u32| [1, 64].into_iter().filter(move |smaller| *smaller < bytes);
     let mut simpler: Vec<Op> = match op {
-        Op::Modify(modify) => vec![Op::Overwrite(Write {
-            by: modify.by,
-            bytes: 64,
-            with_next: modify.with_next,
-        })],
+        Op::Modify(modify) => vec![Op::Overwrite(Write { by: modify.by, bytes: 64, with_next: modify.with_next })],
         _ => Vec::new(),
     };
     let with_bytes = |bytes| match op.clone() {
@@ -262,12 +237,7 @@ pub fn text(index: usize, bytes: u32) -> Vec<u8> {
         text = vec![b'A' + (index % 26) as u8; length];
     }
     let filler = text.clone();
-    text.extend(
-        filler
-            .iter()
-            .cycle()
-            .take(length.saturating_sub(filler.len())),
-    );
+    text.extend(filler.iter().cycle().take(length.saturating_sub(filler.len())));
     text
 }
 
@@ -277,9 +247,7 @@ pub fn modifier(index: usize, modify: &Modify) -> Modifier {
     let (addition, how) = (text(index, modify.bytes), modify.how);
     Box::new(move |old, first| {
         let append = || {
-            let there = old
-                .windows(addition.len().max(1))
-                .any(|part| part == addition);
+            let there = old.windows(addition.len().max(1)).any(|part| part == addition);
             let mut new = old.to_vec();
             if !there {
                 new.extend_from_slice(&addition);
@@ -318,25 +286,13 @@ mod tests {
             op: Op,
         }
         let file: File = toml::from_str("op.overwrite = { bytes = 64 }").unwrap();
-        assert_eq!(
-            file.op,
-            Op::Overwrite(Write {
-                by: 0,
-                bytes: 64,
-                with_next: false
-            })
-        );
+        assert_eq!(file.op, Op::Overwrite(Write { by: 0, bytes: 64, with_next: false }));
         assert!(toml::from_str::<File>("op.overwrite = { byts = 64 }").is_err());
     }
 
     #[test]
     fn simplifying_ends() {
-        let mut open = vec![Op::Modify(Modify {
-            by: 0,
-            bytes: 500,
-            with_next: true,
-            how: How::Append,
-        })];
+        let mut open = vec![Op::Modify(Modify { by: 0, bytes: 500, with_next: true, how: How::Append })];
         let mut steps = 0;
         while let Some(op) = open.pop() {
             open.extend(simpler(&op));

@@ -10,8 +10,7 @@ use thiserror::Error;
 
 use super::facts::MessageId;
 use super::storage::{
-    ReadData, Refusal, Secrets, ShareNumber, ShareWrite, Span, TestAndWrite, TestVector,
-    WriteAnswer,
+    ReadData, Refusal, Secrets, ShareNumber, ShareWrite, Span, TestAndWrite, TestVector, WriteAnswer,
 };
 
 /// Labels a queued request, for `[explore] events`.
@@ -108,45 +107,26 @@ pub fn decode_request(frame: &[u8]) -> Result<(u32, Request), FrameError> {
     let kind = input.u8()?;
     let call = input.u32()?;
     let request = match kind {
-        0 => Request::Read {
-            shares: input.bytes()?,
-            spans: input.spans()?,
-        },
+        0 => Request::Read { shares: input.bytes()?, spans: input.spans()? },
         1 => {
             let ghost = MessageId(input.u32()?);
-            let secrets = Secrets {
-                write_enabler: input.array()?,
-                lease_renew: input.array()?,
-                lease_cancel: input.array()?,
-            };
+            let secrets =
+                Secrets { write_enabler: input.array()?, lease_renew: input.array()?, lease_cancel: input.array()? };
             let mut shares = BTreeMap::new();
             for _ in 0..input.u32()? {
                 let number = input.u8()?;
-                let mut share = ShareWrite {
-                    tests: Vec::new(),
-                    writes: Vec::new(),
-                };
+                let mut share = ShareWrite { tests: Vec::new(), writes: Vec::new() };
                 for _ in 0..input.u32()? {
                     let spans = input.spans()?;
                     let span = spans.first().copied().ok_or(input.error())?;
-                    share.tests.push(TestVector {
-                        span,
-                        specimen: input.bytes()?,
-                    });
+                    share.tests.push(TestVector { span, specimen: input.bytes()? });
                 }
                 for _ in 0..input.u32()? {
                     share.writes.push((input.u64()?, input.bytes()?));
                 }
                 shares.insert(number, share);
             }
-            Request::Write {
-                ghost,
-                request: TestAndWrite {
-                    secrets,
-                    shares,
-                    reads: input.spans()?,
-                },
-            }
+            Request::Write { ghost, request: TestAndWrite { secrets, shares, reads: input.spans()? } }
         }
         _ => return Err(input.error()),
     };
@@ -195,10 +175,7 @@ pub fn decode_reply(frame: &[u8]) -> Result<(u32, Reply), FrameError> {
     let call = input.u32()?;
     let reply = match kind {
         2 => Reply::Read(input.data()?),
-        3 => Reply::Write(WriteAnswer {
-            wrote: input.u8()? == 1,
-            read: input.data()?,
-        }),
+        3 => Reply::Write(WriteAnswer { wrote: input.u8()? == 1, read: input.data()? }),
         4 => {
             let (kind, number) = (input.u8()?, input.u8()?);
             Reply::Raised(match kind {
@@ -258,18 +235,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn error(&self) -> FrameError {
-        FrameError {
-            length: self.frame.len(),
-            at: self.at,
-        }
+        FrameError { length: self.frame.len(), at: self.at }
     }
 
     fn take(&mut self, length: usize) -> Result<&[u8], FrameError> {
-        let end = self
-            .at
-            .checked_add(length)
-            .filter(|end| *end <= self.frame.len())
-            .ok_or(self.error())?;
+        let end = self.at.checked_add(length).filter(|end| *end <= self.frame.len()).ok_or(self.error())?;
         let part = &self.frame[self.at..end];
         self.at = end;
         Ok(part)
@@ -299,10 +269,7 @@ impl Reader<'_> {
     fn spans(&mut self) -> Result<Vec<Span>, FrameError> {
         let mut spans = Vec::new();
         for _ in 0..self.u32()? {
-            spans.push(Span {
-                offset: self.u64()?,
-                length: self.u64()?,
-            });
+            spans.push(Span { offset: self.u64()?, length: self.u64()? });
         }
         Ok(spans)
     }
@@ -321,11 +288,7 @@ impl Reader<'_> {
     }
 
     fn end(&self) -> Result<(), FrameError> {
-        if self.at == self.frame.len() {
-            Ok(())
-        } else {
-            Err(self.error())
-        }
+        if self.at == self.frame.len() { Ok(()) } else { Err(self.error()) }
     }
 }
 
@@ -350,30 +313,12 @@ mod tests {
     fn request() -> impl Strategy<Value = Request> {
         let spans = || proptest::collection::vec(span(), 0..3);
         let test = (span(), bytes()).prop_map(|(span, specimen)| TestVector { span, specimen });
-        let share = (
-            proptest::collection::vec(test, 0..3),
-            proptest::collection::vec((any::<u64>(), bytes()), 0..3),
-        )
+        let share = (proptest::collection::vec(test, 0..3), proptest::collection::vec((any::<u64>(), bytes()), 0..3))
             .prop_map(|(tests, writes)| ShareWrite { tests, writes });
-        let write = (
-            any::<(u32, [u8; 32])>(),
-            proptest::collection::btree_map(any::<u8>(), share, 0..3),
-            spans(),
-        )
+        let write = (any::<(u32, [u8; 32])>(), proptest::collection::btree_map(any::<u8>(), share, 0..3), spans())
             .prop_map(|((ghost, secret), shares, reads)| {
-                let secrets = Secrets {
-                    write_enabler: secret,
-                    lease_renew: secret,
-                    lease_cancel: secret,
-                };
-                Request::Write {
-                    ghost: MessageId(ghost),
-                    request: TestAndWrite {
-                        secrets,
-                        shares,
-                        reads,
-                    },
-                }
+                let secrets = Secrets { write_enabler: secret, lease_renew: secret, lease_cancel: secret };
+                Request::Write { ghost: MessageId(ghost), request: TestAndWrite { secrets, shares, reads } }
             });
         let read = (bytes(), spans()).prop_map(|(shares, spans)| Request::Read { shares, spans });
         prop_oneof![read, write]
@@ -382,8 +327,7 @@ mod tests {
     fn reply() -> impl Strategy<Value = Reply> {
         prop_oneof![
             data().prop_map(Reply::Read),
-            (any::<bool>(), data())
-                .prop_map(|(wrote, read)| Reply::Write(WriteAnswer { wrote, read })),
+            (any::<bool>(), data()).prop_map(|(wrote, read)| Reply::Write(WriteAnswer { wrote, read })),
             any::<u8>().prop_map(|number| Reply::Raised(Refusal::BadWriteEnabler(number))),
             any::<u8>().prop_map(|number| Reply::Raised(Refusal::BrokenContainer(number))),
         ]

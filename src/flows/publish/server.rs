@@ -10,9 +10,7 @@ use super::observe::observe;
 use super::protocol::{PORT, REPLY, Reply, Request, decode_request, encode_reply};
 use super::servermap::ServerId;
 use super::sites::{self, Harm, Harms, RAISES, Raise, SILENCES, Silence};
-use super::storage::{
-    MemoryShares, Refusal, Secrets, ShareNumber, Shares, Span, read, test_and_write,
-};
+use super::storage::{MemoryShares, Refusal, Secrets, ShareNumber, Shares, Span, read, test_and_write};
 use super::trace;
 use crate::choice::Latency;
 use crate::kernel::Time;
@@ -20,10 +18,7 @@ use crate::net::Messages;
 use crate::world::Node;
 
 /// How late a slow server answers, at most.
-const LATENESS: Latency = Latency {
-    quiet: Duration::ZERO,
-    max: Duration::from_secs(30),
-};
+const LATENESS: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_secs(30) };
 
 /// What a server keeps: its shares outlive its process.
 pub struct Store {
@@ -40,10 +35,7 @@ pub struct Stores(Rc<BTreeMap<ServerId, Rc<Store>>>);
 
 impl Stores {
     /// The stores of these servers, with the shares they begin with.
-    pub fn new(
-        stores: impl Iterator<Item = (ServerId, MemoryShares)>,
-        model: &Rc<RefCell<Model>>,
-    ) -> Stores {
+    pub fn new(stores: impl Iterator<Item = (ServerId, MemoryShares)>, model: &Rc<RefCell<Model>>) -> Stores {
         let store = |(server, shares)| {
             let store = Store {
                 server,
@@ -84,10 +76,7 @@ impl Store {
     /// Whether its process runs.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.node
-            .borrow()
-            .as_ref()
-            .is_some_and(|node| node.is_alive())
+        self.node.borrow().as_ref().is_some_and(|node| node.is_alive())
     }
 
     fn on_frame(self: &Rc<Self>, node: &Node, answers: &Messages, frame: &[u8]) {
@@ -144,25 +133,16 @@ impl Store {
 
     fn execute(&self, node: &Node, request: &Request, no_lease: bool) -> Result<Reply, Refusal> {
         match request {
-            Request::Read { shares, spans } => {
-                read(&*self.shares.borrow(), shares, spans).map(Reply::Read)
-            }
+            Request::Read { shares, spans } => read(&*self.shares.borrow(), shares, spans).map(Reply::Read),
             Request::Write { ghost, request } => {
                 let before = self.shares.borrow().clone();
                 let result = {
                     let mut shares = self.shares.borrow_mut();
-                    let mut disk = FailingLease {
-                        shares: &mut shares,
-                        fails: no_lease,
-                    };
+                    let mut disk = FailingLease { shares: &mut shares, fails: no_lease };
                     test_and_write(&mut disk, request)
                 };
                 let handling = observe(&before, request, &self.shares.borrow());
-                let kind = if handling.changed.is_empty() {
-                    &trace::REFUSED
-                } else {
-                    &trace::WROTE
-                };
+                let kind = if handling.changed.is_empty() { &trace::REFUSED } else { &trace::WROTE };
                 node.note(kind, "", format_args!("shares {:?}", request.shares.keys()));
                 self.model.borrow_mut().handled(*ghost, handling);
                 result.map(Reply::Write)
@@ -171,21 +151,16 @@ impl Store {
     }
 
     fn harm_by_choice(&self, node: &Node) {
-        let lengths: Vec<(ShareNumber, u64)> = self
-            .shares
-            .borrow()
-            .iter()
-            .map(|(share, bytes)| (share, bytes.len() as u64))
-            .collect();
+        let lengths: Vec<(ShareNumber, u64)> =
+            self.shares.borrow().iter().map(|(share, bytes)| (share, bytes.len() as u64)).collect();
         let harm = node.choose(&sites::SHARE_DAMAGE, &Harms { shares: &lengths });
         let mut shares = self.shares.borrow_mut();
         let (share, harmed) = match harm {
             Harm::None => return,
             Harm::Lost(share) => (share, shares.remove(share)),
-            Harm::Flipped(share, byte) => (
-                share,
-                usize::try_from(byte).is_ok_and(|byte| shares.flip(share, byte, 0x10)),
-            ),
+            Harm::Flipped(share, byte) => {
+                (share, usize::try_from(byte).is_ok_and(|byte| shares.flip(share, byte, 0x10)))
+            }
         };
         if harmed {
             node.note(&trace::HARM, "", format_args!("share {share}: {harm:?}"));
@@ -213,11 +188,7 @@ impl Shares for FailingLease<'_> {
         self.shares.read(number, span)
     }
 
-    fn create(
-        &mut self,
-        number: ShareNumber,
-        write_enabler: super::keys::WriteEnabler,
-    ) -> Result<(), Refusal> {
+    fn create(&mut self, number: ShareNumber, write_enabler: super::keys::WriteEnabler) -> Result<(), Refusal> {
         self.shares.create(number, write_enabler)
     }
 
@@ -226,10 +197,6 @@ impl Shares for FailingLease<'_> {
     }
 
     fn add_lease(&mut self, number: ShareNumber, secrets: &Secrets) -> Result<(), Refusal> {
-        if self.fails {
-            Err(Refusal::Failed("no room for a lease"))
-        } else {
-            self.shares.add_lease(number, secrets)
-        }
+        if self.fails { Err(Refusal::Failed("no room for a lease")) } else { self.shares.add_lease(number, secrets) }
     }
 }

@@ -3,12 +3,7 @@
 use crate::choice::{Domain, Expander, OneOf, Rate, Site};
 
 const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
-    Site::fault(
-        label,
-        doc,
-        Rate::per_million(default),
-        Rate::per_million(cap),
-    )
+    Site::fault(label, doc, Rate::per_million(default), Rate::per_million(cap))
 }
 
 /// Between map and publish.
@@ -64,44 +59,27 @@ pub static SERVER_SILENT: Site = fault(
 );
 
 /// Late answers.
-pub static SLOW_SERVER: Site = fault(
-    "publish/slow-server",
-    "a server answers up to 30 s late, in order",
-    10_000,
-    200_000,
-);
+pub static SLOW_SERVER: Site =
+    fault("publish/slow-server", "a server answers up to 30 s late, in order", 10_000, 200_000);
 
 /// Disks that lie.
-pub static SHARE_DAMAGE: Site = fault(
-    "publish/share-damage",
-    "a server loses a share, or a bit of one flips",
-    1_000,
-    50_000,
-);
+pub static SHARE_DAMAGE: Site =
+    fault("publish/share-damage", "a server loses a share, or a bit of one flips", 1_000, 50_000);
 
 /// The order of a walk.
-pub static WALK: Site = Site::value(
-    "publish/walk",
-    "the order in which servers are called in a wave or a round of queries",
-);
+pub static WALK: Site =
+    Site::value("publish/walk", "the order in which servers are called in a wave or a round of queries");
 
 /// Which file.
-pub static FILE: Site = Site::value(
-    "publish/file",
-    "which file it is: decides keys and the permuted order of the servers",
-);
+pub static FILE: Site =
+    Site::value("publish/file", "which file it is: decides keys and the permuted order of the servers");
 
 /// The back-off's jitter.
-pub static JITTER: Site = Site::value(
-    "publish/jitter",
-    "how long modify waits before it tries again: 88 to 112 % of the plan",
-);
+pub static JITTER: Site =
+    Site::value("publish/jitter", "how long modify waits before it tries again: 88 to 112 % of the plan");
 
 /// Between operations.
-pub static PAUSE: Site = Site::latency(
-    "publish/pause",
-    "how long callers wait before the next operation",
-);
+pub static PAUSE: Site = Site::latency("publish/pause", "how long callers wait before the next operation");
 
 /// Every choice site of the flow.
 pub static SITES: &[&Site] = &[
@@ -153,11 +131,8 @@ pub enum Silence {
 }
 
 /// The ways to stay silent.
-pub static SILENCES: OneOf<Silence> = OneOf(&[
-    ("answers", Silence::No, 0),
-    ("ignores it", Silence::Ignored, 1),
-    ("handles it", Silence::Handled, 1),
-]);
+pub static SILENCES: OneOf<Silence> =
+    OneOf(&[("answers", Silence::No, 0), ("ignores it", Silence::Ignored, 1), ("handles it", Silence::Handled, 1)]);
 
 /// What happens to a share on its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,9 +153,7 @@ pub struct Harms<'a> {
 
 impl Harms<'_> {
     fn has(&self, share: u8, byte: u64) -> bool {
-        self.shares
-            .iter()
-            .any(|(number, length)| *number == share && byte < *length)
+        self.shares.iter().any(|(number, length)| *number == share && byte < *length)
     }
 }
 
@@ -219,11 +192,7 @@ impl Domain for Harms<'_> {
         let words = words.strip_prefix("share ")?;
         if let Some(share) = words.strip_suffix(" is lost") {
             let share = share.parse().ok()?;
-            return self
-                .shares
-                .iter()
-                .any(|(number, _)| *number == share)
-                .then_some(Harm::Lost(share));
+            return self.shares.iter().any(|(number, _)| *number == share).then_some(Harm::Lost(share));
         }
         let (share, byte) = words.split_once(" is damaged at byte ")?;
         let (share, byte) = (share.parse().ok()?, byte.parse().ok()?);
@@ -254,15 +223,10 @@ mod tests {
 
     #[test]
     fn a_harm_to_a_share_that_is_not_there_is_not_in_the_domain() {
-        let domain = Harms {
-            shares: &[(2, 100)],
-        };
+        let domain = Harms { shares: &[(2, 100)] };
         assert_eq!(domain.parse("share 3 is lost"), None);
         assert_eq!(domain.parse("share 2 is damaged at byte 100"), None);
-        assert_eq!(
-            domain.parse("share 2 is damaged at byte 99"),
-            Some(Harm::Flipped(2, 99))
-        );
+        assert_eq!(domain.parse("share 2 is damaged at byte 99"), Some(Harm::Flipped(2, 99)));
     }
 
     #[test]

@@ -14,10 +14,7 @@ use crate::reentry::{Completer, Completion};
 use crate::world::Node;
 
 /// How long callers pause between operations, at most.
-const PAUSE: Latency = Latency {
-    quiet: Duration::from_millis(10),
-    max: Duration::from_secs(20),
-};
+const PAUSE: Latency = Latency { quiet: Duration::from_millis(10), max: Duration::from_secs(20) };
 /// How long the workload waits for the first connections.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How often it looks.
@@ -36,16 +33,9 @@ impl Workload {
     /// A client's process has started. What its predecessor was asked to do will never end.
     pub fn client_started(&self, client: &Rc<Client>) {
         let name = client.node().name().to_string();
-        self.clients
-            .borrow_mut()
-            .insert(name.clone(), Rc::clone(client));
-        let orphans: Vec<u64> = self
-            .waiting
-            .borrow()
-            .iter()
-            .filter(|(_, (waits, _))| *waits == name)
-            .map(|(key, _)| *key)
-            .collect();
+        self.clients.borrow_mut().insert(name.clone(), Rc::clone(client));
+        let orphans: Vec<u64> =
+            self.waiting.borrow().iter().filter(|(_, (waits, _))| *waits == name).map(|(key, _)| *key).collect();
         for key in orphans {
             self.ended(key);
         }
@@ -59,13 +49,7 @@ impl Workload {
     }
 
     /// Calls the operations, one after the other or together, then `done`; then the final reads.
-    pub async fn run(
-        self: Rc<Self>,
-        node: Node,
-        setting: Rc<Setting>,
-        operations: Vec<(usize, Op)>,
-        done: impl Fn(),
-    ) {
+    pub async fn run(self: Rc<Self>, node: Node, setting: Rc<Setting>, operations: Vec<(usize, Op)>, done: impl Fn()) {
         let mut waited = Duration::ZERO;
         while waited < CONNECT_MAX && !self.connected(&setting) {
             node.sleep(CONNECT_POLL).await;
@@ -90,11 +74,7 @@ impl Workload {
         }
         node.sleep(QUIET).await;
         for by in 0..setting.config.readers {
-            let read = Op::Read(Read {
-                by,
-                check: true,
-                with_next: false,
-            });
+            let read = Op::Read(Read { by, check: true, with_next: false });
             if let Some(ended) = self.call(&node, operations.len(), &read) {
                 ended.await;
             }
@@ -104,20 +84,13 @@ impl Workload {
     fn connected(&self, setting: &Setting) -> bool {
         let clients = self.clients.borrow();
         clients.len() == setting.config.clients().len()
-            && clients
-                .values()
-                .all(|client| client.broker().servers().len() == setting.order.len())
+            && clients.values().all(|client| client.broker().servers().len() == setting.order.len())
     }
 
     /// Calls one operation; answers what ends with it. Without its client, or its map, it is a no-op.
     fn call(self: &Rc<Self>, node: &Node, index: usize, op: &Op) -> Option<Completion<()>> {
         let name = op.node();
-        let client = self
-            .clients
-            .borrow()
-            .get(&name)
-            .filter(|client| client.node().is_alive())
-            .cloned();
+        let client = self.clients.borrow().get(&name).filter(|client| client.node().is_alive()).cloned();
         let Some(client) = client else {
             node.sometimes("operation-skipped");
             return None;

@@ -3,11 +3,7 @@
 use super::*;
 
 fn ticking(limits: Limits, events_max: u64) -> Sim {
-    let toy = Toy {
-        limits,
-        events_max,
-        ..Toy::default()
-    };
+    let toy = Toy { limits, events_max, ..Toy::default() };
     let sim = toy.sim();
     node(&sim, "n", |node| {
         let inner = node.clone();
@@ -23,18 +19,12 @@ fn ticking(limits: Limits, events_max: u64) -> Sim {
 /// Steps, virtual time and trace events are counted to the last one; beyond each the run ends and says which.
 #[test]
 fn what_is_used_up_is_named() {
-    let steps = Limits {
-        steps_max: 5,
-        ..Limits::default()
-    };
+    let steps = Limits { steps_max: 5, ..Limits::default() };
     let sim = ticking(steps, 1_000);
     assert_eq!(run(&sim), Ended::Exhausted(Exhausted::Steps));
     assert_eq!(sim.step(), 5);
 
-    let time = Limits {
-        time_max: Time::ZERO + Duration::from_micros(3_500),
-        ..Limits::default()
-    };
+    let time = Limits { time_max: Time::ZERO + Duration::from_micros(3_500), ..Limits::default() };
     let sim = ticking(time, 1_000);
     assert_eq!(run(&sim), Ended::Exhausted(Exhausted::Virtual));
     assert_eq!((sim.step(), sim.now()), (4, Time::from_nanos(3_500_000)));
@@ -47,15 +37,8 @@ fn what_is_used_up_is_named() {
 /// A run that needs all of a budget and no more has not used it up.
 #[test]
 fn a_budget_that_is_just_enough() {
-    let limits = Limits {
-        steps_max: 3,
-        time_max: at(2),
-        ..Limits::default()
-    };
-    let toy = Toy {
-        limits,
-        ..Toy::default()
-    };
+    let limits = Limits { steps_max: 3, time_max: at(2), ..Limits::default() };
+    let toy = Toy { limits, ..Toy::default() };
     let sim = toy.sim();
     node(&sim, "n", |node| {
         node.after(MS, "one", || {});
@@ -69,10 +52,7 @@ fn a_budget_that_is_just_enough() {
 #[test]
 fn a_deadline_is_exact() {
     let sim = ticking(Limits::default(), 1_000);
-    assert_eq!(
-        run_until(&sim, Time::from_nanos(2_500_000)),
-        Ended::Deadline
-    );
+    assert_eq!(run_until(&sim, Time::from_nanos(2_500_000)), Ended::Deadline);
     assert_eq!((sim.step(), sim.now()), (3, Time::from_nanos(2_500_000)));
 }
 
@@ -80,14 +60,8 @@ fn a_deadline_is_exact() {
 /// wake each other.
 #[test]
 fn a_task_that_wakes_itself_hangs() {
-    let limits = Limits {
-        polls_per_step_max: 100,
-        ..Limits::default()
-    };
-    let toy = Toy {
-        limits,
-        ..Toy::default()
-    };
+    let limits = Limits { polls_per_step_max: 100, ..Limits::default() };
+    let toy = Toy { limits, ..Toy::default() };
     let sim = toy.sim();
     let polls = Rc::new(std::cell::Cell::new(0));
     let count = polls.clone();
@@ -108,14 +82,8 @@ fn a_task_that_wakes_itself_hangs() {
 /// Many polls in one step are no hang if they end.
 #[test]
 fn polls_up_to_the_limit_are_fine() {
-    let limits = Limits {
-        polls_per_step_max: 100,
-        ..Limits::default()
-    };
-    let toy = Toy {
-        limits,
-        ..Toy::default()
-    };
+    let limits = Limits { polls_per_step_max: 100, ..Limits::default() };
+    let toy = Toy { limits, ..Toy::default() };
     let sim = toy.sim();
     node(&sim, "n", |node| {
         for _ in 0..100 {
@@ -137,14 +105,8 @@ fn time_that_stands_still_hangs() {
         node.eventually("turn", move || turn(&next));
     }
     for code in [again, turn] {
-        let limits = Limits {
-            steps_per_instant_max: 50,
-            ..Limits::default()
-        };
-        let toy = Toy {
-            limits,
-            ..Toy::default()
-        };
+        let limits = Limits { steps_per_instant_max: 50, ..Limits::default() };
+        let toy = Toy { limits, ..Toy::default() };
         let sim = toy.sim();
         node(&sim, "n", move |node| code(&node));
         assert_eq!(run(&sim), Ended::Failed);

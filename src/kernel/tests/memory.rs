@@ -69,11 +69,7 @@ fn a_hundred_unfinished_runs_leave_nothing() {
                 }
             });
         });
-        let until = Until {
-            deadline: Time::NEVER,
-            done: &|| false,
-            last_step: u64::from(round),
-        };
+        let until = Until { deadline: Time::NEVER, done: &|| false, last_step: u64::from(round) };
         let ended = sim.run(&until, &mut Steps::default());
         assert_eq!((ended, incidents(&sim)), (Ended::Stopped, vec![]));
         drop(net);
@@ -96,14 +92,7 @@ fn circles(node: &NodeHandle, count: &Rc<Cell<i64>>) {
         _own: Option<reentry::Cell<Own>>,
         _alive: Alive,
     }
-    let cell = reentry::Cell::new(
-        node,
-        "own",
-        Own {
-            _own: None,
-            _alive: Alive::new(count),
-        },
-    );
+    let cell = reentry::Cell::new(node, "own", Own { _own: None, _alive: Alive::new(count) });
     cell.with(|own| own._own = Some(cell.clone()));
 }
 

@@ -4,10 +4,7 @@ mod budgets;
 mod memory;
 mod nodes;
 mod order;
-#[expect(
-    clippy::disallowed_methods,
-    reason = "one test plays two processes, told apart by a variable"
-)]
+#[expect(clippy::disallowed_methods, reason = "one test plays two processes, told apart by a variable")]
 mod panics;
 mod queue;
 mod tasks;
@@ -67,9 +64,7 @@ impl Default for Toy {
     fn default() -> Toy {
         quiet_panics();
         let mut settings = Settings::default();
-        settings
-            .class_rates
-            .insert(SiteClass::Schedule, Rate::NEVER);
+        settings.class_rates.insert(SiteClass::Schedule, Rate::NEVER);
         settings.class_rates.insert(SiteClass::Latency, Rate::NEVER);
         Toy {
             seed: 1,
@@ -97,13 +92,7 @@ fn sim() -> Sim {
 }
 
 fn deviation(site: &str, actor: &str, n: u64, value: &str) -> Deviation {
-    Deviation {
-        site: site.into(),
-        actor: actor.into(),
-        n,
-        value: value.into(),
-        step: 0,
-    }
+    Deviation { site: site.into(), actor: actor.into(), n, value: value.into(), step: 0 }
 }
 
 /// A node whose code runs once at each start; it is started at once.
@@ -114,11 +103,7 @@ fn node(sim: &Sim, name: &str, code: impl Fn(NodeHandle) + 'static) -> NodeId {
 }
 
 fn run_until(sim: &Sim, deadline: Time) -> Ended {
-    let until = Until {
-        deadline,
-        done: &|| false,
-        last_step: u64::MAX,
-    };
+    let until = Until { deadline, done: &|| false, last_step: u64::MAX };
     sim.run(&until, &mut Steps::default())
 }
 

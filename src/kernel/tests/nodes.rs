@@ -9,11 +9,7 @@ fn ticker(diary: &Diary) -> impl Fn(NodeHandle) + 'static {
         let (diary, inner) = (diary.clone(), node.clone());
         node.spawn("main", async move {
             loop {
-                diary.write(format!(
-                    "{}/{}",
-                    inner.now().as_nanos() / 1_000_000,
-                    inner.incarnation()
-                ));
+                diary.write(format!("{}/{}", inner.now().as_nanos() / 1_000_000, inner.incarnation()));
                 inner.sleep(MS).await;
             }
         });
@@ -30,11 +26,7 @@ fn kill_and_start_again() {
     run_until(&sim, at(2));
     sim.kill(n, Down::Kill);
     assert!(!sim.is_up(n));
-    assert_eq!(
-        run_until(&sim, at(10)),
-        Ended::Quiescent,
-        "no timer is left"
-    );
+    assert_eq!(run_until(&sim, at(10)), Ended::Quiescent, "no timer is left");
     sim.kill(n, Down::Kill);
     sim.start(n, Duration::ZERO);
     sim.start(n, Duration::ZERO);
@@ -136,10 +128,7 @@ fn the_dying_may_end_as_they_like() {
         });
     }
     assert_eq!(run(&sim), Ended::Quiescent);
-    assert_eq!(
-        (diary.text(), incidents(&sim)),
-        ("dying dying".into(), vec![])
-    );
+    assert_eq!((diary.text(), incidents(&sim)), ("dying dying".into(), vec![]));
 }
 
 /// Destructors that run because a node is killed cannot fail the run, and cannot act.
@@ -252,22 +241,14 @@ fn node_debt() {
         let ms = |time: Time| time.as_nanos() / 1_000_000;
         for (name, due) in [("b", 3), ("a", 2), ("exactly", 6)] {
             let (seen, inner) = (seen.clone(), node.clone());
-            node.after(MS * due, name, move || {
-                seen.write(format!("{name}@{}", ms(inner.now())))
-            });
+            node.after(MS * due, name, move || seen.write(format!("{name}@{}", ms(inner.now()))));
         }
         let (seen, inner) = (seen.clone(), node.clone());
         node.after(MS, "works", move || {
             inner.sim().add_debt(inner.id(), MS * 5);
-            seen.write(format!(
-                "works@{}/{}",
-                ms(inner.now()),
-                ms(inner.sim().now())
-            ));
+            seen.write(format!("works@{}/{}", ms(inner.now()), ms(inner.sim().now())));
             let (again, noted) = (inner.clone(), seen.clone());
-            inner.eventually("turn", move || {
-                noted.write(format!("turn@{}", ms(again.now())))
-            });
+            inner.eventually("turn", move || noted.write(format!("turn@{}", ms(again.now()))));
         });
     });
     let seen = diary.clone();

@@ -14,10 +14,7 @@ fn by_choice(from: Option<&str>, events: &[&str]) -> Toy {
 
 fn scripted(mut toy: Toy, picks: &[(u64, &str)]) -> Toy {
     toy.mode = Mode::Replay;
-    toy.script = picks
-        .iter()
-        .map(|(n, words)| deviation("kernel/next-event", "world", *n, words))
-        .collect();
+    toy.script = picks.iter().map(|(n, words)| deviation("kernel/next-event", "world", *n, words)).collect();
     toy
 }
 
@@ -90,16 +87,11 @@ fn a_script_of_picks_replays() {
     for seed in 0..40 {
         let mut toy = by_choice(None, &[]);
         toy.seed = seed;
-        toy.settings
-            .class_rates
-            .insert(SiteClass::Schedule, Rate::HALF);
+        toy.settings.class_rates.insert(SiteClass::Schedule, Rate::HALF);
         let (sim, diary) = scene(&toy);
         run(&sim);
-        let replay = Toy {
-            mode: Mode::Replay,
-            script: sim.with_choices(|choices| choices.script()),
-            ..by_choice(None, &[])
-        };
+        let replay =
+            Toy { mode: Mode::Replay, script: sim.with_choices(|choices| choices.script()), ..by_choice(None, &[]) };
         let (again, seen) = scene(&replay);
         run(&again);
         assert_eq!(seen.text(), diary.text());

@@ -32,8 +32,7 @@ fn every_place_is_attributed() {
     });
     assert_eq!(task.cause, "server/conn: panics.rs: connection # is bad");
     assert!(
-        task.detail
-            .contains("connection 17 is bad (node server, conn, step 2)")
+        task.detail.contains("connection 17 is bad (node server, conn, step 2)")
             && task.detail.contains("src/kernel/tests/panics.rs:"),
         "{}",
         task.detail
@@ -58,10 +57,7 @@ fn every_place_is_attributed() {
             std::mem::drop(bomb);
         });
     });
-    assert_eq!(
-        destructor.cause,
-        "server/owner: panics.rs: in a destructor after # tries"
-    );
+    assert_eq!(destructor.cause, "server/owner: panics.rs: in a destructor after # tries");
 
     let aborted = caught(|node| {
         let inner = node.clone();
@@ -74,10 +70,7 @@ fn every_place_is_attributed() {
             task.abort();
         });
     });
-    assert_eq!(
-        aborted.cause,
-        "server/aborting: panics.rs: in a destructor after # tries"
-    );
+    assert_eq!(aborted.cause, "server/aborting: panics.rs: in a destructor after # tries");
 }
 
 /// A future that panics while it is dropped after its end is attributed to its task.
@@ -94,10 +87,7 @@ fn a_captured_destructor() {
             }),
         );
     });
-    assert_eq!(
-        incident.cause,
-        "server/owner: panics.rs: in a destructor after # tries"
-    );
+    assert_eq!(incident.cause, "server/owner: panics.rs: in a destructor after # tries");
 }
 
 /// After a panic nothing more of the run is executed.
@@ -140,13 +130,7 @@ fn the_crash_sink() {
         node.unowned("dropped reply", format_args!("reply {}", 4));
     });
     assert_eq!(run(&sim), Ended::Quiescent);
-    assert_eq!(
-        incidents(&sim),
-        [
-            "no-unowned-failure: n: dropped reply",
-            "no-unowned-failure: n: sync"
-        ]
-    );
+    assert_eq!(incidents(&sim), ["no-unowned-failure: n: dropped reply", "no-unowned-failure: n: sync"]);
     assert!(sim.incidents()[1].detail.contains("disk 3 is full"));
 }
 
@@ -188,11 +172,7 @@ fn nothing_reaches_stderr() {
         .env(CHILD, "1")
         .output()
         .expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("1 passed"), "{said}");
-    assert!(
-        !said.contains("unseen") && !said.contains("panicked"),
-        "{said}"
-    );
+    assert!(!said.contains("unseen") && !said.contains("panicked"), "{said}");
 }

@@ -7,8 +7,7 @@ struct Letterbox(Diary);
 
 impl Resource for Letterbox {
     fn dispatch(&self, sim: &Sim, token: u64) {
-        self.0
-            .write(format!("{token}@{}", sim.now().as_nanos() / 1_000_000));
+        self.0.write(format!("{token}@{}", sim.now().as_nanos() / 1_000_000));
     }
 
     fn eligible(&self, _: &Sim, _: u64) -> Eligible {
@@ -33,10 +32,7 @@ fn letters(sim: &Sim, to: NodeId, due: &[u64]) -> Diary {
             node: to,
             label: "letter",
             subject: sim.name("letter"),
-            action: Action::Resource {
-                resource,
-                token: token as u64,
-            },
+            action: Action::Resource { resource, token: token as u64 },
         });
     }
     diary

@@ -44,11 +44,7 @@ fn a_step_ends_when_nothing_is_ready() {
         });
     });
     let mut steps = Steps::default();
-    let until = Until {
-        deadline: Time::NEVER,
-        done: &|| false,
-        last_step: u64::MAX,
-    };
+    let until = Until { deadline: Time::NEVER, done: &|| false, last_step: u64::MAX };
     assert_eq!(sim.run(&until, &mut steps), Ended::Quiescent);
     assert_eq!(diary.text(), "first@1 second@1 joined@1 woken@2");
     assert_eq!((steps.0, sim.step(), sim.now()), (2, 2, at(1)));
@@ -74,32 +70,19 @@ fn the_order_of_ready_tasks_is_a_choice() {
     assert_eq!(order(&Toy::default()).0, "a b c");
     let replay = Toy {
         mode: Mode::Replay,
-        script: [
-            deviation("kernel/ready-task", "n", 0, "c"),
-            deviation("kernel/ready-task", "n", 1, "b"),
-        ]
-        .into_iter()
-        .collect(),
+        script: [deviation("kernel/ready-task", "n", 0, "c"), deviation("kernel/ready-task", "n", 1, "b")]
+            .into_iter()
+            .collect(),
         ..Toy::default()
     };
     assert_eq!(order(&replay).0, "c b a");
     // Search finds every order of three, and what it found replays.
     let mut found = std::collections::BTreeSet::new();
     for seed in 0..64 {
-        let mut search = Toy {
-            seed,
-            ..Toy::default()
-        };
-        search
-            .settings
-            .class_rates
-            .insert(SiteClass::Schedule, Rate::HALF);
+        let mut search = Toy { seed, ..Toy::default() };
+        search.settings.class_rates.insert(SiteClass::Schedule, Rate::HALF);
         let (seen, script) = order(&search);
-        let replay = Toy {
-            mode: Mode::Replay,
-            script,
-            ..Toy::default()
-        };
+        let replay = Toy { mode: Mode::Replay, script, ..Toy::default() };
         assert_eq!(order(&replay).0, seen, "seed {seed}");
         found.insert(seen);
     }
@@ -225,11 +208,7 @@ fn a_dropped_sleep_leaves_the_queue_empty() {
     });
     assert_eq!(run(&sim), Ended::Quiescent);
     assert_eq!(incidents(&sim), [""; 0]);
-    assert_eq!(
-        sim.now(),
-        at(1),
-        "no timer of 500 or 1,000 ms was left to wait for"
-    );
+    assert_eq!(sim.now(), at(1), "no timer of 500 or 1,000 ms was left to wait for");
 }
 
 /// A time limit lets the future win when a poll finds both over, and drops it when it loses.

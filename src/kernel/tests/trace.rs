@@ -14,9 +14,7 @@ fn busy_scene(sim: &Sim) {
                 let again = inner.clone();
                 inner.eventually("turn", move || again.mark("turned"));
                 let again = inner.clone();
-                inner
-                    .spawn("child", async move { again.outcome("ok") })
-                    .await;
+                inner.spawn("child", async move { again.outcome("ok") }).await;
             }
         });
     });
@@ -45,11 +43,7 @@ fn every_cause_leads_to_a_root() {
             let cause = event.header.cause;
             assert!(cause < id, "a cause comes first");
             if cause == EventId::ROOT {
-                assert!(
-                    ["start", "turn"].contains(&event.header.kind.label),
-                    "{} has no cause",
-                    trace.describe(event)
-                );
+                assert!(["start", "turn"].contains(&event.header.kind.label), "{} has no cause", trace.describe(event));
             }
             (id, way) = (cause, way + 1);
         }
@@ -67,10 +61,7 @@ fn causes_are_the_real_ones() {
     run(&sim);
     let trace = sim.trace();
     let chain = |subject: &str| {
-        let index = trace
-            .events()
-            .iter()
-            .position(|event| trace.describe(event) == subject);
+        let index = trace.events().iter().position(|event| trace.describe(event) == subject);
         let mut id = EventId(index.expect("it happened") as u32 + 1);
         let mut chain = Vec::new();
         while let Some(event) = trace.event(id) {
@@ -79,10 +70,7 @@ fn causes_are_the_real_ones() {
         }
         chain
     };
-    assert_eq!(
-        chain("mark round"),
-        ["mark round", "timer main", "start incarnation=1"]
-    );
+    assert_eq!(chain("mark round"), ["mark round", "timer main", "start incarnation=1"]);
     let crash = ["timer crash", "start incarnation=1"];
     assert_eq!(chain("down incarnation=1")[1..], crash);
     assert_eq!(chain("start incarnation=3")[1..], crash);
@@ -92,11 +80,7 @@ fn causes_are_the_real_ones() {
 #[test]
 fn the_digest_sees_what_happened_and_nothing_else() {
     let digest = |keep: bool, names: &[&str]| {
-        let sim = Toy {
-            keep,
-            ..Toy::default()
-        }
-        .sim();
+        let sim = Toy { keep, ..Toy::default() }.sim();
         for name in names {
             let _ = sim.name(name);
         }
@@ -106,10 +90,7 @@ fn the_digest_sees_what_happened_and_nothing_else() {
     };
     let plain = digest(true, &[]);
     assert_eq!(plain, digest(false, &[]));
-    assert_eq!(
-        plain,
-        digest(true, &["turn", "main", "b", "never used", "a"])
-    );
+    assert_eq!(plain, digest(true, &["turn", "main", "b", "never used", "a"]));
 }
 
 /// There is one digest per step, each chained to the one before: two runs agree up to the first step that differs and

@@ -39,21 +39,9 @@ fn two_messages(faults: &[Fault]) -> Toy {
 #[test]
 fn faults_that_show_on_arrival() {
     for (site, value, said) in [
-        (
-            "net/stall",
-            "1s",
-            ["1", "2", "connection closed"].as_slice(),
-        ),
-        (
-            "net/partial-write",
-            "2 bytes",
-            &["1", "2", "connection closed"],
-        ),
-        (
-            "net/duplicate",
-            "yes",
-            &["1", "1", "2", "connection closed"],
-        ),
+        ("net/stall", "1s", ["1", "2", "connection closed"].as_slice()),
+        ("net/partial-write", "2 bytes", &["1", "2", "connection closed"]),
+        ("net/duplicate", "yes", &["1", "1", "2", "connection closed"]),
     ] {
         let toy = two_messages(&[(site, "a->b", 0, value)]);
         let expected: Vec<String> = said.iter().map(|line| format!("b: {line}")).collect();
@@ -74,10 +62,7 @@ fn reordering() {
         let found = events.filter(|(_, event)| event.header.kind.label == kind);
         found.map(|(index, _)| index as u32 + 1).collect()
     };
-    let causes: Vec<u32> = ids("deliver")
-        .iter()
-        .map(|id| trace.events()[*id as usize - 1].header.cause.0)
-        .collect();
+    let causes: Vec<u32> = ids("deliver").iter().map(|id| trace.events()[*id as usize - 1].header.cause.0).collect();
     let sends = ids("send");
     assert_eq!(causes, [sends[1], sends[0]]);
 }
@@ -108,11 +93,7 @@ fn reordering_only_where_it_makes_sense() {
 /// Streams are neither duplicated nor reordered, at any rate.
 #[test]
 fn streams_are_neither_duplicated_nor_reordered() {
-    let settings = pinned(
-        pinned(still(), "net/reorder", "yes"),
-        "net/duplicate",
-        "yes",
-    );
+    let settings = pinned(pinned(still(), "net/reorder", "yes"), "net/duplicate", "yes");
     let mut toy = Toy::drawn(0, &settings);
     toy.node("b", |node, log| async move {
         let mut all = Vec::new();
@@ -137,10 +118,7 @@ fn streams_are_neither_duplicated_nor_reordered() {
 /// Short reads and partial writes of a stream are observed by the call that returns less.
 #[test]
 fn short_calls() {
-    let mut toy = Toy::with(&[
-        ("net/partial-write", "a->b", 0, "4 bytes"),
-        ("net/short-read", "a->b", 0, "1 bytes"),
-    ]);
+    let mut toy = Toy::with(&[("net/partial-write", "a->b", 0, "4 bytes"), ("net/short-read", "a->b", 0, "1 bytes")]);
     toy.node("b", |node, _| async move {
         let mut stream = accept(&node).await;
         let mut buffer = [0; 8];
@@ -184,11 +162,7 @@ fn partitions() {
     assert_eq!(toy.count("net/partition").fired, 1);
     assert!(toy.count("net/partition").observed >= 1);
     let toy = two_messages(&[("net/partition", "a->b", 0, "one way for 3us")]);
-    assert_eq!(
-        counts(&toy, "net/partition"),
-        (1, 0),
-        "it was over before anything arrived"
-    );
+    assert_eq!(counts(&toy, "net/partition"), (1, 0), "it was over before anything arrived");
 
     let mut toy = Toy::with(&[("net/partition", "a->b", 0, "both ways for 2s")]);
     toy.node("b", |node, _| async move {
@@ -285,10 +259,6 @@ fn every_site_fires_and_is_observed() {
     }
     for site in SITES.iter().filter(|site| site.label != "net/latency") {
         let (fired, observed) = sums[site.label];
-        assert!(
-            fired > 0 && observed > 0,
-            "{}: {fired} fired, {observed} observed",
-            site.label
-        );
+        assert!(fired > 0 && observed > 0, "{}: {fired} fired, {observed} observed", site.label);
     }
 }

@@ -52,10 +52,9 @@ fn ports() {
 /// A killed node's system refuses; a node without power says nothing, and the attempt times out after 30 s.
 #[test]
 fn the_node_is_down() {
-    for (how, expected) in [
-        (Down::Kill, "11ms a: connection refused"),
-        (Down::PowerCut, "30.01s a: connecting timed out"),
-    ] {
+    for (how, expected) in
+        [(Down::Kill, "11ms a: connection refused"), (Down::PowerCut, "30.01s a: connecting timed out")]
+    {
         let mut toy = Toy::quiet();
         let b = toy.node("b", |node, _| async move {
             let _listener = node.net().listen("port");
@@ -74,10 +73,8 @@ fn the_node_is_down() {
 /// The fault site refuses or loses an attempt; the next one is another choice.
 #[test]
 fn refused_or_lost_by_choice() {
-    let mut toy = Toy::with(&[
-        ("net/connect", "a->b/connect", 0, "refused"),
-        ("net/connect", "a->b/connect", 1, "lost"),
-    ]);
+    let mut toy =
+        Toy::with(&[("net/connect", "a->b/connect", 0, "refused"), ("net/connect", "a->b/connect", 1, "lost")]);
     toy.node("b", |node, _| async move {
         accept(&node).await;
     });
@@ -88,11 +85,7 @@ fn refused_or_lost_by_choice() {
     });
     assert_eq!(
         toy.log(),
-        [
-            "1ms a: connection refused",
-            "30.001s a: connecting timed out",
-            "30.002s a: connected to b"
-        ]
+        ["1ms a: connection refused", "30.001s a: connecting timed out", "30.002s a: connected to b"]
     );
     assert_eq!(toy.count("net/connect").observed, 2);
 }
@@ -115,10 +108,7 @@ fn a_partition_holds_an_attempt_up() {
         toy.world.net().unblock(from, to, Way::One);
         assert_eq!(toy.said().len(), 2);
         let log = toy.log.0.borrow();
-        assert!(
-            log[1].starts_with(if back { "100.5ms a" } else { "101ms a" }),
-            "{log:?}"
-        );
+        assert!(log[1].starts_with(if back { "100.5ms a" } else { "101ms a" }), "{log:?}");
     }
 }
 
@@ -184,11 +174,7 @@ fn the_dialer_is_gone_meanwhile() {
         });
         toy.node("a", move |node, _| async move {
             let attempt = node.net().connect("b", "port");
-            assert!(
-                node.timeout(Duration::from_micros(patience), attempt)
-                    .await
-                    .is_err()
-            );
+            assert!(node.timeout(Duration::from_micros(patience), attempt).await.is_err());
         });
         toy.run_to(1_000);
         assert_eq!(toy.log.said(), expected);
@@ -215,10 +201,7 @@ fn names() {
     });
     toy.node("c", |node, _| async move {
         node.sleep(Duration::from_secs(1)).await;
-        Messages::new(connect(&node, "b").await)
-            .recv()
-            .await
-            .expect("no reset");
+        Messages::new(connect(&node, "b").await).recv().await.expect("no reset");
     });
     assert_eq!(toy.run_to(5_000), Ended::Quiescent);
     let trace = toy.sim().trace();

@@ -21,10 +21,7 @@ async fn asking_on(node: Node, log: Log) {
                 log.say(&node, format!("{number}: {error}"));
                 break;
             }
-            match node
-                .timeout(Duration::from_secs(2), connection.recv())
-                .await
-            {
+            match node.timeout(Duration::from_secs(2), connection.recv()).await {
                 Ok(Ok(_)) => node.sleep(Duration::from_secs(1)).await,
                 Ok(Err(error)) => {
                     log.say(&node, format!("{number}: {error}"));
@@ -83,21 +80,13 @@ fn power_cut_and_restarted() {
     toy.run_to(7_000);
     assert_eq!(
         *toy.log.0.borrow(),
-        [
-            "1ms a: 0: connected",
-            "4.003s a: 0: the time limit has passed",
-            "6.003s a: 0: the time limit has passed"
-        ]
+        ["1ms a: 0: connected", "4.003s a: 0: the time limit has passed", "6.003s a: 0: the time limit has passed"]
     );
     toy.sim().start(b, Duration::ZERO);
     toy.run_to(8_500);
     assert_eq!(
         toy.log.0.borrow()[3..],
-        [
-            "8.003s a: 0: the time limit has passed",
-            "8.004s a: 0: connection reset",
-            "8.005s a: 1: connected"
-        ]
+        ["8.003s a: 0: the time limit has passed", "8.004s a: 0: connection reset", "8.005s a: 1: connected"]
     );
 }
 
@@ -126,14 +115,7 @@ fn last_words() {
     toy.run_to(100);
     toy.kill(b, Down::Kill);
     let said = toy.log();
-    assert_eq!(
-        said,
-        [
-            "1.5ms b: 1",
-            "301.5ms a: re 1",
-            "301.5ms a: connection reset"
-        ]
-    );
+    assert_eq!(said, ["1.5ms b: 1", "301.5ms a: re 1", "301.5ms a: connection reset"]);
 }
 
 /// A handle that outlives its node's life does nothing: no data, no close, no event.
@@ -176,11 +158,7 @@ fn killed_while_connecting() {
                 Err(error) => log.say(&node, error),
             }
         });
-        let until = Until {
-            deadline: Time::from_nanos(at_us * 1_000),
-            done: &|| false,
-            last_step: u64::MAX,
-        };
+        let until = Until { deadline: Time::from_nanos(at_us * 1_000), done: &|| false, last_step: u64::MAX };
         let mut hook = toy.world.clone();
         toy.sim().clone().run(&until, &mut hook);
         toy.kill(if dialer_dies { a } else { b }, Down::Kill);
@@ -192,10 +170,7 @@ fn killed_while_connecting() {
             (false, _) => &["a: connection reset"],
         };
         assert_eq!(toy.log.said(), expected, "{dialer_dies} {at_us}");
-        assert!(
-            toy.run_to(20) == Ended::Quiescent,
-            "nothing is left in the queue"
-        );
+        assert!(toy.run_to(20) == Ended::Quiescent, "nothing is left in the queue");
     }
 }
 

@@ -21,33 +21,20 @@ fn asked(cut: &'static str, more: &[Fault]) -> Toy {
 /// Before delivery: the question never arrives, and both learn of the end.
 #[test]
 fn before_delivery() {
-    assert_eq!(
-        asked(BEFORE_DELIVERY, &[]).log(),
-        ["1ms a: connection reset", "1ms b: connection reset"]
-    );
+    assert_eq!(asked(BEFORE_DELIVERY, &[]).log(), ["1ms a: connection reset", "1ms b: connection reset"]);
 }
 
 /// Inside: a part of the question arrives, which is no message; both learn of the end when it does.
 #[test]
 fn inside_a_message() {
-    assert_eq!(
-        asked("inside, after 5 bytes", &[]).log(),
-        ["1.5ms a: connection reset", "1.5ms b: connection reset"]
-    );
+    assert_eq!(asked("inside, after 5 bytes", &[]).log(), ["1.5ms a: connection reset", "1.5ms b: connection reset"]);
 }
 
 /// After delivery, before the reply: the question is answered, and the answer vanishes.
 #[test]
 fn before_the_reply() {
     let mut toy = asked(BEFORE_REPLY, &[]);
-    assert_eq!(
-        toy.log(),
-        [
-            "1.5ms b: one",
-            "1.5ms a: connection reset",
-            "1.5ms b: connection reset"
-        ]
-    );
+    assert_eq!(toy.log(), ["1.5ms b: one", "1.5ms a: connection reset", "1.5ms b: connection reset"]);
     assert_eq!(toy.events("lost"), 1);
 }
 
@@ -56,12 +43,7 @@ fn before_the_reply() {
 fn after_the_reply() {
     assert_eq!(
         asked(AFTER_REPLY, &[]).log(),
-        [
-            "1.5ms b: one",
-            "2ms a: re one",
-            "2ms b: connection reset",
-            "2ms a: connection reset"
-        ]
+        ["1.5ms b: one", "2ms a: re one", "2ms b: connection reset", "2ms a: connection reset"]
     );
 }
 
@@ -137,10 +119,7 @@ proptest! {
 #[test]
 fn told_inline() {
     for inline in [true, false] {
-        let faults: [Fault; 2] = [
-            ("net/cut", "a->b", 0, BEFORE_DELIVERY),
-            ("net/notice", "b->a", 0, "inline"),
-        ];
+        let faults: [Fault; 2] = [("net/cut", "a->b", 0, BEFORE_DELIVERY), ("net/notice", "b->a", 0, "inline")];
         let mut toy = Toy::with(if inline { &faults } else { &faults[..1] });
         toy.node("b", answering);
         toy.node("a", |node, log| async move {
@@ -151,11 +130,8 @@ fn told_inline() {
             log.say(&node, format!("{:?}", messages.send(b"two")));
         });
         let said = toy.said();
-        let expected = if inline {
-            ["a: told", "a: Ok(())", "a: Err(Reset)"].as_slice()
-        } else {
-            &["a: Ok(())", "a: Ok(())"]
-        };
+        let expected =
+            if inline { ["a: told", "a: Ok(())", "a: Err(Reset)"].as_slice() } else { &["a: Ok(())", "a: Ok(())"] };
         assert_eq!(said[..expected.len()], *expected);
         assert_eq!(toy.count("net/notice").observed, u64::from(inline));
     }
@@ -186,20 +162,14 @@ fn the_other_side_is_not_told_inline() {
 #[test]
 fn told_later() {
     let mut toy = asked(BEFORE_DELIVERY, &[("net/notice", "b->a", 0, "after 4s")]);
-    assert_eq!(
-        toy.log(),
-        ["1ms b: connection reset", "4.001s a: connection reset"]
-    );
+    assert_eq!(toy.log(), ["1ms b: connection reset", "4.001s a: connection reset"]);
     assert_eq!(toy.count("net/notice").observed, 1);
 }
 
 /// Half-open: the side that is never told learns of the end after it writes.
 #[test]
 fn half_open_until_it_writes() {
-    let faults = [
-        ("net/cut", "a->b", 0, BEFORE_DELIVERY),
-        ("net/half-open", "b->a", 0, "yes"),
-    ];
+    let faults = [("net/cut", "a->b", 0, BEFORE_DELIVERY), ("net/half-open", "b->a", 0, "yes")];
     let mut toy = Toy::with(&faults);
     toy.node("b", answering);
     toy.node("a", |node, log| async move {
@@ -211,14 +181,7 @@ fn half_open_until_it_writes() {
         let end = stream.read(&mut [0; 8]).await.map_err(|e| e.kind());
         log.say(&node, format!("{end:?}"));
     });
-    assert_eq!(
-        toy.log(),
-        [
-            "1ms b: connection reset",
-            "20.001s a: has written",
-            "20.002s a: Err(ConnectionReset)"
-        ]
-    );
+    assert_eq!(toy.log(), ["1ms b: connection reset", "20.001s a: has written", "20.002s a: Err(ConnectionReset)"]);
     assert_eq!(toy.count("net/half-open").observed, 1);
 }
 
@@ -237,17 +200,12 @@ fn half_open_until_heal() {
 /// A cut also takes what else was under way, in both directions.
 #[test]
 fn a_cut_takes_what_is_under_way() {
-    let mut toy = Toy::with(&[
-        ("net/cut", "a->b", 2, BEFORE_DELIVERY),
-        ("net/stall", "a->b", 0, "5s"),
-    ]);
+    let mut toy = Toy::with(&[("net/cut", "a->b", 2, BEFORE_DELIVERY), ("net/stall", "a->b", 0, "5s")]);
     toy.node("b", answering);
     toy.node("a", |node, log| async move {
         let messages = Messages::new(connect(&node, "b").await);
         for question in ["1", "2", "3"] {
-            messages
-                .send(question.as_bytes())
-                .expect("it does not know yet");
+            messages.send(question.as_bytes()).expect("it does not know yet");
             node.sleep(Duration::from_millis(10)).await;
         }
         log.say(&node, text(messages.recv().await));

@@ -41,22 +41,14 @@ fn talk(toy: &mut Toy, messages: usize) -> Chosen {
     toy.run_to(600_000);
     toy.sim().with_choices(|choices| {
         let offers = choices.take_offers();
-        let keyed = offers
-            .into_iter()
-            .map(|offer| ((offer.site, offer.actor, offer.n), offer.chosen));
+        let keyed = offers.into_iter().map(|offer| ((offer.site, offer.actor, offer.n), offer.chosen));
         keyed.collect()
     })
 }
 
 fn faulty() -> Settings {
     let mut settings = Settings::default();
-    for site in [
-        "net/stall",
-        "net/partial-write",
-        "net/duplicate",
-        "net/reorder",
-        "net/partition",
-    ] {
+    for site in ["net/stall", "net/partial-write", "net/duplicate", "net/reorder", "net/partition"] {
         settings = rated(settings, site, 100_000);
     }
     rated(settings, "net/half-open", 500_000)
@@ -64,14 +56,7 @@ fn faulty() -> Settings {
 
 /// Choices that are a fact about the write itself, not about what the network was like then.
 fn is_of_a_write(site: &str) -> bool {
-    [
-        "net/latency",
-        "net/stall",
-        "net/partial-write",
-        "net/cut",
-        "net/partition",
-    ]
-    .contains(&site)
+    ["net/latency", "net/stall", "net/partial-write", "net/cut", "net/partition"].contains(&site)
 }
 
 proptest! {

@@ -99,10 +99,7 @@ fn an_empty_message() {
     let mut toy = Toy::quiet();
     toy.node("b", answering);
     toy.node("a", |node, log| asking(node, log, &["", "x"]));
-    assert_eq!(
-        toy.said(),
-        ["b: ", "a: re ", "b: x", "a: re x", "b: connection closed"]
-    );
+    assert_eq!(toy.said(), ["b: ", "a: re ", "b: x", "a: re x", "b: connection closed"]);
 }
 
 /// One message is one event and one step, in which it is handled and its answer is sent; with callbacks and with tasks.
@@ -132,10 +129,10 @@ fn one_message_is_one_step() {
         assert_eq!(said[..4], ["b: one", "a: re one", "b: two", "a: re two"]);
         let trace = toy.sim().trace();
         let steps = |kind: &str, subject: &str| -> Vec<u64> {
-            let events = trace.events().iter().filter(|event| {
-                event.header.kind.label == kind
-                    && trace.names().text(event.header.subject) == subject
-            });
+            let events = trace
+                .events()
+                .iter()
+                .filter(|event| event.header.kind.label == kind && trace.names().text(event.header.subject) == subject);
             events.map(|event| event.step).collect()
         };
         let (arrivals, answers) = (steps("deliver", "a->b"), steps("send", "b->a"));
@@ -170,11 +167,7 @@ fn a_header_that_is_too_long_resets() {
         });
         let mut said = toy.said();
         said.sort();
-        let first = if by_callback {
-            "b: Reset"
-        } else {
-            "b: connection reset"
-        };
+        let first = if by_callback { "b: Reset" } else { "b: connection reset" };
         let mut expected = ["a: Err(ConnectionReset)", "b: Err(Reset)", first];
         expected.sort_unstable();
         assert_eq!(said, expected);
@@ -237,10 +230,7 @@ fn a_late_handler_gets_what_is_there() {
             messages.send(text.as_bytes()).expect("no reset");
         }
     });
-    assert_eq!(
-        toy.said(),
-        ["b: 1", "b: 2", "b: 3", "b: attached", "b: Closed"]
-    );
+    assert_eq!(toy.said(), ["b: 1", "b: 2", "b: 3", "b: attached", "b: Closed"]);
 }
 
 /// A callback owner that was told of an orderly end can still answer; the answer arrives.
@@ -264,10 +254,7 @@ fn answering_after_the_other_side_has_closed() {
         log.say(&node, format!("{:?}", messages.send(b"x")));
         log.say(&node, text(messages.recv().await));
     });
-    assert_eq!(
-        toy.said(),
-        ["a: Err(Closed)", "b: Closed true", "a: good-bye"]
-    );
+    assert_eq!(toy.said(), ["a: Err(Closed)", "b: Closed true", "a: good-bye"]);
 }
 
 /// A handler may drop the connection it handles, or reset it, and nothing is handled after that.
@@ -294,11 +281,7 @@ fn a_handler_that_gives_up_its_connection() {
             messages.send(b"2").expect("no reset");
             log.say(&node, text(messages.recv().await));
         });
-        let end = if abort {
-            "a: connection reset"
-        } else {
-            "a: connection closed"
-        };
+        let end = if abort { "a: connection reset" } else { "a: connection closed" };
         assert_eq!(toy.said(), ["b: 1", end]);
     }
 }
@@ -321,11 +304,7 @@ fn reasons() {
                 messages.abort();
             }
         });
-        let reason = if abort {
-            EndReason::Reset
-        } else {
-            EndReason::Closed
-        };
+        let reason = if abort { EndReason::Reset } else { EndReason::Closed };
         assert_eq!(toy.said(), [format!("b: {reason:?}")]);
     }
 }

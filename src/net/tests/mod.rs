@@ -6,9 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::check::{CheckMode, Checks};
-use crate::choice::{
-    Choices, Deviation, Mode, Rate, Script, Seed, Settings, SiteClass, SiteCount, SiteSetting,
-};
+use crate::choice::{Choices, Deviation, Mode, Rate, Script, Seed, Settings, SiteClass, SiteCount, SiteSetting};
 use crate::kernel::{Dispatch, Down, Ended, Limits, NodeId, Sim, Time, Until};
 use crate::net::{Messages, NetError, Stream};
 use crate::trace::Trace;
@@ -45,9 +43,7 @@ impl Log {
     /// What was said, without the times.
     fn said(&self) -> Vec<String> {
         let lines = self.0.borrow();
-        let bare = lines
-            .iter()
-            .filter_map(|line| Some(line.split_once(' ')?.1.to_owned()));
+        let bare = lines.iter().filter_map(|line| Some(line.split_once(' ')?.1.to_owned()));
         bare.collect()
     }
 }
@@ -58,16 +54,10 @@ type Fault = (&'static str, &'static str, u64, &'static str);
 impl Toy {
     fn new(choices: Choices) -> Toy {
         crate::kernel::quiet_panics();
-        let limits = Limits {
-            steps_max: 1_000_000,
-            ..Limits::default()
-        };
+        let limits = Limits { steps_max: 1_000_000, ..Limits::default() };
         let trace = Trace::new(true, 1_000_000);
         let sim = Sim::new(choices, trace, limits, Dispatch::ByTime);
-        Toy {
-            world: World::new(&sim, Checks::new(&[], |_| CheckMode::Stop)),
-            log: Log::default(),
-        }
+        Toy { world: World::new(&sim, Checks::new(&[], |_| CheckMode::Stop)), log: Log::default() }
     }
 
     /// Quiet apart from these faults, each of which must find its place.
@@ -80,12 +70,7 @@ impl Toy {
             step: 0,
         };
         let script: Script = faults.iter().map(deviation).collect();
-        Toy::new(Choices::new(
-            Seed(0),
-            Mode::Replay,
-            &script,
-            &Settings::default(),
-        ))
+        Toy::new(Choices::new(Seed(0), Mode::Replay, &script, &Settings::default()))
     }
 
     fn quiet() -> Toy {
@@ -94,12 +79,7 @@ impl Toy {
 
     /// What a seed draws under these settings.
     fn drawn(seed: u64, settings: &Settings) -> Toy {
-        Toy::new(Choices::new(
-            Seed(seed),
-            Mode::Search,
-            &Script::default(),
-            settings,
-        ))
+        Toy::new(Choices::new(Seed(seed), Mode::Search, &Script::default(), settings))
     }
 
     fn sim(&self) -> &Sim {
@@ -116,11 +96,8 @@ impl Toy {
 
     fn run_to(&mut self, millis: u64) -> Ended {
         let mut hook = self.world.clone();
-        let until = Until {
-            deadline: Time::ZERO + Duration::from_millis(millis),
-            done: &|| false,
-            last_step: u64::MAX,
-        };
+        let until =
+            Until { deadline: Time::ZERO + Duration::from_millis(millis), done: &|| false, last_step: u64::MAX };
         let ended = self.sim().clone().run(&until, &mut hook);
         assert_eq!(self.sim().incidents().as_slice(), []);
         ended
@@ -147,17 +124,14 @@ impl Toy {
     }
 
     fn count(&self, site: &str) -> SiteCount {
-        self.sim()
-            .with_choices(|choices| choices.accounting()[site])
+        self.sim().with_choices(|choices| choices.accounting()[site])
     }
 
     /// How often this kind of event stands in the trace.
     fn events(&self, kind: &str) -> usize {
         let trace = self.sim().trace();
         let events = trace.events().iter();
-        events
-            .filter(|event| event.header.kind.label == kind)
-            .count()
+        events.filter(|event| event.header.kind.label == kind).count()
     }
 }
 
@@ -170,10 +144,7 @@ impl Drop for Toy {
 /// No faults, and everything takes its quiet time.
 fn still() -> Settings {
     let classes = [SiteClass::Latency, SiteClass::Schedule];
-    Settings {
-        class_rates: classes.map(|class| (class, Rate::NEVER)).into(),
-        ..Settings::default()
-    }
+    Settings { class_rates: classes.map(|class| (class, Rate::NEVER)).into(), ..Settings::default() }
 }
 
 /// These settings, and this site at this rate.
@@ -185,10 +156,7 @@ fn rated(mut settings: Settings, site: &str, per_million: u32) -> Settings {
 
 /// These settings, and every offer of this site takes this value.
 fn pinned(mut settings: Settings, site: &str, words: &str) -> Settings {
-    let setting = SiteSetting {
-        pin: Some(words.to_owned()),
-        ..SiteSetting::default()
-    };
+    let setting = SiteSetting { pin: Some(words.to_owned()), ..SiteSetting::default() };
     settings.sites.insert(site.to_owned(), setting);
     settings
 }

@@ -33,16 +33,7 @@ fn hold_and_release() {
     toy.run_to(35);
     assert_eq!(toy.log.said(), ["b: 0"]);
     toy.world.net().unblock(a, b, Way::One);
-    assert_eq!(
-        toy.log(),
-        [
-            "1.5ms b: 0",
-            "35.5ms b: 1",
-            "35.5ms b: 2",
-            "35.5ms b: 3",
-            "41.5ms b: 4"
-        ]
-    );
+    assert_eq!(toy.log(), ["1.5ms b: 0", "35.5ms b: 1", "35.5ms b: 2", "35.5ms b: 3", "41.5ms b: 4"]);
 }
 
 /// A segment that is under way when the link opens does not overtake those that waited.
@@ -54,11 +45,7 @@ fn released_data_stays_in_front() {
     toy.world.net().block(a, b, Way::One);
     // 1 waits since 11.5 ms; 2 was sent at 21 ms and would arrive at 21.5 ms, before what is released at 21.2 ms.
     toy.run_to(21);
-    let until = Until {
-        deadline: Time::from_nanos(21_200_000),
-        done: &|| false,
-        last_step: u64::MAX,
-    };
+    let until = Until { deadline: Time::from_nanos(21_200_000), done: &|| false, last_step: u64::MAX };
     let mut hook = toy.world.clone();
     toy.sim().clone().run(&until, &mut hook);
     toy.world.net().unblock(a, b, Way::One);
@@ -68,10 +55,7 @@ fn released_data_stays_in_front() {
 /// One way: the answers do not come back, the questions arrive. Both ways: neither.
 #[test]
 fn one_way_and_both_ways() {
-    for (way, meanwhile) in [
-        (Way::One, ["b: 1", "b: 2", "a: re 1"].as_slice()),
-        (Way::Both, &["b: 1", "a: re 1"]),
-    ] {
+    for (way, meanwhile) in [(Way::One, ["b: 1", "b: 2", "a: re 1"].as_slice()), (Way::Both, &["b: 1", "a: re 1"])] {
         let mut toy = Toy::quiet();
         let b = toy.node("b", answering);
         let a = toy.node("a", |node, log| async move {
@@ -130,11 +114,7 @@ fn a_block_with_an_end() {
     toy.sim().heal_resources();
     toy.world.net().block(a, b, Way::One);
     toy.run_to(10_000);
-    assert_eq!(
-        toy.log.said(),
-        ["b: 0"],
-        "the old block's end took the new block away"
-    );
+    assert_eq!(toy.log.said(), ["b: 0"], "the old block's end took the new block away");
     toy.world.net().unblock(a, b, Way::One);
     assert_eq!(toy.said(), ["b: 0", "b: 1", "b: 2"]);
 }

@@ -34,9 +34,7 @@ fn slots_are_used_again() {
             for round in 0..rounds {
                 let messages = Messages::new(connect(&node, "b").await);
                 let _ = messages.send(b"x");
-                let _ = node
-                    .timeout(Duration::from_millis(20), messages.recv())
-                    .await;
+                let _ = node.timeout(Duration::from_millis(20), messages.recv()).await;
                 if how == 1 && round % 2 == 0 {
                     messages.abort();
                 }
@@ -46,23 +44,11 @@ fn slots_are_used_again() {
         toy.sim().heal_resources();
         toy.run_to(599_900);
         let (all, free) = slots(toy.world.net());
-        assert!(
-            all < 250 && (how == 2 || all <= 4),
-            "{all} slots, way {how}"
-        );
-        assert_eq!(
-            all - free,
-            if how == 2 { all - free } else { 0 },
-            "way {how}"
-        );
+        assert!(all < 250 && (how == 2 || all <= 4), "{all} slots, way {how}");
+        assert_eq!(all - free, if how == 2 { all - free } else { 0 }, "way {how}");
         let state = toy.world.net().inner.state.borrow();
         assert!(state.dials.is_empty());
-        assert!(
-            state
-                .links
-                .iter()
-                .all(|link| link.waiting.is_empty() && link.dials.is_empty())
-        );
+        assert!(state.links.iter().all(|link| link.waiting.is_empty() && link.dials.is_empty()));
     }
 }
 
@@ -88,12 +74,7 @@ fn stale_handles_reach_nobody() {
         drop(first);
         second.send(b"hello").expect("no reset");
     });
-    let expected = [
-        "b: connection reset",
-        "a: Err(Reset)",
-        "a: true b",
-        "b: hello",
-    ];
+    let expected = ["b: connection reset", "a: Err(Reset)", "a: true b", "b: hello"];
     assert_eq!(toy.said(), expected);
     assert_eq!(slots(toy.world.net()).0, 1);
 }

@@ -89,10 +89,7 @@ fn partial_writes_are_reported() {
         let mut stream = connect(&node, "b").await;
         let count = stream.write(b"hello world").await.expect("no reset");
         log.say(&node, count);
-        stream
-            .write_all(&b"hello world"[count..])
-            .await
-            .expect("no reset");
+        stream.write_all(&b"hello world"[count..]).await.expect("no reset");
     });
     assert_eq!(toy.said(), ["a: 3", "b: hello world"]);
 }
@@ -135,15 +132,7 @@ fn a_full_window_makes_the_writer_wait() {
         let more = stream.write(&bytes_of(10)).await.expect("no reset");
         log.say(&node, more);
     });
-    assert_eq!(
-        toy.log(),
-        [
-            "1ms a: 65536",
-            "1.0005s b: reads",
-            "1.001s a: 10",
-            "1.0015s b: 65546"
-        ]
-    );
+    assert_eq!(toy.log(), ["1ms a: 65536", "1.0005s b: reads", "1.001s a: 10", "1.0015s b: 65546"]);
 }
 
 /// A message reader opens the window of a byte writer too.
@@ -189,10 +178,7 @@ fn half_close() {
         stream.read_to_end(&mut all).await.expect("no reset");
         log.say(&node, text(Ok(all)));
     });
-    assert_eq!(
-        toy.said(),
-        ["a: BrokenPipe", "b: question", "a: late answer"]
-    );
+    assert_eq!(toy.said(), ["a: BrokenPipe", "b: question", "a: late answer"]);
     assert_eq!((toy.events("ended"), toy.events("lost")), (0, 0));
 }
 
@@ -205,10 +191,7 @@ fn a_reset_comes_after_the_data() {
         node.sleep(Duration::from_millis(10)).await;
         let mut buffer = [0; 3];
         for _ in 0..2 {
-            stream
-                .read_exact(&mut buffer)
-                .await
-                .expect("it has arrived");
+            stream.read_exact(&mut buffer).await.expect("it has arrived");
             log.say(&node, text(Ok(buffer.to_vec())));
         }
         let error = stream.read(&mut buffer).await.expect_err("it was reset");
@@ -221,15 +204,7 @@ fn a_reset_comes_after_the_data() {
         stream.write_all(b"onetwo").await.expect("no reset");
         stream.abort();
     });
-    assert_eq!(
-        toy.said(),
-        [
-            "b: one",
-            "b: two",
-            "b: ConnectionReset",
-            "b: ConnectionReset"
-        ]
-    );
+    assert_eq!(toy.said(), ["b: one", "b: two", "b: ConnectionReset", "b: ConnectionReset"]);
 }
 
 /// Dropping a stream with unread data resets the connection, also after a shutdown; without, it closes in order.
@@ -258,11 +233,7 @@ fn dropping_unread_data_resets() {
             (false, _) | (true, true) => "a: Ok(0)",
             (true, false) => "a: Err(ConnectionReset)",
         };
-        assert_eq!(
-            toy.said(),
-            [expected],
-            "shut down: {shut_down}, unread: {unread}"
-        );
+        assert_eq!(toy.said(), [expected], "shut down: {shut_down}, unread: {unread}");
         assert_eq!(toy.events("reset"), usize::from(unread));
     }
 }
@@ -291,28 +262,17 @@ fn split_halves() {
         node.sleep(Duration::from_millis(5)).await;
         log.say(&node, "drops the second half");
     });
-    assert_eq!(
-        toy.said(),
-        ["a: from b", "a: drops the second half", "b: from a"]
-    );
+    assert_eq!(toy.said(), ["a: from b", "a: drops the second half", "b: from a"]);
 }
 
 /// tokio's helpers work on it: an echo made of `copy`.
 #[test]
 fn tokio_helpers() {
-    let mut toy = Toy::drawn(
-        3,
-        &rated(
-            rated(Settings::default(), "net/partial-write", 300_000),
-            "net/short-read",
-            300_000,
-        ),
-    );
+    let mut toy =
+        Toy::drawn(3, &rated(rated(Settings::default(), "net/partial-write", 300_000), "net/short-read", 300_000));
     toy.node("b", |node, _| async move {
         let (mut reader, mut writer) = accept(&node).await.split();
-        tokio::io::copy(&mut reader, &mut writer)
-            .await
-            .expect("no reset");
+        tokio::io::copy(&mut reader, &mut writer).await.expect("no reset");
         writer.shutdown().await.expect("no reset");
     });
     toy.node("a", |node, log| async move {
@@ -345,8 +305,5 @@ fn an_own_abort_wakes_the_own_reader() {
         let end = reader.read(&mut [0; 8]).await;
         log.say(&node, format!("{:?}", end.map_err(|e| e.kind())));
     });
-    assert_eq!(
-        toy.said(),
-        ["a: Err(BrokenPipe)", "b: Err(ConnectionReset)"]
-    );
+    assert_eq!(toy.said(), ["a: Err(BrokenPipe)", "b: Err(ConnectionReset)"]);
 }

@@ -28,23 +28,13 @@ fn every_event_has_its_cause() {
         toy.node("a", |node, log| asking(node, log, &["1", "2", "3", "4"]));
         toy.run_to(50 + seed);
         if seed % 3 == 0 {
-            toy.kill(
-                b,
-                if seed % 2 == 0 {
-                    Down::Kill
-                } else {
-                    Down::PowerCut
-                },
-            );
+            toy.kill(b, if seed % 2 == 0 { Down::Kill } else { Down::PowerCut });
         }
         toy.run_to(590_000);
         let trace = toy.sim().trace();
         for (index, event) in trace.events().iter().enumerate() {
             let header = &event.header;
-            if crate::net::KINDS
-                .iter()
-                .any(|kind| kind.label == header.kind.label)
-            {
+            if crate::net::KINDS.iter().any(|kind| kind.label == header.kind.label) {
                 let cause = header.cause.0 as usize;
                 assert!(cause >= 1 && cause <= index, "{}", trace.describe(event));
             }

@@ -19,10 +19,7 @@ fn a_conflicting_borrow_across_a_boundary() {
         });
     });
     assert_eq!(run(&sim).0, Ended::Failed);
-    assert_eq!(
-        incidents(&sim),
-        ["no-conflicting-borrow: servermap in cells.rs"]
-    );
+    assert_eq!(incidents(&sim), ["no-conflicting-borrow: servermap in cells.rs"]);
     let detail = &sim.incidents()[0].detail;
     assert!(
         detail.contains("`touch` wants to write cell `servermap` (cells.rs:")

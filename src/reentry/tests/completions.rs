@@ -12,10 +12,7 @@ fn after_cancel() -> Deviation {
 }
 
 /// What a node's code writes, run with these deviations.
-fn story(
-    deviations: impl IntoIterator<Item = Deviation>,
-    code: impl Fn(&NodeHandle, &Diary) + 'static,
-) -> String {
+fn story(deviations: impl IntoIterator<Item = Deviation>, code: impl Fn(&NodeHandle, &Diary) + 'static) -> String {
     let sim = scripted(deviations);
     let diary = Diary::default();
     let seen = diary.clone();
@@ -87,10 +84,7 @@ fn an_awaited_answer() {
         let (seen, inner) = (seen.clone(), node.clone());
         node.spawn("task", async move {
             seen.write(format!("got {}", completion.await));
-            seen.write(format!(
-                "got {}",
-                Completion::ready(&inner, "answer", 8).await
-            ));
+            seen.write(format!("got {}", Completion::ready(&inner, "answer", 8).await));
         });
         node.eventually("later", move || completer.complete(7));
     });
@@ -194,16 +188,9 @@ fn inline_frames_are_limited() {
             .join()
             .expect("it ends")
     };
-    assert_eq!(
-        deep(MAX_INLINE_DEPTH),
-        (Ended::Quiescent, MAX_INLINE_DEPTH + 1, vec![])
-    );
+    assert_eq!(deep(MAX_INLINE_DEPTH), (Ended::Quiescent, MAX_INLINE_DEPTH + 1, vec![]));
     assert_eq!(
         deep(MAX_INLINE_DEPTH + 1),
-        (
-            Ended::Failed,
-            MAX_INLINE_DEPTH + 1,
-            vec!["no-hang: answer completes without end".to_owned()]
-        )
+        (Ended::Failed, MAX_INLINE_DEPTH + 1, vec!["no-hang: answer completes without end".to_owned()])
     );
 }

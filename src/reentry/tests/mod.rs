@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::choice::{Choices, Deviation, Mode, Script, Seed, Settings, Site};
-use crate::kernel::{
-    Dispatch, Ended, Limits, NodeHandle, NodeId, Sim, StepHook, Time, Until, quiet_panics,
-};
+use crate::kernel::{Dispatch, Ended, Limits, NodeHandle, NodeId, Sim, StepHook, Time, Until, quiet_panics};
 use crate::trace::Trace;
 
 const MS: Duration = Duration::from_millis(1);
@@ -46,13 +44,7 @@ impl StepHook for Checked {
 }
 
 fn deviation(site: &Site, actor: &str, n: u64, value: &str) -> Deviation {
-    Deviation {
-        site: site.label.into(),
-        actor: actor.into(),
-        n,
-        value: value.into(),
-        step: 0,
-    }
+    Deviation { site: site.label.into(), actor: actor.into(), n, value: value.into(), step: 0 }
 }
 
 /// A simulation in which nothing deviates but what the script says.
@@ -60,12 +52,7 @@ fn scripted(deviations: impl IntoIterator<Item = Deviation>) -> Sim {
     quiet_panics();
     let script: Script = deviations.into_iter().collect();
     let choices = Choices::new(Seed(0), Mode::Replay, &script, &Settings::default());
-    Sim::new(
-        choices,
-        Trace::new(true, 1_000_000),
-        Limits::default(),
-        Dispatch::ByTime,
-    )
+    Sim::new(choices, Trace::new(true, 1_000_000), Limits::default(), Dispatch::ByTime)
 }
 
 fn node(sim: &Sim, name: &str, code: impl Fn(NodeHandle) + 'static) -> NodeId {
@@ -76,27 +63,19 @@ fn node(sim: &Sim, name: &str, code: impl Fn(NodeHandle) + 'static) -> NodeId {
 
 /// Runs to the end; answers why it ended and how often the checks were asked.
 fn run(sim: &Sim) -> (Ended, u64) {
-    let until = Until {
-        deadline: Time::NEVER,
-        done: &|| false,
-        last_step: u64::MAX,
-    };
+    let until = Until { deadline: Time::NEVER, done: &|| false, last_step: u64::MAX };
     let mut checked = Checked::default();
     (sim.run(&until, &mut checked), checked.0)
 }
 
 fn incidents(sim: &Sim) -> Vec<String> {
     let incidents = sim.incidents();
-    let line = |incident: &crate::kernel::Incident| {
-        format!("{}: {}", incident.kind.invariant(), incident.cause)
-    };
+    let line = |incident: &crate::kernel::Incident| format!("{}: {}", incident.kind.invariant(), incident.cause);
     incidents.iter().map(line).collect()
 }
 
 fn pairs(sim: &Sim) -> Vec<String> {
     let counters = sim.counters();
-    let pair = |((inner, outer), count): (&(String, String), &u64)| {
-        format!("{inner} inside {outer}: {count}")
-    };
+    let pair = |((inner, outer), count): (&(String, String), &u64)| format!("{inner} inside {outer}: {count}");
     counters.reentries.iter().map(pair).collect()
 }

@@ -53,16 +53,9 @@ struct Letters {
 
 impl Letters {
     fn new(sim: &Sim) -> Letters {
-        let mailbox = Rc::new(Mailbox {
-            reader: RefCell::default(),
-            callback: RefCell::default(),
-            arrived: RefCell::default(),
-        });
-        Letters {
-            resource: sim.add_resource(mailbox.clone()),
-            mailbox,
-            lane: sim.lane(),
-        }
+        let mailbox =
+            Rc::new(Mailbox { reader: RefCell::default(), callback: RefCell::default(), arrived: RefCell::default() });
+        Letters { resource: sim.add_resource(mailbox.clone()), mailbox, lane: sim.lane() }
     }
 
     fn send(&self, node: &NodeHandle, token: u64, delay: Duration) -> QueueKey {
@@ -73,10 +66,7 @@ impl Letters {
             node: node.id(),
             label: "letter",
             subject: sim.name("x"),
-            action: Action::Resource {
-                resource: self.resource,
-                token,
-            },
+            action: Action::Resource { resource: self.resource, token },
         })
     }
 
@@ -125,11 +115,7 @@ fn a_delivery_reaches_another_task_inside_a_callback() {
     });
     let (ended, checked) = run(&sim);
     assert_eq!(ended, Ended::Quiescent);
-    assert_eq!(
-        diary.text(),
-        "before letter 1@2 after@2 letter 2@3",
-        "the second one comes at its own time"
-    );
+    assert_eq!(diary.text(), "before letter 1@2 after@2 letter 2@3", "the second one comes at its own time");
     assert_eq!((checked, sim.step()), (3, 3));
     assert_eq!(pairs(&sim), ["letter x inside listener: 1"]);
 }
@@ -323,20 +309,13 @@ fn the_depth_is_limited() {
     let diary = Diary::default();
     let seen = diary.clone();
     node(&sim, "n", move |node| deeper(&node, &seen, 0));
-    let until = Until {
-        deadline: Time::NEVER,
-        done: &|| false,
-        last_step: 1,
-    };
+    let until = Until { deadline: Time::NEVER, done: &|| false, last_step: 1 };
     sim.run(&until, &mut Checked::default());
     assert_eq!(diary.text(), "2 1 0");
     assert_eq!(MAX_NESTED_DEPTH, 3);
     let depths: Vec<u64> = {
         let trace = sim.trace();
-        let nested = trace
-            .events()
-            .iter()
-            .filter(|event| event.header.kind.label == "nested");
+        let nested = trace.events().iter().filter(|event| event.header.kind.label == "nested");
         nested.map(|event| event.header.args[0]).collect()
     };
     assert_eq!(depths, [1, 2, 3]);
@@ -377,12 +356,7 @@ fn killed_inside() {
 /// On the real network: a message in flight is handled inside a listener, and the pair is counted under its label.
 #[test]
 fn a_message_inside_a_listener() {
-    let sim = scripted([deviation(
-        &HERE,
-        "server:listener",
-        0,
-        "second client->server",
-    )]);
+    let sim = scripted([deviation(&HERE, "server:listener", 0, "second client->server")]);
     let net = Net::new(&sim, NetConfig::default());
     let diary = Diary::default();
     let (network, seen) = (net.clone(), diary.clone());
@@ -411,18 +385,13 @@ fn a_message_inside_a_listener() {
             let stream = net.connect("server", "port").await.expect("it listens");
             let messages = Messages::new(stream);
             for (label, text) in [("first", "1"), ("second", "2"), ("third", "3")] {
-                messages
-                    .send_labelled(label, text.as_bytes())
-                    .expect("the connection is open");
+                messages.send_labelled(label, text.as_bytes()).expect("the connection is open");
             }
             std::future::pending::<()>().await;
             drop(messages);
         });
     });
     assert_eq!(run(&sim).0, Ended::Quiescent);
-    assert_eq!(
-        (diary.text().as_str(), incidents(&sim)),
-        ("(1 (2 2) 1) (3 3)", vec![])
-    );
+    assert_eq!((diary.text().as_str(), incidents(&sim)), ("(1 (2 2) 1) (3 3)", vec![]));
     assert_eq!(pairs(&sim), ["second client->server inside listener: 1"]);
 }

@@ -133,19 +133,16 @@ async fn perform(node: &Node, act: Act) {
         Act::Cached { value } => {
             let (done, waits) = node.pending("cached");
             let done = std::cell::RefCell::new(Some(done));
-            node.ready("cache", value)
-                .then(Delivery::Chosen(&ANSWER), move |value| {
-                    if let Some(done) = done.take() {
-                        done.complete(value);
-                    }
-                });
+            node.ready("cache", value).then(Delivery::Chosen(&ANSWER), move |value| {
+                if let Some(done) = done.take() {
+                    done.complete(value);
+                }
+            });
             waits.await;
         }
         Act::Race { us } => {
             let limit = Duration::from_micros(us.into());
-            let late = node
-                .timeout(limit, node.sleep(Duration::from_millis(1)))
-                .await;
+            let late = node.timeout(limit, node.sleep(Duration::from_millis(1))).await;
             node.outcome(if late.is_ok() { "in-time" } else { "late" });
         }
     }
@@ -156,8 +153,7 @@ async fn ask(node: &Node, server: u8, bytes: u8) -> bool {
         return false;
     };
     let (messages, message) = (Messages::new(stream), vec![server; bytes.into()]);
-    messages.send_labelled("request", &message).is_ok()
-        && messages.recv().await.is_ok_and(|reply| reply == message)
+    messages.send_labelled("request", &message).is_ok() && messages.recv().await.is_ok_and(|reply| reply == message)
 }
 
 fn world(extra: bool) -> Scenario {
@@ -308,13 +304,7 @@ fn the_toy_is_not_tame() {
         outcomes.extend(report.outcomes.keys().cloned());
         pairs += report.reentries.len();
     }
-    for site in [
-        "kernel/ready-task",
-        "node/kill",
-        "node/pause",
-        "random/answer",
-        "random/listener",
-    ] {
+    for site in ["kernel/ready-task", "node/kill", "node/pause", "random/answer", "random/listener"] {
         assert!(fired.contains(site), "{site} in {fired:?}");
     }
     assert!(outcomes.len() >= 6 && pairs > 10, "{outcomes:?} {pairs}");

@@ -25,10 +25,7 @@ pub(super) const STORIES: &[Story] = &[
 
 fn asks_std(world: &World) {
     world.client("client", |node| async move {
-        let nap = Latency {
-            quiet: Duration::from_millis(1),
-            max: Duration::from_secs(1),
-        };
+        let nap = Latency { quiet: Duration::from_millis(1), max: Duration::from_secs(1) };
         node.sleep(node.choose(&NAP, &nap)).await;
         let read = |what: &str, answer: String| {
             node.note(&READ, what, format_args!("{answer}"));
@@ -56,13 +53,7 @@ fn answers(seed: u64) -> Vec<String> {
         let report = erased::<Toy>().run(&search(&scenario, seed));
         assert_eq!(report.verdict, Verdict::Holds, "{:?}", report.failure);
         let answers = lines(&report, &["read"]);
-        answers
-            .iter()
-            .filter_map(|line| {
-                line.split_once(" read ")
-                    .map(|(_, answer)| answer.to_owned())
-            })
-            .collect()
+        answers.iter().filter_map(|line| line.split_once(" read ").map(|(_, answer)| answer.to_owned())).collect()
     };
     std::thread::spawn(run).join().expect("it ends")
 }
@@ -84,19 +75,12 @@ fn std_answers_the_same_in_every_process() {
     }
     let program = std::env::current_exe().expect("this program has a path");
     let output = std::process::Command::new(program)
-        .args([
-            "run::tests::host::std_answers_the_same_in_every_process",
-            "--exact",
-            "--nocapture",
-        ])
+        .args(["run::tests::host::std_answers_the_same_in_every_process", "--exact", "--nocapture"])
         .env(CHILD, "1")
         .output()
         .expect("it starts");
     let said = String::from_utf8_lossy(&output.stdout);
-    let child: Vec<&str> = said
-        .lines()
-        .filter_map(|line| line.split_once(MARK).map(|(_, answer)| answer))
-        .collect();
+    let child: Vec<&str> = said.lines().filter_map(|line| line.split_once(MARK).map(|(_, answer)| answer)).collect();
     let own = answers(7);
     assert_eq!(own.len(), 4);
     assert_eq!(child, own, "{said}");
@@ -119,16 +103,10 @@ fn std_answers_otherwise_for_another_seed() {
 #[test]
 fn the_hosts_clock_moves_with_ours() {
     let scenario = scenario("asks-std");
-    let request = RunRequest {
-        source: Source::Replay(&Script::default()),
-        ..search(&scenario, 1)
-    };
+    let request = RunRequest { source: Source::Replay(&Script::default()), ..search(&scenario, 1) };
     let report = erased::<Toy>().run(&request);
     let lines = lines(&report, &["read"]);
-    assert!(
-        lines[0].contains("tv_sec: 0, tv_nsec: 1000000"),
-        "{lines:?}"
-    );
+    assert!(lines[0].contains("tv_sec: 0, tv_nsec: 1000000"), "{lines:?}");
 }
 
 /// A run has one thread and drives one scheduler, its own: starting a thread, and spawning on tokio, is refused with a
@@ -137,9 +115,7 @@ fn the_hosts_clock_moves_with_ours() {
 fn other_schedulers_are_refused() {
     let refused = |story: &str| {
         let report = run(&scenario(story));
-        let failure = report
-            .failure
-            .unwrap_or_else(|| panic!("{story} is refused"));
+        let failure = report.failure.unwrap_or_else(|| panic!("{story} is refused"));
         (report.verdict, failure.detail)
     };
     let table = [

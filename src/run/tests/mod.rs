@@ -1,9 +1,6 @@
 //! Whole runs of toy flows, through the public door.
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "threads are what some tests are about"
-)]
+#[expect(clippy::disallowed_methods, reason = "threads are what some tests are about")]
 mod determinism;
 #[expect(
     clippy::disallowed_methods,
@@ -27,20 +24,10 @@ use crate::kernel::quiet_panics;
 use crate::scenario::{Budget, Claim, Expect, Explore, Workload};
 use crate::world::World;
 
-static STRIKE: Site = Site::fault(
-    "toy/strike",
-    "something bad happens",
-    Rate::per_million(1_000),
-    Rate::HALF,
-);
+static STRIKE: Site = Site::fault("toy/strike", "something bad happens", Rate::per_million(1_000), Rate::HALF);
 
 const fn invariant(id: &'static str, kind: InvariantKind, promise: Promise) -> InvariantInfo {
-    InvariantInfo {
-        id,
-        kind,
-        doc: "made up",
-        promise,
-    }
+    InvariantInfo { id, kind, doc: "made up", promise }
 }
 
 /// A flow whose configuration names one of the stories told in the tests.
@@ -61,11 +48,7 @@ impl Flow for Toy {
         sites: &[&STRIKE],
         invariants: &[
             invariant("at-all-times", InvariantKind::Always, Promise::Always),
-            invariant(
-                "unless-struck",
-                InvariantKind::Always,
-                Promise::Unless(&["toy/strike"]),
-            ),
+            invariant("unless-struck", InvariantKind::Always, Promise::Unless(&["toy/strike"])),
             invariant("in-the-end", InvariantKind::Eventually, Promise::Always),
             invariant("at-the-very-end", InvariantKind::AtEnd, Promise::Always),
         ],
@@ -96,19 +79,11 @@ fn scenario(story: &str) -> Scenario {
         variant: "1".into(),
         config: [("story".to_owned(), story.into())].into_iter().collect(),
         workload: Workload::Listed(Vec::new()),
-        faults: Settings {
-            class_rates: classes.map(|class| (class, Rate::NEVER)).into(),
-            ..Settings::default()
-        },
+        faults: Settings { class_rates: classes.map(|class| (class, Rate::NEVER)).into(), ..Settings::default() },
         contract: BTreeMap::new(),
         budget: Budget::default(),
         explore: Explore::default(),
-        expect: Expect {
-            claim: Claim::Holds,
-            within_seeds: None,
-            sometimes: Vec::new(),
-            minimal: None,
-        },
+        expect: Expect { claim: Claim::Holds, within_seeds: None, sometimes: Vec::new(), minimal: None },
         checks: BTreeMap::new(),
     }
 }

@@ -79,9 +79,7 @@ fn checks(world: &World) {
 /// Everything is well until it is looked at for the last time.
 fn broken_at_the_end(world: &World) {
     world.eventually("in-the-end", || Outcome::violated("stuck", "still stuck"));
-    world.at_end("at-the-very-end", || {
-        Outcome::violated("lost", "one is lost")
-    });
+    world.at_end("at-the-very-end", || Outcome::violated("lost", "one is lost"));
     world.client("client", |node| async move { node.sleep(MS).await });
 }
 
@@ -108,9 +106,7 @@ fn crashes(world: &World) {
     world.may_crash(server);
     world.run_limit(Duration::from_secs(1));
     world.settle(MS);
-    world.client("client", |node| async move {
-        node.sleep(Duration::from_secs(1)).await
-    });
+    world.client("client", |node| async move { node.sleep(Duration::from_secs(1)).await });
 }
 
 /// Nodes boot before faults may strike, the workload begins with the run phase and everything it does can be struck;
@@ -118,10 +114,7 @@ fn crashes(world: &World) {
 #[test]
 fn faults_strike_in_the_run_phase_alone() {
     let mut scenario = scenario("strikes");
-    scenario
-        .faults
-        .sites
-        .insert("toy/strike".into(), SiteSetting::rate(Rate::ALWAYS));
+    scenario.faults.sites.insert("toy/strike".into(), SiteSetting::rate(Rate::ALWAYS));
     let report = run(&scenario);
     let expected = [
         "0: phase start",
@@ -149,18 +142,9 @@ fn faults_strike_in_the_run_phase_alone() {
 #[test]
 fn limits_of_the_phases() {
     let report = run(&scenario("endless"));
-    let expected = [
-        "0: phase start",
-        "0: phase run",
-        "5: phase heal",
-        "5: phase settle",
-        "8: phase end",
-    ];
+    let expected = ["0: phase start", "0: phase run", "5: phase heal", "5: phase settle", "8: phase end"];
     assert_eq!(lines(&report, &["phase"]), expected);
-    assert_eq!(
-        (report.verdict, report.virtual_ns),
-        (Verdict::Holds, 8_000_000)
-    );
+    assert_eq!((report.verdict, report.virtual_ns), (Verdict::Holds, 8_000_000));
 }
 
 /// What must hold always is looked at after every step (and once more at the end), what must hold eventually once when
@@ -176,17 +160,9 @@ fn when_checks_are_asked() {
     assert_eq!(evaluated("in-the-end"), (1, 1));
     assert_eq!(evaluated("at-the-very-end"), (1, 1));
     let order = lines(&report, &["phase", "mark"]);
-    let last: Vec<_> = order
-        .iter()
-        .skip_while(|line| !line.contains("settle"))
-        .collect();
-    let expected = [
-        "1: phase settle",
-        "1:server mark always",
-        "1:server mark eventually",
-        "1: phase end",
-        "1:server mark at-end",
-    ];
+    let last: Vec<_> = order.iter().skip_while(|line| !line.contains("settle")).collect();
+    let expected =
+        ["1: phase settle", "1:server mark always", "1:server mark eventually", "1: phase end", "1:server mark at-end"];
     assert_eq!(last, expected);
 }
 
@@ -196,10 +172,7 @@ fn when_checks_are_asked() {
 fn what_is_found_at_the_end() {
     let report = run(&scenario("broken-at-the-end"));
     let failure = report.failure.expect("it failed");
-    assert_eq!(
-        (report.verdict, failure.invariant.as_str()),
-        (Verdict::Violates, "in-the-end")
-    );
+    assert_eq!((report.verdict, failure.invariant.as_str()), (Verdict::Violates, "in-the-end"));
     assert_eq!(report.also[0].invariant, "at-the-very-end");
 }
 
@@ -207,38 +180,20 @@ fn what_is_found_at_the_end() {
 #[test]
 fn healing_brings_nodes_back() {
     let report = run(&scenario("away"));
-    let expected = [
-        "1:down down incarnation=1",
-        "1:paused pause",
-        "5:down start incarnation=3",
-        "5:paused resume",
-    ];
+    let expected = ["1:down down incarnation=1", "1:paused pause", "5:down start incarnation=3", "5:paused resume"];
     let mut seen = lines(&report, &["down", "pause", "resume"]);
-    seen.extend(
-        lines(&report, &["start"])
-            .into_iter()
-            .filter(|line| line.ends_with("=3")),
-    );
+    seen.extend(lines(&report, &["start"]).into_iter().filter(|line| line.ends_with("=3")));
     seen.sort();
     assert_eq!(seen, expected);
-    assert_eq!(
-        report.virtual_ns, 25_000_000,
-        "both have finished their sleep"
-    );
+    assert_eq!(report.virtual_ns, 25_000_000, "both have finished their sleep");
 }
 
 /// The crash sites strike a node that may crash after one of its steps, and bring it back.
 #[test]
 fn nodes_crash_and_come_back() {
-    for (site, events) in [
-        ("node/kill", ["down", "start"]),
-        ("node/pause", ["pause", "resume"]),
-    ] {
+    for (site, events) in [("node/kill", ["down", "start"]), ("node/pause", ["pause", "resume"])] {
         let mut scenario = scenario("crashes");
-        let setting = SiteSetting {
-            max: Some(2),
-            ..SiteSetting::rate(Rate::ALWAYS)
-        };
+        let setting = SiteSetting { max: Some(2), ..SiteSetting::rate(Rate::ALWAYS) };
         scenario.faults.sites.insert(site.into(), setting);
         let report = run(&scenario);
         assert_eq!(report.faults[site].fired, 2);

@@ -67,8 +67,7 @@ pub(super) const STORIES: &[Story] = &[
     ("completes-itself", |world| {
         fn again(node: &crate::world::Node) {
             let inner = node.clone();
-            node.ready("answer", ())
-                .then(crate::reentry::Delivery::Inline, move |()| again(&inner));
+            node.ready("answer", ()).then(crate::reentry::Delivery::Inline, move |()| again(&inner));
         }
         world.callback_node("server", |node| again(&node));
     }),
@@ -81,8 +80,7 @@ pub(super) const STORIES: &[Story] = &[
     }),
     ("drops-a-failure", |world| {
         world.client("client", |node| async move {
-            node.spawn_fallible("upload", async { Err("share 3 is gone") })
-                .await;
+            node.spawn_fallible("upload", async { Err("share 3 is gone") }).await;
         });
     }),
     ("acts-after-stop", |world| {
@@ -128,9 +126,8 @@ pub(super) const STORIES: &[Story] = &[
 /// Verdict, and the failure's fingerprint.
 fn ends(scenario: &Scenario) -> (Verdict, String) {
     let report = run(scenario);
-    let failure = report.failure.map_or_else(String::new, |failure| {
-        format!("{}: {}", failure.invariant, failure.cause)
-    });
+    let failure =
+        report.failure.map_or_else(String::new, |failure| format!("{}: {}", failure.invariant, failure.cause));
     (report.verdict, failure)
 }
 
@@ -145,27 +142,15 @@ fn fails(story: &str) -> (Verdict, String) {
 #[test]
 fn panics() {
     let table = [
-        (
-            "panics-building",
-            "(world)/build: verdicts.rs: server # is missing",
-        ),
-        (
-            "panics-in-a-task",
-            "client/main: verdicts.rs: index # is out",
-        ),
+        ("panics-building", "(world)/build: verdicts.rs: server # is missing"),
+        ("panics-in-a-task", "client/main: verdicts.rs: index # is out"),
         ("panics-in-a-timer", "server/lease: verdicts.rs: no lease"),
         ("panics-in-a-turn", "server/reply: verdicts.rs: no reply"),
-        (
-            "panics-in-a-check",
-            "(world)/at-all-times: verdicts.rs: asked # times",
-        ),
+        ("panics-in-a-check", "(world)/at-all-times: verdicts.rs: asked # times"),
         ("panics-while-settling", "server/main: verdicts.rs: late"),
     ];
     for (story, cause) in table {
-        assert_eq!(
-            fails(story),
-            (Verdict::Panics, format!("no-panic: {cause}"))
-        );
+        assert_eq!(fails(story), (Verdict::Panics, format!("no-panic: {cause}")));
     }
 }
 
@@ -176,9 +161,7 @@ fn hangs() {
     let hang = |cause: &str| (Verdict::Hangs, format!("no-hang: {cause}"));
     assert_eq!(fails("spins"), hang("main wakes itself"));
     assert_eq!(fails("stands-still"), hang("time stands still"));
-    let deep = std::thread::Builder::new()
-        .stack_size(64 << 20)
-        .spawn(|| fails("completes-itself"));
+    let deep = std::thread::Builder::new().stack_size(64 << 20).spawn(|| fails("completes-itself"));
     let deep = deep.expect("a thread starts").join().expect("it ends");
     assert_eq!(deep, hang("answer completes without end"));
 }
@@ -207,33 +190,17 @@ fn budgets() {
 fn built_in_violations() {
     let table = [
         ("drops-a-failure", "no-unowned-failure: client: upload"),
-        (
-            "acts-after-stop",
-            "nothing-after-stop: client queues a continuation",
-        ),
+        ("acts-after-stop", "nothing-after-stop: client queues a continuation"),
         ("holds-over-an-await", "borrow-held-across-await: servermap"),
     ];
     for (story, failure) in table {
         assert_eq!(fails(story), (Verdict::Violates, failure.to_owned()));
     }
     let mut scenario = scenario("borrows-twice");
-    assert_eq!(
-        ends(&scenario),
-        (Verdict::Holds, String::new()),
-        "without re-entry"
-    );
-    let setting = SiteSetting {
-        pin: Some("continuation touch".into()),
-        ..SiteSetting::default()
-    };
+    assert_eq!(ends(&scenario), (Verdict::Holds, String::new()), "without re-entry");
+    let setting = SiteSetting { pin: Some("continuation touch".into()), ..SiteSetting::default() };
     scenario.faults.sites.insert("toy/listener".into(), setting);
-    assert_eq!(
-        ends(&scenario),
-        (
-            Verdict::Violates,
-            "no-conflicting-borrow: servermap in verdicts.rs".to_owned()
-        )
-    );
+    assert_eq!(ends(&scenario), (Verdict::Violates, "no-conflicting-borrow: servermap in verdicts.rs".to_owned()));
     assert_eq!(run(&scenario).reentries.len(), 1);
 }
 
@@ -248,10 +215,7 @@ fn stop_record_and_off() {
     let stopped = with("violates", "at-all-times", CheckMode::Stop);
     assert_eq!((stopped.verdict, stopped.steps), (Verdict::Violates, 1));
     let recorded = with("violates", "at-all-times", CheckMode::Record);
-    assert_eq!(
-        (recorded.verdict, recorded.steps, recorded.also.len()),
-        (Verdict::Holds, 2, 1)
-    );
+    assert_eq!((recorded.verdict, recorded.steps, recorded.also.len()), (Verdict::Holds, 2, 1));
     let off = with("violates", "at-all-times", CheckMode::Off);
     assert_eq!((off.verdict, off.also.len()), (Verdict::Holds, 0));
     assert_eq!(off.invariants["at-all-times"].evaluated, 0);
@@ -261,11 +225,7 @@ fn stop_record_and_off() {
     let unseen = with("drops-a-failure", "no-unowned-failure", CheckMode::Off);
     assert_eq!((unseen.verdict, unseen.also.len()), (Verdict::Holds, 0));
     let panicked = with("panics-in-a-task", "no-panic", CheckMode::Off);
-    assert_eq!(
-        panicked.verdict,
-        Verdict::Panics,
-        "a run cannot go on after it"
-    );
+    assert_eq!(panicked.verdict, Verdict::Panics, "a run cannot go on after it");
 }
 
 /// With `violates = "x"` x stops and all others are recorded; with a list those in it stop.
@@ -277,18 +237,9 @@ fn the_claim_decides_what_stops() {
         run(&scenario).verdict
     };
     assert_eq!(claimed(Claim::Holds), Verdict::Violates);
-    assert_eq!(
-        claimed(Claim::Violates("at-all-times".into())),
-        Verdict::Violates
-    );
-    assert_eq!(
-        claimed(Claim::Violates("in-the-end".into())),
-        Verdict::Holds
-    );
-    assert_eq!(
-        claimed(Claim::HoldsOnly(vec!["at-all-times".into()])),
-        Verdict::Violates
-    );
+    assert_eq!(claimed(Claim::Violates("at-all-times".into())), Verdict::Violates);
+    assert_eq!(claimed(Claim::Violates("in-the-end".into())), Verdict::Holds);
+    assert_eq!(claimed(Claim::HoldsOnly(vec!["at-all-times".into()])), Verdict::Violates);
     assert_eq!(claimed(Claim::HoldsOnly(vec![])), Verdict::Holds);
 }
 
@@ -297,10 +248,7 @@ fn the_claim_decides_what_stops() {
 fn promises() {
     let mut scenario = scenario("violates-when-struck");
     assert_eq!(ends(&scenario).0, Verdict::Violates);
-    scenario
-        .faults
-        .sites
-        .insert("toy/strike".into(), SiteSetting::rate(Rate::ALWAYS));
+    scenario.faults.sites.insert("toy/strike".into(), SiteSetting::rate(Rate::ALWAYS));
     let report = run(&scenario);
     assert_eq!(report.verdict, Verdict::Holds);
     assert!(report.invariants["unless-struck"].unpromised > 0);
@@ -310,10 +258,7 @@ fn promises() {
 #[test]
 fn holds() {
     let report = run(&scenario("well"));
-    assert_eq!(
-        (report.verdict, report.failure, report.exhausted),
-        (Verdict::Holds, None, None)
-    );
+    assert_eq!((report.verdict, report.failure, report.exhausted), (Verdict::Holds, None, None));
     assert_eq!((report.steps, report.virtual_ns), (2, 1_000_000));
     assert!(report.script.is_empty() && report.also.is_empty());
 }

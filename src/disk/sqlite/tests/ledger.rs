@@ -33,8 +33,7 @@ fn life(node: &Node, ledger: &RefCell<Ledger>, pragmas: &str) -> rusqlite::Resul
     database.execute_batch(pragmas)?;
     database.execute_batch("CREATE TABLE IF NOT EXISTS t(x INTEGER PRIMARY KEY, pad)")?;
     let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-    let last: i64 =
-        database.query_row("SELECT coalesce(max(x), 0) FROM t", [], |row| row.get(0))?;
+    let last: i64 = database.query_row("SELECT coalesce(max(x), 0) FROM t", [], |row| row.get(0))?;
     let rows = count_or(&database)?;
     if !node.is_alive() {
         return Ok(());
@@ -48,10 +47,7 @@ fn life(node: &Node, ledger: &RefCell<Ledger>, pragmas: &str) -> rusqlite::Resul
         ledger.acknowledged = last;
     }
     for number in last + 1..=last + 4 {
-        database.execute(
-            "INSERT INTO t VALUES(?1, zeroblob(?2))",
-            [number, 500 + number * 700 % 6000],
-        )?;
+        database.execute("INSERT INTO t VALUES(?1, zeroblob(?2))", [number, 500 + number * 700 % 6000])?;
         if !node.is_alive() {
             return Ok(());
         }
@@ -73,12 +69,7 @@ fn ledger(
     script: &Script,
 ) -> Outcome {
     let choices = Choices::new(Seed(seed), mode, script, settings);
-    let sim = Sim::new(
-        choices,
-        Trace::new(false, 100_000),
-        Limits::default(),
-        Dispatch::default(),
-    );
+    let sim = Sim::new(choices, Trace::new(false, 100_000), Limits::default(), Dispatch::default());
     let mut world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
     world.disks().set_contract(contract.clone(), settings);
     let ledger = Rc::new(RefCell::new(Ledger::default()));
@@ -89,38 +80,25 @@ fn ledger(
             if let Err(error) = life(&node, &ledger, pragmas)
                 && node.is_alive()
             {
-                ledger.borrow_mut().damaged |=
-                    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt);
+                ledger.borrow_mut().damaged |= error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt);
             }
         }
     });
     world.may_crash(node);
-    let until = Until {
-        deadline: Time::ZERO + Duration::from_secs(300),
-        done: &|| false,
-        last_step: 10_000,
-    };
+    let until = Until { deadline: Time::ZERO + Duration::from_secs(300), done: &|| false, last_step: 10_000 };
     sim.run(&until, &mut world);
     assert!(sim.incidents().is_empty(), "{:?}", sim.incidents());
     let digest = sim.trace().digest().to_string();
     let script = sim.with_choices(|choices| choices.script());
     world.tear_down();
     let ledger = ledger.borrow().clone();
-    Outcome {
-        ledger,
-        digest,
-        script,
-    }
+    Outcome { ledger, digest, script }
 }
 
 /// Power cuts at any operation, one in so many, at most three in a run.
 fn cuts(per_million: u32) -> Settings {
     let mut settings = Settings::default();
-    let setting = SiteSetting {
-        rate: Some(Rate::per_million(per_million)),
-        max: Some(3),
-        ..SiteSetting::default()
-    };
+    let setting = SiteSetting { rate: Some(Rate::per_million(per_million)), max: Some(3), ..SiteSetting::default() };
     settings.sites.insert("disk/power-cut".to_owned(), setting);
     settings
 }
@@ -135,53 +113,17 @@ fn honest() -> Contract {
 fn promises() {
     let (mut cut_count, seeds) = (0, 150);
     for (pragmas, loses, damages) in [
-        (
-            "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA;",
-            false,
-            false,
-        ),
-        (
-            "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL;",
-            false,
-            false,
-        ),
-        (
-            "PRAGMA journal_mode=PERSIST; PRAGMA synchronous=FULL;",
-            false,
-            false,
-        ),
-        (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-            false,
-            false,
-        ),
-        (
-            "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;",
-            true,
-            false,
-        ),
-        (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            true,
-            false,
-        ),
-        (
-            "PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF;",
-            true,
-            true,
-        ),
+        ("PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA;", false, false),
+        ("PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL;", false, false),
+        ("PRAGMA journal_mode=PERSIST; PRAGMA synchronous=FULL;", false, false),
+        ("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", false, false),
+        ("PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;", true, false),
+        ("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", true, false),
+        ("PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF;", true, true),
     ] {
         let (mut lost, mut damaged) = (0, 0);
         for seed in 0..seeds {
-            let ran = ledger(
-                seed,
-                &cuts(20_000),
-                &honest(),
-                pragmas,
-                Mode::Search,
-                &Script::default(),
-            )
-            .ledger;
+            let ran = ledger(seed, &cuts(20_000), &honest(), pragmas, Mode::Search, &Script::default()).ledger;
             lost += u32::from(ran.lost);
             damaged += u32::from(ran.damaged);
             cut_count += ran.lives.saturating_sub(1);
@@ -198,31 +140,18 @@ fn promises() {
 /// One seed gives one digest: first in its thread, after fifty others, and beside a second thread; and its
 /// script gives the same run again.
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "two whole runs side by side are what is tested"
-)]
+#[expect(clippy::disallowed_methods, reason = "two whole runs side by side are what is tested")]
 fn one_digest() {
     const PRAGMAS: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;";
-    let run = |seed: u64, mode: Mode, script: &Script| {
-        ledger(seed, &cuts(20_000), &honest(), PRAGMAS, mode, script)
-    };
+    let run = |seed: u64, mode: Mode, script: &Script| ledger(seed, &cuts(20_000), &honest(), PRAGMAS, mode, script);
     let first = run(7, Mode::Search, &Script::default());
     assert!(!first.script.is_empty());
     (100..150).for_each(|seed| drop(run(seed, Mode::Search, &Script::default())));
-    assert_eq!(
-        run(7, Mode::Search, &Script::default()).digest,
-        first.digest
-    );
+    assert_eq!(run(7, Mode::Search, &Script::default()).digest, first.digest);
     assert_eq!(run(0, Mode::Replay, &first.script).digest, first.digest);
     let digests = std::thread::scope(|scope| {
-        let others = scope
-            .spawn(|| (0..30).for_each(|seed| drop(run(seed, Mode::Search, &Script::default()))));
-        let same = scope.spawn(|| {
-            (0..10)
-                .map(|_| run(7, Mode::Search, &Script::default()).digest)
-                .collect::<Vec<_>>()
-        });
+        let others = scope.spawn(|| (0..30).for_each(|seed| drop(run(seed, Mode::Search, &Script::default()))));
+        let same = scope.spawn(|| (0..10).map(|_| run(7, Mode::Search, &Script::default()).digest).collect::<Vec<_>>());
         others.join().unwrap();
         same.join().unwrap()
     });
@@ -243,27 +172,11 @@ fn a_cut_inside_commit() {
                 max: Some(max),
                 ..SiteSetting::default()
             };
-            settings.sites.insert(
-                "disk/power-cut".to_owned(),
-                at(moment, "server:x.sqlite-journal", 2),
-            );
-            settings
-                .sites
-                .insert("disk/cut-state".to_owned(), at(cut, "server", 2));
-            let ran = ledger(
-                1,
-                &settings,
-                &honest(),
-                PRAGMAS,
-                Mode::Search,
-                &Script::default(),
-            )
-            .ledger;
+            settings.sites.insert("disk/power-cut".to_owned(), at(moment, "server:x.sqlite-journal", 2));
+            settings.sites.insert("disk/cut-state".to_owned(), at(cut, "server", 2));
+            let ran = ledger(1, &settings, &honest(), PRAGMAS, Mode::Search, &Script::default()).ledger;
             assert_eq!((ran.lost, ran.damaged), (false, false), "{moment} {cut}");
-            assert_eq!(
-                ran.acknowledged, 4,
-                "{moment} {cut}: the third life went on to the end"
-            );
+            assert_eq!(ran.acknowledged, 4, "{moment} {cut}: the third life went on to the end");
         }
     }
 }
@@ -272,11 +185,7 @@ fn a_cut_inside_commit() {
 #[test]
 fn an_endless_dying_connection() {
     let mut settings = Settings::default();
-    let setting = SiteSetting {
-        pin: Some("before".to_owned()),
-        max: Some(1),
-        ..SiteSetting::default()
-    };
+    let setting = SiteSetting { pin: Some("before".to_owned()), max: Some(1), ..SiteSetting::default() };
     settings.sites.insert("disk/power-cut".to_owned(), setting);
     let choices = Choices::new(Seed(1), Mode::Search, &Script::default(), &settings);
     let trace = Trace::new(false, 100_000);
@@ -294,18 +203,11 @@ fn an_endless_dying_connection() {
                     Err(_) => continue,
                 }
             };
-            while database
-                .execute_batch("CREATE TABLE IF NOT EXISTS t(x)")
-                .is_err()
-            {}
+            while database.execute_batch("CREATE TABLE IF NOT EXISTS t(x)").is_err() {}
         }
     });
     world.may_crash(node);
-    let until = Until {
-        deadline: Time::ZERO + Duration::from_secs(60),
-        done: &|| false,
-        last_step: 1_000,
-    };
+    let until = Until { deadline: Time::ZERO + Duration::from_secs(60), done: &|| false, last_step: 1_000 };
     sim.run(&until, &mut world);
     assert!(sim.incidents().is_empty(), "{:?}", sim.incidents());
     world.tear_down();

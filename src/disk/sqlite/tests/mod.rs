@@ -12,9 +12,7 @@ fn aside() -> Volume {
 }
 
 fn count(database: &rusqlite::Connection) -> i64 {
-    database
-        .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
-        .unwrap()
+    database.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap()
 }
 
 fn pragmas(journal: &str, synchronous: &str) -> String {
@@ -29,15 +27,9 @@ fn journal_modes() {
         for round in 1..=3 {
             let database = volume.open("dir.sqlite").unwrap();
             database.execute_batch(&pragmas(journal, "FULL")).unwrap();
-            database
-                .execute_batch(
-                    "CREATE TABLE IF NOT EXISTS t(x); INSERT INTO t VALUES(randomblob(9000));",
-                )
-                .unwrap();
+            database.execute_batch("CREATE TABLE IF NOT EXISTS t(x); INSERT INTO t VALUES(randomblob(9000));").unwrap();
             assert_eq!(count(&database), round, "{journal}");
-            let check: String = database
-                .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-                .unwrap();
+            let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
             assert_eq!(check, "ok");
         }
         let names = volume.disk().unwrap().read_dir("").unwrap();
@@ -57,22 +49,16 @@ fn two_connections() {
         let volume = aside();
         let (a, b) = (volume.open("x").unwrap(), volume.open("x").unwrap());
         a.execute_batch(&pragmas(journal, "NORMAL")).unwrap();
-        a.execute_batch("CREATE TABLE t(x); BEGIN IMMEDIATE; INSERT INTO t VALUES(1);")
-            .unwrap();
+        a.execute_batch("CREATE TABLE t(x); BEGIN IMMEDIATE; INSERT INTO t VALUES(1);").unwrap();
         let refused = b.execute_batch("BEGIN IMMEDIATE").unwrap_err();
-        assert_eq!(
-            refused.sqlite_error_code(),
-            Some(rusqlite::ErrorCode::DatabaseBusy),
-            "{journal}"
-        );
+        assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy), "{journal}");
         assert_eq!(count(&b), 0, "{journal}: what is not committed is not seen");
         let mut released = std::pin::pin!(volume.released());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(released.as_mut().poll(&mut context).is_pending());
         a.execute_batch("COMMIT").unwrap();
         assert!(released.as_mut().poll(&mut context).is_ready());
-        b.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES(2); COMMIT")
-            .unwrap();
+        b.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES(2); COMMIT").unwrap();
         assert_eq!((count(&a), count(&b)), (2, 2), "{journal}");
     }
 }

@@ -16,10 +16,7 @@ struct PanickyFile(Box<dyn BackendFile>, Rc<Cell<bool>>);
 
 impl Backend for Panicky {
     fn open(&self, path: &str, mode: OpenMode) -> Result<Box<dyn BackendFile>, DiskError> {
-        Ok(Box::new(PanickyFile(
-            self.0.open(path, mode)?,
-            Rc::clone(&self.1),
-        )))
+        Ok(Box::new(PanickyFile(self.0.open(path, mode)?, Rc::clone(&self.1))))
     }
     fn unlink(&self, path: &str) -> Result<(), DiskError> {
         self.0.unlink(path)
@@ -81,9 +78,6 @@ fn a_panic_does_not_cross_c() {
     assert!(failed.is_err());
     switch.set(false);
     let raised = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| count(&other)));
-    assert_eq!(
-        raised.unwrap_err().downcast_ref::<&str>(),
-        Some(&"told to panic")
-    );
+    assert_eq!(raised.unwrap_err().downcast_ref::<&str>(), Some(&"told to panic"));
     assert_eq!(count(&other), 0);
 }

@@ -47,20 +47,14 @@ impl Broker {
     #[must_use]
     pub fn new(node: &Node, setting: &Rc<Setting>) -> Broker {
         let state = node.cell("server list", State::default());
-        Broker {
-            node: node.clone(),
-            setting: Rc::clone(setting),
-            state,
-        }
+        Broker { node: node.clone(), setting: Rc::clone(setting), state }
     }
 
     /// Connects to every server, and again whenever a connection ends.
     pub fn keep_connected(&self, stores: &Stores) {
         for &server in &self.setting.order {
             let (broker, stores) = (self.clone(), stores.clone());
-            self.node.spawn(&format!("keeper {server}"), async move {
-                broker.keep(server, &stores).await
-            });
+            self.node.spawn(&format!("keeper {server}"), async move { broker.keep(server, &stores).await });
         }
     }
 
@@ -69,12 +63,7 @@ impl Broker {
     pub fn servers(&self) -> Vec<Remote> {
         let state = self.state.borrow();
         let offered = |server: &&ServerId| !state.hidden.contains(server);
-        self.setting
-            .order
-            .iter()
-            .filter(offered)
-            .filter_map(|server| state.servers.get(server).cloned())
-            .collect()
+        self.setting.order.iter().filter(offered).filter_map(|server| state.servers.get(server).cloned()).collect()
     }
 
     /// The run is over: nothing waits for answers any more.
@@ -86,10 +75,7 @@ impl Broker {
     /// While a map is updated, some servers are not offered, by choice.
     pub fn hide_by_choice(&self) {
         for &server in &self.setting.order {
-            if self
-                .node
-                .choose_as(&sites::SERVER_OFFLINE, &self.actor(server), &Coin)
-            {
+            if self.node.choose_as(&sites::SERVER_OFFLINE, &self.actor(server), &Coin) {
                 self.state.borrow_mut().hidden.insert(server);
             }
         }
@@ -102,19 +88,13 @@ impl Broker {
 
     /// Between map update and publish some connections are lost, by choice.
     pub fn lose_by_choice(&self) {
-        self.lose_where(|broker, server| {
-            broker
-                .node
-                .choose_as(&sites::DEAD_REFERENCE, &broker.actor(server), &Coin)
-        });
+        self.lose_where(|broker, server| broker.node.choose_as(&sites::DEAD_REFERENCE, &broker.actor(server), &Coin));
     }
 
     /// In the turn in which a publish begins some connections are lost, by choice or as the scenario says.
     pub fn lose_at_publish(&self) {
         self.lose_where(|broker, server| {
-            let chosen = broker
-                .node
-                .choose_as(&sites::STALE_LIST, &broker.actor(server), &Coin);
+            let chosen = broker.node.choose_as(&sites::STALE_LIST, &broker.actor(server), &Coin);
             let dead = broker.setting.dead.contains(&server);
             if dead {
                 broker.state.borrow_mut().gone.insert(server);
@@ -153,19 +133,8 @@ impl Broker {
         }
     }
 
-    fn connected(
-        &self,
-        server: ServerId,
-        messages: Messages,
-        stores: &Stores,
-        keeper: Completer<()>,
-    ) {
-        let wire = NetWire {
-            node: self.node.clone(),
-            messages: messages.clone(),
-            stores: stores.clone(),
-            server,
-        };
+    fn connected(&self, server: ServerId, messages: Messages, stores: &Stores, keeper: Completer<()>) {
+        let wire = NetWire { node: self.node.clone(), messages: messages.clone(), stores: stores.clone(), server };
         let remote = Remote::new(&self.node, server, wire);
         self.state.with(|state| {
             state.servers.insert(server, remote.clone());
@@ -189,8 +158,7 @@ impl Broker {
         if !remote.lost() {
             return;
         }
-        self.node
-            .note(&trace::DEAD, &remote.server().to_string(), format_args!(""));
+        self.node.note(&trace::DEAD, &remote.server().to_string(), format_args!(""));
         let (broker, server) = (self.clone(), remote.server());
         self.node.eventually("disconnect watcher", move || {
             let keeper = broker.state.with(|state| {

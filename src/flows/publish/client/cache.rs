@@ -20,12 +20,7 @@ pub struct ResponseCache {
 impl ResponseCache {
     /// Keeps the beginning of a share. When there are too many versions, the oldest goes.
     pub fn add(&mut self, version: &VersionInfo, share: ShareNumber, bytes: &[u8]) {
-        let chunks = self
-            .versions
-            .entry(*version)
-            .or_default()
-            .entry(share)
-            .or_default();
+        let chunks = self.versions.entry(*version).or_default().entry(share).or_default();
         if chunks.len() < CHUNKS_MAX && !chunks.iter().any(|chunk| chunk == bytes) {
             chunks.push(bytes.to_vec());
         }
@@ -37,16 +32,9 @@ impl ResponseCache {
     /// The parts of a share, if one chunk has them all. The first chunk that does is the answer, whichever server
     /// it came from, so damage that was read once is read again.
     #[must_use]
-    pub fn read(
-        &self,
-        version: &VersionInfo,
-        share: ShareNumber,
-        spans: &[Span],
-    ) -> Option<Vec<Vec<u8>>> {
+    pub fn read(&self, version: &VersionInfo, share: ShareNumber, spans: &[Span]) -> Option<Vec<Vec<u8>>> {
         let chunks = self.versions.get(version)?.get(&share)?;
-        chunks
-            .iter()
-            .find_map(|chunk| spans.iter().map(|span| part(chunk, *span)).collect())
+        chunks.iter().find_map(|chunk| spans.iter().map(|span| part(chunk, *span)).collect())
     }
 }
 
@@ -64,21 +52,13 @@ mod tests {
 
     #[test]
     fn only_what_was_read_whole_is_answered_and_the_first_copy_wins() {
-        let version = make_version(&FileKeys::derive(&[1; 32]), 1, [0; 16], (1, 1), b"x")
-            .unwrap()
-            .info;
+        let version = make_version(&FileKeys::derive(&[1; 32]), 1, [0; 16], (1, 1), b"x").unwrap().info;
         let mut cache = ResponseCache::default();
         cache.add(&version, 0, b"abcd");
         cache.add(&version, 0, b"ABCDEF");
         let span = |offset, length| Span { offset, length };
-        assert_eq!(
-            cache.read(&version, 0, &[span(1, 2)]),
-            Some(vec![b"bc".to_vec()])
-        );
-        assert_eq!(
-            cache.read(&version, 0, &[span(1, 2), span(2, 4)]),
-            Some(vec![b"BC".to_vec(), b"CDEF".to_vec()])
-        );
+        assert_eq!(cache.read(&version, 0, &[span(1, 2)]), Some(vec![b"bc".to_vec()]));
+        assert_eq!(cache.read(&version, 0, &[span(1, 2), span(2, 4)]), Some(vec![b"BC".to_vec(), b"CDEF".to_vec()]));
         assert_eq!(cache.read(&version, 0, &[span(3, 9)]), None);
         assert_eq!(cache.read(&version, 1, &[span(0, 1)]), None);
     }

@@ -136,28 +136,14 @@ impl Client {
 
     /// Writes the ghost history; a node that is gone writes none.
     fn ghost<R: Default>(&self, write: impl FnOnce(&mut Model) -> R) -> R {
-        if self.node.is_alive() {
-            write(&mut self.model.borrow_mut())
-        } else {
-            R::default()
-        }
+        if self.node.is_alive() { write(&mut self.model.borrow_mut()) } else { R::default() }
     }
 
     /// Puts the servers of a walk into an order: the pinned one, or by choice.
-    fn walk<T: Clone>(
-        &self,
-        which: &str,
-        items: Vec<T>,
-        server: impl Fn(&T) -> ServerId,
-    ) -> Vec<T> {
+    fn walk<T: Clone>(&self, which: &str, items: Vec<T>, server: impl Fn(&T) -> ServerId) -> Vec<T> {
         let mut items = items;
         if let Some(pinned) = self.setting.walk() {
-            let place = |item: &T| {
-                pinned
-                    .iter()
-                    .position(|pinned| *pinned == server(item))
-                    .unwrap_or(pinned.len())
-            };
+            let place = |item: &T| pinned.iter().position(|pinned| *pinned == server(item)).unwrap_or(pinned.len());
             items.sort_by_key(|item| (place(item), server(item)));
             return items;
         }
@@ -165,13 +151,8 @@ impl Client {
             return items;
         };
         let actor = format!("{}:{which}", self.node.name());
-        let order = self
-            .node
-            .choose_as(&sites::WALK, &actor, &Permutation(count));
-        order
-            .into_iter()
-            .map(|index| items[usize::from(index)].clone())
-            .collect()
+        let order = self.node.choose_as(&sites::WALK, &actor, &Permutation(count));
+        order.into_iter().map(|index| items[usize::from(index)].clone()).collect()
     }
 
     /// Different for every publish; without it two publishes of one text would be one version. It decides which of
@@ -180,22 +161,14 @@ impl Client {
         let number = self.publishes.get() + 1;
         self.publishes.set(number);
         let publish = format!("{}/{}/{number}", self.node.name(), self.node.incarnation());
-        let salt = tagged_pair_hash(
-            "seedbed-publish-salt-v1",
-            &self.keys().storage_index(),
-            publish.as_bytes(),
-        );
+        let salt = tagged_pair_hash("seedbed-publish-salt-v1", &self.keys().storage_index(), publish.as_bytes());
         salt[..16].try_into().expect("16 of 32 bytes")
     }
 
     fn secrets(&self, server: ServerId) -> Secrets {
         let key = server_key(&server.to_string());
         let (lease_renew, lease_cancel) = self.keys().lease_secrets(&key);
-        Secrets {
-            write_enabler: self.keys().write_enabler(&key),
-            lease_renew,
-            lease_cancel,
-        }
+        Secrets { write_enabler: self.keys().write_enabler(&key), lease_renew, lease_cancel }
     }
 
     /// Keeps what a map update has read anyway.
@@ -206,31 +179,17 @@ impl Client {
     }
 
     /// What was kept of a share, if it covers all the spans.
-    fn recall(
-        &self,
-        version: &VersionInfo,
-        share: ShareNumber,
-        spans: &[Span],
-    ) -> Option<Vec<Vec<u8>>> {
+    fn recall(&self, version: &VersionInfo, share: ShareNumber, spans: &[Span]) -> Option<Vec<Vec<u8>>> {
         self.cache.borrow().read(version, share, spans)
     }
 
     fn note_map(&self, map: &Map) {
         let map = map.borrow();
-        let (shares, good, bad) = (
-            map.shares.len(),
-            map.recoverable().len(),
-            map.unrecoverable().len(),
-        );
-        self.node
-            .event(&trace::MAP, "", [shares as u64, good as u64, bad as u64]);
+        let (shares, good, bad) = (map.shares.len(), map.recoverable().len(), map.unrecoverable().len());
+        self.node.event(&trace::MAP, "", [shares as u64, good as u64, bad as u64]);
     }
 
     fn note_write(&self, server: ServerId, shares: &BTreeSet<ShareNumber>, seqnum: u64) {
-        self.node.note(
-            &trace::WRITE,
-            &server.to_string(),
-            format_args!("shares {shares:?} of #{seqnum}"),
-        );
+        self.node.note(&trace::WRITE, &server.to_string(), format_args!("shares {shares:?} of #{seqnum}"));
     }
 }

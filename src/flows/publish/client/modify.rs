@@ -39,11 +39,7 @@ pub type Modifier = Box<dyn Fn(&[u8], bool) -> Change>;
 
 /// Applies `modifier` until its result is in place; `done` is called on an empty stack.
 pub fn modify(client: &Rc<Client>, modifier: Modifier, done: impl FnOnce(Outcome) + 'static) {
-    let modify = Rc::new(Modify {
-        client: Rc::clone(client),
-        map: client.new_map(),
-        modifier,
-    });
+    let modify = Rc::new(Modify { client: Rc::clone(client), map: client.new_map(), modifier });
     modify.attempt(1, Box::new(done));
 }
 
@@ -73,13 +69,7 @@ impl Modify {
         });
     }
 
-    fn change(
-        self: Rc<Self>,
-        number: u32,
-        old: &[u8],
-        since: crate::flows::publish::facts::Tick,
-        done: Done,
-    ) {
+    fn change(self: Rc<Self>, number: u32, old: &[u8], since: crate::flows::publish::facts::Tick, done: Done) {
         let first = number == 1;
         let new = match (self.modifier)(old, first) {
             Change::Text(new) if first && new == old => return done(Outcome::Ok),

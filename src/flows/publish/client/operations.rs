@@ -74,10 +74,7 @@ impl Client {
         self.serialized("keep-map", told, move |client, finish| {
             let map = client.new_map();
             client.map_then(&map, mode, move |client, map, since| {
-                *client.kept.borrow_mut() = Some(Kept {
-                    map: map.clone(),
-                    since,
-                });
+                *client.kept.borrow_mut() = Some(Kept { map: map.clone(), since });
                 finish(Outcome::Ok);
             });
         });
@@ -108,17 +105,13 @@ impl Client {
             let Some(kept) = kept else {
                 return finish(Outcome::NotEnoughShares);
             };
-            read_best(client, &kept.map, kept.since, move |text| {
-                finish(outcome(text))
-            });
+            read_best(client, &kept.map, kept.since, move |text| finish(outcome(text)));
         });
     }
 
     /// Changes the text.
     pub fn modify(self: &Rc<Self>, modifier: Modifier, told: impl FnOnce(Outcome) + 'static) {
-        self.serialized("modify", told, move |client, finish| {
-            modify(client, modifier, finish)
-        });
+        self.serialized("modify", told, move |client, finish| modify(client, modifier, finish));
     }
 
     /// Reads the best version: with reasonable effort, and once more with greater effort if shares turn out to be
@@ -126,11 +119,7 @@ impl Client {
     pub fn read(self: &Rc<Self>, check: bool, told: impl FnOnce(Outcome) + 'static) {
         self.serialized("read", told, move |client, finish| {
             let map = client.new_map();
-            let mode = if check {
-                UpdateMode::Check
-            } else {
-                UpdateMode::Read
-            };
+            let mode = if check { UpdateMode::Check } else { UpdateMode::Read };
             client.map_then(&map, mode, move |client, map, since| {
                 let (again, same_map) = (Rc::clone(client), map.clone());
                 // Only a fetch that failed is tried again, not a map without a version.
@@ -147,12 +136,7 @@ impl Client {
         });
     }
 
-    fn map_then(
-        self: &Rc<Self>,
-        map: &Map,
-        mode: UpdateMode,
-        then: impl FnOnce(&Rc<Client>, &Map, Tick) + 'static,
-    ) {
+    fn map_then(self: &Rc<Self>, map: &Map, mode: UpdateMode, then: impl FnOnce(&Rc<Client>, &Map, Tick) + 'static) {
         let since = self.ghost(|model| model.now());
         if mode != UpdateMode::Check {
             self.broker.hide_by_choice();
@@ -180,9 +164,7 @@ impl Client {
             let caller = Rc::clone(&client);
             client.node.eventually("operation done", move || {
                 let frames = caller.frames.get();
-                caller
-                    .node
-                    .note(&trace::RESULT, name, format_args!("{}", outcome.label()));
+                caller.node.note(&trace::RESULT, name, format_args!("{}", outcome.label()));
                 caller.node.outcome(outcome.label());
                 caller.ghost(|model| model.told(operation, outcome.clone(), frames));
                 told(outcome);
@@ -217,31 +199,15 @@ impl Client {
 }
 
 /// Fetches the best recoverable version of a map, and tells the ghost history what was read.
-pub fn read_best(
-    client: &Rc<Client>,
-    map: &Map,
-    since: Tick,
-    done: impl FnOnce(Result<Vec<u8>, Outcome>) + 'static,
-) {
+pub fn read_best(client: &Rc<Client>, map: &Map, since: Tick, done: impl FnOnce(Result<Vec<u8>, Outcome>) + 'static) {
     let asked_all = {
         let map = map.borrow();
-        let heard = client
-            .setting
-            .order
-            .iter()
-            .all(|server| map.heard.contains(server));
+        let heard = client.setting.order.iter().all(|server| map.heard.contains(server));
         map.last_update == Some(UpdateMode::Check) && heard
     };
     let reader = Rc::clone(client);
     let report = move |text: Result<Vec<u8>, Outcome>, undisturbed: bool| {
-        reader.ghost(|model| {
-            model.read(
-                &reader.node.name(),
-                since,
-                asked_all && undisturbed,
-                text.clone(),
-            )
-        });
+        reader.ghost(|model| model.read(&reader.node.name(), since, asked_all && undisturbed, text.clone()));
         done(text);
     };
     let best = map.borrow().best();

@@ -154,9 +154,7 @@ fn raised(reply: Reply) -> Answer<Reply> {
 pub fn read_answer(answer: Answer<Reply>) -> Answer<ReadData> {
     match answer? {
         Reply::Read(data) => Ok(data),
-        Reply::Write(_) | Reply::Raised(_) => Err(CallError::Remote(Refusal::Failed(
-            "not an answer to a read",
-        ))),
+        Reply::Write(_) | Reply::Raised(_) => Err(CallError::Remote(Refusal::Failed("not an answer to a read"))),
     }
 }
 
@@ -167,8 +165,6 @@ pub fn read_answer(answer: Answer<Reply>) -> Answer<ReadData> {
 pub fn write_answer(answer: Answer<Reply>) -> Answer<WriteAnswer> {
     match answer? {
         Reply::Write(written) => Ok(written),
-        Reply::Read(_) | Reply::Raised(_) => Err(CallError::Remote(Refusal::Failed(
-            "not an answer to a write",
-        ))),
+        Reply::Read(_) | Reply::Raised(_) => Err(CallError::Remote(Refusal::Failed("not an answer to a write"))),
     }
 }

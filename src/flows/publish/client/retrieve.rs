@@ -60,9 +60,7 @@ pub fn retrieve(
             Some(server) => retrieve.query(share, server),
             None if client.variant().reads_go_on == GoOn::NextTurn => {}
             None => {
-                return Err(Outcome::Other(format!(
-                    "share {share} has left the list while it was walked"
-                )));
+                return Err(Outcome::Other(format!("share {share} has left the list while it was walked")));
             }
         }
     }
@@ -112,12 +110,8 @@ impl State {
 
 impl Retrieve {
     fn query(self: &Rc<Self>, share: ShareNumber, server: ServerId) {
-        let prefix = Span {
-            offset: 0,
-            length: PREFIX_LENGTH as u64,
-        };
-        let body = body_range(&self.version.offsets)
-            .map_or(prefix, |(offset, length)| Span { offset, length });
+        let prefix = Span { offset: 0, length: PREFIX_LENGTH as u64 };
+        let body = body_range(&self.version.offsets).map_or(prefix, |(offset, length)| Span { offset, length });
         let number = self.state.with(|state| {
             let number = state.next_query;
             state.next_query += 1;
@@ -128,17 +122,11 @@ impl Retrieve {
         let (completion, delivery) = match self.client.recall(&self.version, share, &spans) {
             Some(parts) => {
                 let reply = Reply::Read(ReadData::from([(share, parts)]));
-                (
-                    Completion::ready(self.client.node(), "cache", Ok(reply)),
-                    Delivery::Eventual,
-                )
+                (Completion::ready(self.client.node(), "cache", Ok(reply)), Delivery::Eventual)
             }
             None => {
                 let remote = self.map.borrow().connections.get(&server).cloned();
-                let request = Request::Read {
-                    shares: vec![share],
-                    spans,
-                };
+                let request = Request::Read { shares: vec![share], spans };
                 let completion = match remote {
                     Some(remote) => remote.call(&request),
                     None => Completion::ready(self.client.node(), "read", Err(CallError::Dead)),
@@ -169,9 +157,7 @@ impl Retrieve {
             GoOn::OnTheSpot => self.check(),
             GoOn::NextTurn => {
                 let retrieve = Rc::clone(self);
-                self.client
-                    .node()
-                    .eventually("retrieve", move || retrieve.check());
+                self.client.node().eventually("retrieve", move || retrieve.check());
             }
         }
     }
@@ -198,9 +184,7 @@ impl Retrieve {
                 }
                 Err(_) => {
                     self.state.borrow_mut().forget_server(server);
-                    self.map
-                        .borrow_mut()
-                        .mark_bad_share((server, share), prefix.clone());
+                    self.map.borrow_mut().mark_bad_share((server, share), prefix.clone());
                 }
             }
         }
@@ -246,15 +230,7 @@ impl Retrieve {
             let state = self.state.borrow();
             let asked: BTreeSet<ShareNumber> = state.outstanding.values().copied().collect();
             let missing = (k - state.blocks.len()).saturating_sub(state.outstanding.len());
-            (
-                missing,
-                state
-                    .remaining
-                    .keys()
-                    .filter(|share| !asked.contains(share))
-                    .copied()
-                    .collect::<Vec<_>>(),
-            )
+            (missing, state.remaining.keys().filter(|share| !asked.contains(share)).copied().collect::<Vec<_>>())
         };
         for share in candidates {
             if needed == 0 {
@@ -274,9 +250,7 @@ impl Retrieve {
             (state.done.take(), state.undisturbed)
         });
         if let Some(done) = done {
-            self.client
-                .node()
-                .eventually("retrieve done", move || done(result, undisturbed));
+            self.client.node().eventually("retrieve done", move || done(result, undisturbed));
         }
     }
 }

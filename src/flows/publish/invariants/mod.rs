@@ -125,11 +125,7 @@ impl Checker {
 
 /// Held, or violated with a stable cause and a detail for people.
 fn require(holds: bool, cause: &str, detail: impl FnOnce() -> String) -> Outcome {
-    if holds {
-        Outcome::Held
-    } else {
-        Outcome::violated(cause, detail())
-    }
+    if holds { Outcome::Held } else { Outcome::violated(cause, detail()) }
 }
 
 /// Both were judged: the first violation counts.

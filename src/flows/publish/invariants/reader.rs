@@ -15,17 +15,9 @@ pub static READER_SOUNDNESS: Rule = Rule {
         promise: Promise::Always,
     },
     judge: Judge::Fact(|model, fact| match fact {
-        Fact::Read {
-            reader,
-            result: Ok(text),
-            ..
-        } => {
-            let real = model
-                .publishes()
-                .any(|(_, publish)| publish.start.text == *text);
-            require(real, "never written", || {
-                format!("{reader} read {} bytes that nobody published", text.len())
-            })
+        Fact::Read { reader, result: Ok(text), .. } => {
+            let real = model.publishes().any(|(_, publish)| publish.start.text == *text);
+            require(real, "never written", || format!("{reader} read {} bytes that nobody published", text.len()))
         }
         _ => Outcome::Idle,
     }),
@@ -46,11 +38,7 @@ pub static READ_BACK: Rule = Rule {
         let Some(contest) = contest(model) else {
             return Outcome::Idle;
         };
-        if contest.failures > 0 {
-            Outcome::Idle
-        } else {
-            judge(model, reader, result, &contest)
-        }
+        if contest.failures > 0 { Outcome::Idle } else { judge(model, reader, result, &contest) }
     }),
 };
 
@@ -69,11 +57,7 @@ pub static FAILURES_ARE_INDETERMINATE: Rule = Rule {
         let Some(contest) = contest(model) else {
             return Outcome::Idle;
         };
-        if contest.failures == 0 {
-            Outcome::Idle
-        } else {
-            judge(model, reader, result, &contest)
-        }
+        if contest.failures == 0 { Outcome::Idle } else { judge(model, reader, result, &contest) }
     }),
 };
 
@@ -82,12 +66,7 @@ type Text<'a> = &'a Result<Vec<u8>, Ended>;
 /// A read that says something about what is in place: in quiet, with an answer from every server.
 fn decisive(fact: &Fact) -> Option<(&str, Text<'_>)> {
     match fact {
-        Fact::Read {
-            reader,
-            asked_all: true,
-            quiet: true,
-            result,
-        } => Some((reader, result)),
+        Fact::Read { reader, asked_all: true, quiet: true, result } => Some((reader, result)),
         _ => None,
     }
 }
@@ -105,19 +84,11 @@ struct Contest {
 fn contest(model: &Model) -> Option<Contest> {
     let succeeded = |publish: &Publish| matches!(publish.end, Some((_, Ended::Ok)));
     let number = |publish: &Publish| publish.version.map(|version| version.seqnum);
-    let (_, winner) = model
-        .publishes()
-        .filter(|(_, publish)| succeeded(publish))
-        .max_by_key(|(_, publish)| number(publish))?;
-    let as_new: Vec<_> = model
-        .publishes()
-        .filter(|(_, publish)| number(publish) >= number(winner))
-        .collect();
+    let (_, winner) =
+        model.publishes().filter(|(_, publish)| succeeded(publish)).max_by_key(|(_, publish)| number(publish))?;
+    let as_new: Vec<_> = model.publishes().filter(|(_, publish)| number(publish) >= number(winner)).collect();
     Some(Contest {
-        failures: as_new
-            .iter()
-            .filter(|(_, publish)| !succeeded(publish))
-            .count(),
+        failures: as_new.iter().filter(|(_, publish)| !succeeded(publish)).count(),
         versions: as_new.into_iter().map(|(id, _)| id).collect(),
         encoding: model.publishes().last()?.1.start.encoding,
     })
@@ -127,23 +98,15 @@ fn judge(model: &Model, reader: &str, result: Text<'_>, contest: &Contest) -> Ou
     let ids: Vec<u32> = contest.versions.iter().map(|id| id.0).collect();
     match result {
         Ok(text) => {
-            let known = contest
-                .versions
-                .iter()
-                .any(|id| model.publish(*id).start.text == *text);
-            require(known, "an older text", || {
-                format!("{reader} got the text of none of the publishes {ids:?}")
-            })
+            let known = contest.versions.iter().any(|id| model.publish(*id).start.text == *text);
+            require(known, "an older text", || format!("{reader} got the text of none of the publishes {ids:?}"))
         }
         Err(error) => {
             // N share numbers, each ending at one of S versions: if N > S · (k − 1), one version has k of them.
             let (k, n) = contest.encoding;
             let possible = usize::from(n) <= ids.len() * usize::from(k.saturating_sub(1));
             require(possible, "lost", || {
-                format!(
-                    "{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}",
-                    error.label()
-                )
+                format!("{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}", error.label())
             })
         }
     }

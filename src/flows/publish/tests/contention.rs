@@ -20,11 +20,7 @@ fn a_stale_map_is_noticed_and_the_other_writers_text_stays() {
     for variant in ["1.5.0", "1.6.0", "correct"] {
         let report = run(&scenario(variant, text), 0);
         assert_eq!(outcomes(&report), [("ok", 3), ("ucwe", 1)], "{variant}");
-        assert_eq!(
-            (count(&report, "wrote"), count(&report, "refused")),
-            (10, 10),
-            "{variant}"
-        );
+        assert_eq!((count(&report, "wrote"), count(&report, "refused")), (10, 10), "{variant}");
         assert_eq!(failures(&report), [] as [&str; 0], "{variant}");
     }
 }
@@ -77,15 +73,10 @@ fn of_two_writers_at_one_time_never_both_succeed_and_what_is_lost_had_to_be() {
             let both = report.outcomes.get("ok") == Some(&3);
             contended += report.invariants["contention-has-one-winner"].antecedent;
             lost += report.outcomes.get("not-enough-shares").unwrap_or(&0);
-            let known: Vec<String> = failures(&report)
-                .into_iter()
-                .filter(|failure| !failure.starts_with("nothing-after"))
-                .collect();
+            let known: Vec<String> =
+                failures(&report).into_iter().filter(|failure| !failure.starts_with("nothing-after")).collect();
             assert_eq!(known, [] as [&str; 0], "seed {seed}");
-            assert!(
-                !both || count(&report, "refused") == 0,
-                "seed {seed}: both succeeded though one was refused"
-            );
+            assert!(!both || count(&report, "refused") == 0, "seed {seed}: both succeeded though one was refused");
         }
         assert!(contended > 0, "n = {n}: no contest had a winner");
         assert_eq!(lost > 0, bound, "n = {n}: {lost} of 100 runs lost the file");
@@ -116,11 +107,7 @@ fn the_fix_relies_on_each_connection_keeping_its_order_and_the_corrected_client_
             surprised += 1;
         }
         let report = run(&scenario("correct", text), seed);
-        assert!(
-            !report.outcomes.contains_key("ucwe"),
-            "seed {seed}: {:?}",
-            failures(&report)
-        );
+        assert!(!report.outcomes.contains_key("ucwe"), "seed {seed}: {:?}", failures(&report));
     }
     assert!(surprised > 0, "nothing overtook anything");
 }
@@ -139,11 +126,7 @@ fn a_transport_that_delivers_twice_does_not_confuse_a_client_that_counts_its_cal
         "#;
     for variant in ["1.5.0", "1.6.0", "correct"] {
         let report = run(&scenario(variant, text), 0);
-        assert_eq!(
-            (outcomes(&report), count(&report, "refused")),
-            (vec![("ok", 2)], 4),
-            "{variant}"
-        );
+        assert_eq!((outcomes(&report), count(&report, "refused")), (vec![("ok", 2)], 4), "{variant}");
         assert_eq!(failures(&report), [] as [&str; 0], "{variant}");
     }
 }
@@ -174,10 +157,7 @@ fn a_run_is_the_same_a_second_time_and_its_script_replays_it_without_the_seed() 
                 dispatch: Dispatch::ByTime,
                 until_step: None,
             });
-            assert_eq!(
-                replayed.anchoring.used, replayed.anchoring.total,
-                "seed {seed}"
-            );
+            assert_eq!(replayed.anchoring.used, replayed.anchoring.total, "seed {seed}");
             assert_eq!(replayed.digest, first.digest, "seed {seed}");
         }
     }

@@ -25,10 +25,7 @@ fn scenario(variant: &str, rest: &str) -> Scenario {
     let text = format!("{head}variant = \"{variant}\"\n{rest}\n{expect}");
     let flow = erased::<Publish>();
     let schema: &dyn FlowSchema = &*flow;
-    let catalogue = Catalogue {
-        flows: vec![schema],
-        engine_sites: engine_sites(),
-    };
+    let catalogue = Catalogue { flows: vec![schema], engine_sites: engine_sites() };
     read_scenario("publish/test.toml", text.as_bytes(), &catalogue, &[])
         .unwrap_or_else(|complaints| panic!("{complaints}\n{text}"))
 }
@@ -40,14 +37,7 @@ fn run(scenario: &Scenario, seed: u64) -> RunReport {
 /// Every order of requests and answers after the beginning of the publish is possible, and about equally likely.
 fn run_shuffled(scenario: &Scenario, seed: u64) -> RunReport {
     let events = vec!["request".to_owned(), "reply".to_owned()];
-    run_as(
-        scenario,
-        seed,
-        Dispatch::ByChoice {
-            from: Some("publish-started".into()),
-            events,
-        },
-    )
+    run_as(scenario, seed, Dispatch::ByChoice { from: Some("publish-started".into()), events })
 }
 
 fn run_as(scenario: &Scenario, seed: u64, dispatch: Dispatch) -> RunReport {
@@ -67,67 +57,39 @@ fn run_as(scenario: &Scenario, seed: u64, dispatch: Dispatch) -> RunReport {
 /// A file whose permuted order of servers is `s1`, `s2` … With few shares needed, a map update of the release can
 /// stop at an empty server and miss a share behind it; in this order it never does.
 fn file_visited_in_order(servers: u8) -> u64 {
-    let config = Config {
-        servers,
-        ..Config::default()
-    };
+    let config = Config { servers, ..Config::default() };
     let in_order = |file: &u64| {
         let order = Setting::new(&VARIANTS[0], config.clone(), *file).order;
         order.windows(2).all(|pair| pair[0] < pair[1])
     };
-    (0..=FILES_MAX)
-        .find(in_order)
-        .expect("one of the files has this order")
+    (0..=FILES_MAX).find(in_order).expect("one of the files has this order")
 }
 
 /// How many events of a kind the trace holds.
 fn count(report: &RunReport, kind: &str) -> usize {
     let trace = report.trace.as_ref().expect("the trace was kept");
-    trace
-        .events()
-        .iter()
-        .filter(|event| event.header.kind.label == kind)
-        .count()
+    trace.events().iter().filter(|event| event.header.kind.label == kind).count()
 }
 
 /// Every failure of a run, as `invariant: cause`.
 fn failures(report: &RunReport) -> Vec<String> {
     let all = report.failure.iter().chain(&report.also);
-    all.map(|failure| format!("{}: {}", failure.invariant, failure.cause))
-        .collect()
+    all.map(|failure| format!("{}: {}", failure.invariant, failure.cause)).collect()
 }
 
 /// What servers wrote, in order: (server, shares).
 fn written(report: &RunReport) -> Vec<(String, String)> {
     let trace = report.trace.as_ref().expect("the trace was kept");
-    let wrote = trace
-        .events()
-        .iter()
-        .filter(|event| event.header.kind.label == "wrote");
-    wrote
-        .map(|event| {
-            (
-                trace.names().text(event.header.node).to_owned(),
-                trace.text(event).to_owned(),
-            )
-        })
-        .collect()
+    let wrote = trace.events().iter().filter(|event| event.header.kind.label == "wrote");
+    wrote.map(|event| (trace.names().text(event.header.node).to_owned(), trace.text(event).to_owned())).collect()
 }
 
 fn outcomes(report: &RunReport) -> Vec<(&str, u64)> {
-    report
-        .outcomes
-        .iter()
-        .map(|(label, count)| (label.as_str(), *count))
-        .collect()
+    report.outcomes.iter().map(|(label, count)| (label.as_str(), *count)).collect()
 }
 
 /// Outcomes of many runs, summed.
-fn tally(
-    scenario: &Scenario,
-    seeds: u64,
-    run: impl Fn(&Scenario, u64) -> RunReport,
-) -> BTreeMap<String, u64> {
+fn tally(scenario: &Scenario, seeds: u64, run: impl Fn(&Scenario, u64) -> RunReport) -> BTreeMap<String, u64> {
     let mut tally = BTreeMap::new();
     for seed in 0..seeds {
         for (label, count) in run(scenario, seed).outcomes {

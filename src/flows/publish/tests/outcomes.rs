@@ -26,18 +26,8 @@ fn a_new_file_gets_one_share_per_server_and_is_read_back() {
         assert_eq!(failures(&report), [] as [&str; 0]);
         // The second version goes where the first is.
         let placed = written(&report);
-        assert_eq!(
-            placed[..10].iter().collect::<BTreeSet<_>>(),
-            placed[10..].iter().collect::<BTreeSet<_>>()
-        );
-        assert_eq!(
-            placed
-                .iter()
-                .map(|(server, _)| server)
-                .collect::<BTreeSet<_>>()
-                .len(),
-            10
-        );
+        assert_eq!(placed[..10].iter().collect::<BTreeSet<_>>(), placed[10..].iter().collect::<BTreeSet<_>>());
+        assert_eq!(placed.iter().map(|(server, _)| server).collect::<BTreeSet<_>>().len(), 10);
     }
 }
 
@@ -82,18 +72,9 @@ fn without_a_server_that_works_there_are_not_enough() {
     for variant in ["1.5.0", "1.6.0", "correct"] {
         let report = run(&scenario(variant, raising), 0);
         assert_eq!(outcomes(&report), [("not-enough-servers", 1)], "{variant}");
-        let none = raising
-            .replace("servers = 5", "servers = 0")
-            .split("[faults]")
-            .next()
-            .unwrap()
-            .to_owned();
+        let none = raising.replace("servers = 5", "servers = 0").split("[faults]").next().unwrap().to_owned();
         let report = run(&scenario(variant, &none), 0);
-        assert_eq!(
-            (count(&report, "write"), outcomes(&report)),
-            (0, vec![("not-enough-servers", 1)]),
-            "{variant}"
-        );
+        assert_eq!((count(&report, "write"), outcomes(&report)), (0, vec![("not-enough-servers", 1)]), "{variant}");
     }
 }
 
@@ -113,17 +94,12 @@ fn with_every_reference_dead_the_release_calls_15_times_and_the_fix_5() {
         "#;
     for (variant, calls) in [("1.5.0", 15), ("1.6.0", 5), ("correct", 5)] {
         let report = run(&scenario(variant, dead), 0);
-        assert_eq!(
-            (count(&report, "write"), outcomes(&report)),
-            (calls, vec![("not-enough-servers", 1)]),
-            "{variant}"
-        );
+        assert_eq!((count(&report, "write"), outcomes(&report)), (calls, vec![("not-enough-servers", 1)]), "{variant}");
     }
 }
 
 #[test]
-fn an_applied_write_that_looks_like_an_error_leaves_a_share_on_two_servers_or_a_failure_with_the_new_text()
- {
+fn an_applied_write_that_looks_like_an_error_leaves_a_share_on_two_servers_or_a_failure_with_the_new_text() {
     let text = |servers: u8, n: u8, placement: &str| {
         format!(
             r#"
@@ -144,22 +120,11 @@ fn an_applied_write_that_looks_like_an_error_leaves_a_share_on_two_servers_or_a_
     for variant in ["1.5.0", "1.6.0", "correct"] {
         let spare = run(&scenario(variant, &text(3, 2, "{ s1 = [0], s2 = [1] }")), 0);
         assert_eq!(outcomes(&spare), [("ok", 3)], "{variant}");
-        let homes: BTreeSet<_> = written(&spare)
-            .into_iter()
-            .filter(|(_, shares)| shares.contains('0'))
-            .collect();
+        let homes: BTreeSet<_> = written(&spare).into_iter().filter(|(_, shares)| shares.contains('0')).collect();
         assert_eq!(homes.len(), 2, "{variant}: {homes:?}");
         let single = run(&scenario(variant, &text(1, 1, "{ s1 = [0] }")), 0);
-        assert_eq!(
-            outcomes(&single),
-            [("not-enough-servers", 1), ("ok", 2)],
-            "{variant}"
-        );
-        assert_eq!(
-            written(&single).len(),
-            1,
-            "{variant}: the new version is there"
-        );
+        assert_eq!(outcomes(&single), [("not-enough-servers", 1), ("ok", 2)], "{variant}");
+        assert_eq!(written(&single).len(), 1, "{variant}: the new version is there");
         assert_eq!(failures(&single), [] as [&str; 0], "{variant}");
     }
 }
@@ -207,25 +172,12 @@ fn a_modifier_decides_what_is_published() {
         ];
         for (how, outcome, wrote) in cases {
             let report = run(&scenario(variant, &text(how)), 0);
-            assert_eq!(
-                (outcomes(&report), count(&report, "wrote")),
-                (vec![(outcome, 1)], wrote),
-                "{variant} {how}"
-            );
+            assert_eq!((outcomes(&report), count(&report, "wrote")), (vec![(outcome, 1)], wrote), "{variant} {how}");
         }
         let report = run(&scenario(variant, &text("ucwe-always")), 0);
-        assert_eq!(
-            (outcomes(&report), count(&report, "wrote")),
-            (vec![("ucwe", 1)], 0)
-        );
+        assert_eq!((outcomes(&report), count(&report, "wrote")), (vec![("ucwe", 1)], 0));
         // Three pauses of about 2.7, 7.4 and 20 seconds, each within 12 %.
-        let told = report
-            .trace
-            .as_ref()
-            .unwrap()
-            .events()
-            .iter()
-            .find(|event| event.header.kind.label == "result");
+        let told = report.trace.as_ref().unwrap().events().iter().find(|event| event.header.kind.label == "result");
         let seconds = told.unwrap().header.at_ns / 1_000_000_000;
         assert!((26..=34).contains(&seconds), "{variant}: {seconds} s");
         assert_eq!(report.sometimes.get("modify-retried"), Some(&3));
@@ -249,17 +201,10 @@ fn a_holder_missed_by_the_map_makes_the_releases_see_somebody_elses_write_where_
         for variant in ["1.5.0", "1.6.0"] {
             let report = run(&scenario(variant, text), seed);
             assert_eq!(outcomes(&report), [("ok", 1), ("ucwe", 1)], "{variant}");
-            assert_eq!(
-                failures(&report),
-                ["ucwe-is-earned: unknown-old-share"],
-                "{variant}"
-            );
+            assert_eq!(failures(&report), ["ucwe-is-earned: unknown-old-share"], "{variant}");
         }
         let cured = run(&scenario("correct", text), seed);
-        assert_eq!(
-            (outcomes(&cured), failures(&cured)),
-            (vec![("ok", 2)], vec![])
-        );
+        assert_eq!((outcomes(&cured), failures(&cured)), (vec![("ok", 2)], vec![]));
     }
 }
 
@@ -280,8 +225,5 @@ fn a_silent_server_holds_up_everything_behind_it() {
         "#;
     let report = run(&scenario("1.6.0", text), 0);
     assert_eq!(outcomes(&report), []);
-    assert_eq!(
-        report.invariants["publish-ends"].unpromised, 1,
-        "liveness is not promised with a silent server"
-    );
+    assert_eq!(report.invariants["publish-ends"].unpromised, 1, "liveness is not promised with a silent server");
 }

@@ -5,10 +5,7 @@ use super::*;
 /// What the last map update of a run knew: shares, recoverable and unrecoverable versions.
 fn last_map(report: &RunReport) -> [u64; 3] {
     let trace = report.trace.as_ref().expect("the trace was kept");
-    let mut maps = trace
-        .events()
-        .iter()
-        .filter(|event| event.header.kind.label == "map");
+    let mut maps = trace.events().iter().filter(|event| event.header.kind.label == "map");
     maps.next_back().expect("a map was updated").header.args
 }
 
@@ -30,13 +27,7 @@ fn healthy(op: &str) -> String {
 fn each_mode_looks_as_hard_as_it_should() {
     for variant in ["1.5.0", "1.6.0"] {
         for (mode, shares) in [("check", 10), ("write", 10), ("read", 6), ("anything", 3)] {
-            let report = run(
-                &scenario(
-                    variant,
-                    &healthy(&format!("keep-map = {{ mode = \"{mode}\" }}")),
-                ),
-                0,
-            );
+            let report = run(&scenario(variant, &healthy(&format!("keep-map = {{ mode = \"{mode}\" }}"))), 0);
             assert_eq!(last_map(&report), [shares, 1, 0], "{variant} {mode}");
         }
     }
@@ -59,13 +50,7 @@ fn two_shares_of_a_version_that_needs_three_are_seen_and_not_read() {
         )
     };
     for mode in ["check", "write", "read", "anything"] {
-        let report = run(
-            &scenario(
-                "1.5.0",
-                &text(&format!("keep-map = {{ mode = \"{mode}\" }}")),
-            ),
-            0,
-        );
+        let report = run(&scenario("1.5.0", &text(&format!("keep-map = {{ mode = \"{mode}\" }}"))), 0);
         assert_eq!(last_map(&report), [2, 0, 1], "{mode}");
     }
     let report = run(&scenario("1.5.0", &text("read = {}")), 0);
@@ -88,11 +73,7 @@ fn five_damaged_blocks_of_ten_do_not_keep_a_reader_from_its_text() {
     for variant in ["1.5.0", "correct"] {
         for seed in 0..10 {
             let report = run(&scenario(variant, text), seed);
-            assert_eq!(
-                (outcomes(&report), failures(&report)),
-                (vec![("ok", 1)], vec![]),
-                "{variant} {seed}"
-            );
+            assert_eq!((outcomes(&report), failures(&report)), (vec![("ok", 1)], vec![]), "{variant} {seed}");
         }
     }
 }
@@ -110,10 +91,7 @@ fn with_every_signature_damaged_there_is_no_version_to_read() {
         read = { check = true }
         "#;
     let report = run(&scenario("1.5.0", text), 0);
-    assert_eq!(
-        (outcomes(&report), last_map(&report)),
-        (vec![("not-enough-shares", 1)], [0, 0, 0])
-    );
+    assert_eq!((outcomes(&report), last_map(&report)), (vec![("not-enough-shares", 1)], [0, 0, 0]));
 }
 
 #[test]
@@ -130,11 +108,7 @@ fn damaged_shares_are_replaced_by_the_next_publish() {
         "#;
     for variant in ["1.5.0", "1.6.0", "correct"] {
         let report = run(&scenario(variant, text), 0);
-        assert_eq!(
-            (outcomes(&report), count(&report, "wrote")),
-            (vec![("ok", 2)], 3),
-            "{variant}"
-        );
+        assert_eq!((outcomes(&report), count(&report, "wrote")), (vec![("ok", 2)], 3), "{variant}");
         assert_eq!(failures(&report), [] as [&str; 0], "{variant}");
     }
 }
@@ -158,11 +132,7 @@ fn a_version_that_was_overwritten_since_the_map_cannot_be_fetched_with_it() {
         "#;
     for variant in ["1.5.0", "1.6.0", "correct"] {
         let report = run(&scenario(variant, text), 0);
-        assert_eq!(
-            outcomes(&report),
-            [("not-enough-shares", 1), ("ok", 2)],
-            "{variant}"
-        );
+        assert_eq!(outcomes(&report), [("not-enough-shares", 1), ("ok", 2)], "{variant}");
     }
 }
 
@@ -184,11 +154,7 @@ fn a_large_text_takes_a_second_round_trip_and_comes_back_whole() {
         "#;
     for variant in ["1.5.0", "correct"] {
         let report = run(&scenario(variant, text), 0);
-        assert_eq!(
-            (outcomes(&report), failures(&report)),
-            (vec![("ok", 5)], vec![]),
-            "{variant}"
-        );
+        assert_eq!((outcomes(&report), failures(&report)), (vec![("ok", 5)], vec![]), "{variant}");
     }
 }
 
@@ -211,15 +177,8 @@ fn a_reference_that_dies_under_a_fetch_breaks_the_releases_walk_and_not_the_corr
     for variant in ["1.5.0", "1.6.0"] {
         let report = run(&scenario(variant, text), 0);
         assert_eq!(outcomes(&report), [("other", 1)], "{variant}");
-        assert_eq!(
-            failures(&report),
-            ["one-outcome: unexpected error"],
-            "{variant}"
-        );
+        assert_eq!(failures(&report), ["one-outcome: unexpected error"], "{variant}");
     }
     let report = run(&scenario("correct", text), 0);
-    assert_eq!(
-        (outcomes(&report), failures(&report)),
-        (vec![("ok", 1)], vec![])
-    );
+    assert_eq!((outcomes(&report), failures(&report)), (vec![("ok", 1)], vec![]));
 }

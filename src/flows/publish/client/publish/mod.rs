@@ -20,9 +20,7 @@ use crate::flows::publish::goal;
 use crate::flows::publish::layout::{Checkstring, PREFIX_LENGTH};
 use crate::flows::publish::protocol::Request;
 use crate::flows::publish::servermap::{Place, ServerId, UpdateMode};
-use crate::flows::publish::storage::{
-    ShareNumber, ShareWrite, Span, TestAndWrite, TestVector, WriteAnswer,
-};
+use crate::flows::publish::storage::{ShareNumber, ShareWrite, Span, TestAndWrite, TestVector, WriteAnswer};
 use crate::flows::publish::variants::{BeforeSend, Booking, GiveUp, GoOn, LateAnswer, Reentry};
 use crate::flows::publish::version::{NewVersion, make_version};
 use crate::reentry::{Cell, Completion};
@@ -31,13 +29,7 @@ use crate::reentry::{Cell, Completion};
 const LOOPS_MAX: u32 = 1_000;
 /// Publishes `text` over what `map` says is there; `done` is called from the eventual queue. `map_start` is when
 /// the update of the map began.
-pub fn publish(
-    client: &Rc<Client>,
-    map: &Map,
-    map_start: Tick,
-    text: &[u8],
-    done: impl FnOnce(Outcome) + 'static,
-) {
+pub fn publish(client: &Rc<Client>, map: &Map, map_start: Tick, text: &[u8], done: impl FnOnce(Outcome) + 'static) {
     let servers = client.servers();
     let (seqnum, mut state) = State::from_map(map, servers);
     let id = client.ghost(|model| {
@@ -52,12 +44,7 @@ pub fn publish(
                 .shares
                 .iter()
                 .map(|(place, (version, _))| (*place, version.checkstring()))
-                .chain(
-                    known
-                        .bad_shares
-                        .iter()
-                        .map(|(place, bytes)| (*place, lenient(bytes))),
-                )
+                .chain(known.bad_shares.iter().map(|(place, bytes)| (*place, lenient(bytes))))
                 .collect(),
             answered: known.heard.clone(),
             servers: state.servers.iter().map(Remote::server).collect(),
@@ -68,25 +55,15 @@ pub fn publish(
     if let Some(UpdateMode::Anything | UpdateMode::Read) = map.borrow().last_update {
         let outcome = Outcome::Other("a reader's map cannot be published over".into());
         client.ghost(|model| model.ended(id, outcome.clone()));
-        client
-            .node()
-            .eventually("publish done", move || done(outcome));
+        client.node().eventually("publish done", move || done(outcome));
         return;
     }
-    let version = match make_version(
-        client.keys(),
-        seqnum,
-        client.salt(),
-        client.encoding(),
-        text,
-    ) {
+    let version = match make_version(client.keys(), seqnum, client.salt(), client.encoding(), text) {
         Ok(version) => version,
         Err(error) => {
             let outcome = Outcome::Other(error.to_string());
             client.ghost(|model| model.ended(id, outcome.clone()));
-            client
-                .node()
-                .eventually("publish done", move || done(outcome));
+            client.node().eventually("publish done", move || done(outcome));
             return;
         }
     };
@@ -94,24 +71,13 @@ pub fn publish(
     client.ghost(|model| model.encoded(id, ours));
     state.done = Some(Box::new(done));
     let state = client.cell("publish", state);
-    let publish = Rc::new(Publish {
-        client: Rc::clone(client),
-        map: map.clone(),
-        id,
-        version,
-        ours,
-        state,
-    });
+    let publish = Rc::new(Publish { client: Rc::clone(client), map: map.clone(), id, version, ours, state });
     publish.enter_loop();
 }
 
 /// The checkstring of damaged bytes, as far as there is one.
 fn lenient(bytes: &[u8]) -> Checkstring {
-    Checkstring::parse(bytes).unwrap_or(Checkstring {
-        seqnum: 0,
-        root: [0; 32],
-        salt: [0; 16],
-    })
+    Checkstring::parse(bytes).unwrap_or(Checkstring { seqnum: 0, root: [0; 32], salt: [0; 16] })
 }
 
 struct Publish {
@@ -176,11 +142,7 @@ impl Publish {
                     Err(goal::NoServerLeft) => return Err(Outcome::NotEnoughServers),
                 }
             }
-            Ok(if state.outstanding.is_empty() {
-                Next::Done
-            } else {
-                Next::Wait
-            })
+            Ok(if state.outstanding.is_empty() { Next::Done } else { Next::Wait })
         })?;
         match next {
             Next::Send(needed) => {
@@ -200,19 +162,13 @@ impl Publish {
         let variant = self.client.variant();
         let mut plan: BTreeMap<ServerId, BTreeMap<ShareNumber, ShareWrite>> = BTreeMap::new();
         for &(server, share) in needed {
-            plan.entry(server)
-                .or_default()
-                .insert(share, self.share_write((server, share)));
+            plan.entry(server).or_default().insert(share, self.share_write((server, share)));
         }
-        let wave = self
-            .client
-            .ghost(|model| model.wave(self.id, plan.keys().copied().collect()));
+        let wave = self.client.ghost(|model| model.wave(self.id, plan.keys().copied().collect()));
         if variant.booking == Booking::WaveFirst {
             self.state.borrow_mut().outstanding.extend(needed);
         }
-        let order = self
-            .client
-            .walk("wave", plan.keys().copied().collect(), |server| *server);
+        let order = self.client.walk("wave", plan.keys().copied().collect(), |server| *server);
         for server in order {
             let mut vectors = plan[&server].clone();
             if variant.before_send == BeforeSend::Recheck {
@@ -226,45 +182,24 @@ impl Publish {
     }
 
     fn share_write(&self, place: Place) -> ShareWrite {
-        let known = self
-            .map
-            .borrow()
-            .version_at(place)
-            .map(|version| version.checkstring().pack().to_vec());
+        let known = self.map.borrow().version_at(place).map(|version| version.checkstring().pack().to_vec());
         let expected = match known {
             // The map may have learned, since the publish began, what is there.
-            Some(version) if self.client.variant().late_answer == LateAnswer::Booked => {
-                Some(version)
-            }
+            Some(version) if self.client.variant().late_answer == LateAnswer::Booked => Some(version),
             _ => self.state.borrow().expected.get(&place).cloned(),
         };
         let specimen = expected.unwrap_or_default();
         // Nothing is expected: reading one byte must give nothing.
-        let span = Span {
-            offset: 0,
-            length: specimen.len().max(1) as u64,
-        };
+        let span = Span { offset: 0, length: specimen.len().max(1) as u64 };
         let share = self.version.shares[usize::from(place.1)].clone();
-        ShareWrite {
-            tests: vec![TestVector { span, specimen }],
-            writes: vec![(0, share)],
-        }
+        ShareWrite { tests: vec![TestVector { span, specimen }], writes: vec![(0, share)] }
     }
 
-    fn send_to(
-        self: &Rc<Self>,
-        server: ServerId,
-        vectors: BTreeMap<ShareNumber, ShareWrite>,
-        wave: u32,
-    ) {
+    fn send_to(self: &Rc<Self>, server: ServerId, vectors: BTreeMap<ShareNumber, ShareWrite>, wave: u32) {
         let shares: BTreeSet<ShareNumber> = vectors.keys().copied().collect();
         let (remote, knew) = self.state.with(|state| {
             let of = |places: &BTreeSet<Place>| -> BTreeSet<ShareNumber> {
-                shares
-                    .iter()
-                    .filter(|share| places.contains(&(server, **share)))
-                    .copied()
-                    .collect()
+                shares.iter().filter(|share| places.contains(&(server, **share))).copied().collect()
             };
             let knew = SendState {
                 running: state.running,
@@ -272,22 +207,15 @@ impl Publish {
                 placed: of(&state.placed),
                 bad_server: state.bad_servers.contains(&server),
             };
-            state
-                .outstanding
-                .extend(shares.iter().map(|share| (server, *share)));
+            state.outstanding.extend(shares.iter().map(|share| (server, *share)));
             (state.connections.get(&server).cloned(), knew)
         });
-        let ghost = self
-            .client
-            .ghost(|model| model.sent(self.id, wave, server, shares.clone(), knew));
+        let ghost = self.client.ghost(|model| model.sent(self.id, wave, server, shares.clone(), knew));
         self.client.note_write(server, &shares, self.ours.seqnum);
         let request = TestAndWrite {
             secrets: self.client.secrets(server),
             shares: vectors,
-            reads: vec![Span {
-                offset: 0,
-                length: PREFIX_LENGTH as u64,
-            }],
+            reads: vec![Span { offset: 0, length: PREFIX_LENGTH as u64 }],
         };
         let completion = match remote {
             Some(remote) => remote.call(&Request::Write { ghost, request }),
@@ -316,9 +244,7 @@ impl Publish {
             GoOn::OnTheSpot => self.enter_loop(),
             GoOn::NextTurn => {
                 let publish = Rc::clone(self);
-                self.client
-                    .node()
-                    .eventually("publish loop", move || publish.enter_loop());
+                self.client.node().eventually("publish loop", move || publish.enter_loop());
             }
         }
     }
@@ -354,17 +280,9 @@ impl Publish {
                 }
             };
             let (goal, expected) = (&state.goal, &state.expected);
-            let view = View {
-                ours: self.ours,
-                server,
-                sent: shares,
-                goal,
-                expected,
-            };
-            let meaning =
-                answer::read_answer(&view, &answer, variant.rejection, variant.unknown_share);
-            let meaning = meaning
-                .map_err(|error| Outcome::Other(format!("a share in the answer: {error}")))?;
+            let view = View { ours: self.ours, server, sent: shares, goal, expected };
+            let meaning = answer::read_answer(&view, &answer, variant.rejection, variant.unknown_share);
+            let meaning = meaning.map_err(|error| Outcome::Other(format!("a share in the answer: {error}")))?;
             state.take_in(server, &meaning);
             Ok(meaning)
         })?;
@@ -386,13 +304,10 @@ impl Publish {
             let mut map = self.map.borrow_mut();
             map.add_new_share((server, share), self.version.info, now);
             if let Some(remote) = &remote {
-                map.connections
-                    .entry(server)
-                    .or_insert_with(|| remote.clone());
+                map.connections.entry(server).or_insert_with(|| remote.clone());
             }
             drop(map);
-            self.client
-                .ghost(|model| model.placed(self.id, (server, share)));
+            self.client.ghost(|model| model.placed(self.id, (server, share)));
         }
     }
 
@@ -408,11 +323,8 @@ impl Publish {
             Some((done, outcome))
         });
         if let Some((done, outcome)) = ended {
-            self.client
-                .ghost(|model| model.ended(self.id, outcome.clone()));
-            self.client
-                .node()
-                .eventually("publish done", move || done(outcome));
+            self.client.ghost(|model| model.ended(self.id, outcome.clone()));
+            self.client.node().eventually("publish done", move || done(outcome));
         }
     }
 }

@@ -50,19 +50,14 @@ impl State {
         }
         let goal: BTreeSet<Place> = expected.keys().copied().collect();
         let held: BTreeSet<ServerId> = goal.iter().map(|(server, _)| *server).collect();
-        let connections = map
-            .connections
-            .iter()
-            .filter(|(server, _)| held.contains(server));
+        let connections = map.connections.iter().filter(|(server, _)| held.contains(server));
         let state = State {
             running: true,
             goal,
             outstanding: BTreeSet::new(),
             placed: BTreeSet::new(),
             bad_servers: BTreeSet::new(),
-            connections: connections
-                .map(|(server, remote)| (*server, remote.clone()))
-                .collect(),
+            connections: connections.map(|(server, remote)| (*server, remote.clone())).collect(),
             servers,
             expected,
             replacements: BTreeMap::new(),
@@ -83,17 +78,12 @@ impl State {
         let updated = goal::update(&self.goal, &self.bad_servers, &order, n)?;
         for (server, _) in updated.difference(&self.goal) {
             // A server of the list is reached through the list's reference, not the map's.
-            if let Some(remote) = self
-                .servers
-                .iter()
-                .find(|remote| remote.server() == *server)
-            {
+            if let Some(remote) = self.servers.iter().find(|remote| remote.server() == *server) {
                 self.connections.insert(*server, remote.clone());
             }
         }
         self.goal = updated;
-        let missing =
-            |place: &&Place| !self.placed.contains(place) && !self.outstanding.contains(place);
+        let missing = |place: &&Place| !self.placed.contains(place) && !self.outstanding.contains(place);
         Ok(self.goal.iter().filter(missing).copied().collect())
     }
 
@@ -112,8 +102,7 @@ impl State {
         if meaning.bad_server {
             self.bad_servers.insert(server);
         }
-        self.placed
-            .extend(meaning.placed.iter().map(|share| (server, *share)));
+        self.placed.extend(meaning.placed.iter().map(|share| (server, *share)));
         for (share, bytes) in &meaning.replace {
             let place = (server, *share);
             let times = self.replacements.entry(place).or_default();

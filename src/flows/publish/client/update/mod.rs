@@ -28,12 +28,7 @@ pub fn update(client: &Rc<Client>, map: &Map, mode: UpdateMode, done: impl FnOnc
     map.borrow_mut().heard.clear();
     let servers = client.servers();
     let (k, n) = client.encoding();
-    let mut state = State::new(
-        mode,
-        servers.iter().map(Remote::server).collect(),
-        k.into(),
-        n.into(),
-    );
+    let mut state = State::new(mode, servers.iter().map(Remote::server).collect(), k.into(), n.into());
     let mut first: Vec<Remote> = Vec::new();
     if mode == UpdateMode::Check {
         state.must_answer = state.all.iter().copied().collect();
@@ -51,10 +46,7 @@ pub fn update(client: &Rc<Client>, map: &Map, mode: UpdateMode, done: impl FnOnc
                 break;
             };
             // A server of the old map may be asked once more later, under its present reference.
-            if let Some(asked) = first
-                .iter_mut()
-                .find(|asked| asked.server() == next.server())
-            {
+            if let Some(asked) = first.iter_mut().find(|asked| asked.server() == next.server()) {
                 *asked = next;
             } else {
                 first.push(next);
@@ -91,20 +83,10 @@ struct Undigested;
 impl Updater {
     fn query(self: &Rc<Self>, remote: &Remote) {
         let server = remote.server();
-        self.map
-            .borrow_mut()
-            .connections
-            .insert(server, remote.clone());
+        self.map.borrow_mut().connections.insert(server, remote.clone());
         self.state.borrow_mut().outstanding.insert(server);
-        let length = if self.mode == UpdateMode::Check {
-            CHECK_READ_LENGTH
-        } else {
-            READ_LENGTH
-        };
-        let completion = remote.call(&Request::Read {
-            shares: vec![],
-            spans: vec![Span { offset: 0, length }],
-        });
+        let length = if self.mode == UpdateMode::Check { CHECK_READ_LENGTH } else { READ_LENGTH };
+        let completion = remote.call(&Request::Read { shares: vec![], spans: vec![Span { offset: 0, length }] });
         let updater = Rc::clone(self);
         completion.then(self.client.delivery(), move |answer| {
             let _frame = updater.client.frame();
@@ -124,9 +106,7 @@ impl Updater {
             GoOn::OnTheSpot => self.check(),
             GoOn::NextTurn => {
                 let updater = Rc::clone(self);
-                self.client
-                    .node()
-                    .eventually("map update", move || updater.check());
+                self.client.node().eventually("map update", move || updater.check());
             }
         }
     }
@@ -155,12 +135,7 @@ impl Updater {
         Ok(())
     }
 
-    fn got_share(
-        &self,
-        server: ServerId,
-        share: ShareNumber,
-        bytes: &[u8],
-    ) -> Result<(), Undigested> {
+    fn got_share(&self, server: ServerId, share: ShareNumber, bytes: &[u8]) -> Result<(), Undigested> {
         let place = (server, share);
         let opening = match parse_opening(bytes) {
             Ok(opening) => opening,
@@ -196,9 +171,7 @@ impl Updater {
 
     fn mark_bad(&self, place: (ServerId, ShareNumber), bytes: &[u8]) {
         self.state.borrow_mut().bad.insert(place.0);
-        self.map
-            .borrow_mut()
-            .mark_bad_share(place, bytes[..bytes.len().min(PREFIX_LENGTH)].to_vec());
+        self.map.borrow_mut().mark_bad_share(place, bytes[..bytes.len().min(PREFIX_LENGTH)].to_vec());
     }
 
     fn query_failed(&self, server: ServerId) {

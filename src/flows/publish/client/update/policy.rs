@@ -42,11 +42,7 @@ pub(super) enum Next {
 impl State {
     pub(super) fn new(mode: UpdateMode, all: Vec<ServerId>, k: usize, n: usize) -> State {
         let epsilon = k;
-        let target = if mode == UpdateMode::Write {
-            n + epsilon
-        } else {
-            k + epsilon
-        };
+        let target = if mode == UpdateMode::Write { n + epsilon } else { k + epsilon };
         State {
             mode,
             running: true,
@@ -128,9 +124,7 @@ mod tests {
 
     fn map(version: u64, shares: &[(u8, u8)]) -> ServerMap<()> {
         use crate::flows::publish::{keys::FileKeys, version::make_version};
-        let version = make_version(&FileKeys::derive(&[1; 32]), version, [0; 16], (2, 3), b"x")
-            .unwrap()
-            .info;
+        let version = make_version(&FileKeys::derive(&[1; 32]), version, [0; 16], (2, 3), b"x").unwrap().info;
         let mut map = ServerMap::default();
         for (server, share) in shares {
             map.add_new_share((ServerId(*server), *share), version, 0);
@@ -140,12 +134,7 @@ mod tests {
 
     #[test]
     fn nothing_outstanding_and_nobody_left_to_ask_is_the_end_in_every_mode() {
-        for mode in [
-            UpdateMode::Anything,
-            UpdateMode::Read,
-            UpdateMode::Write,
-            UpdateMode::Check,
-        ] {
+        for mode in [UpdateMode::Anything, UpdateMode::Read, UpdateMode::Write, UpdateMode::Check] {
             assert_eq!(state(mode, 5).next(&map(1, &[])), Next::Done);
         }
     }
@@ -164,24 +153,12 @@ mod tests {
         writer.outstanding.extend([ServerId(2), ServerId(5)]);
         writer.with_shares.extend([ServerId(0), ServerId(1)]);
         writer.empty.insert(ServerId(3));
-        assert_eq!(
-            writer.next(&known),
-            Next::Ask(QUERIES_IN_FLIGHT_MAX),
-            "one empty server is no boundary"
-        );
+        assert_eq!(writer.next(&known), Next::Ask(QUERIES_IN_FLIGHT_MAX), "one empty server is no boundary");
         writer.empty.insert(ServerId(4));
         assert_eq!(writer.next(&known), Next::Ask(1), "server 3 is silent");
         writer.bad.insert(ServerId(2));
-        assert_eq!(
-            writer.next(&known),
-            Next::Done,
-            "a failed server is skipped over"
-        );
-        assert_eq!(
-            writer.next(&map(1, &[(0, 0)])),
-            Next::Ask(QUERIES_IN_FLIGHT_MAX),
-            "nothing is recoverable"
-        );
+        assert_eq!(writer.next(&known), Next::Done, "a failed server is skipped over");
+        assert_eq!(writer.next(&map(1, &[(0, 0)])), Next::Ask(QUERIES_IN_FLIGHT_MAX), "nothing is recoverable");
     }
 
     #[test]
@@ -189,11 +166,7 @@ mod tests {
         let mut reader = state(UpdateMode::Read, 6);
         reader.outstanding.insert(ServerId(5));
         let mut known = map(1, &[(0, 0), (1, 1)]);
-        assert_eq!(
-            reader.next(&known),
-            Next::Ask(QUERIES_IN_FLIGHT_MAX),
-            "too few have answered"
-        );
+        assert_eq!(reader.next(&known), Next::Ask(QUERIES_IN_FLIGHT_MAX), "too few have answered");
         reader.completed = 4;
         assert_eq!(reader.next(&known), Next::Done);
         known.shares.extend(map(2, &[(3, 2)]).shares);
