@@ -70,7 +70,7 @@ fn the_line_to_paste_shows_every_event() {
         .expect("it starts");
     let out = String::from_utf8_lossy(&again.stdout);
     assert!(!again.status.success());
-    for words in ["net/cut", "shop-1", "anchored 1 of 1"] {
+    for words in ["cut shop-1->client before delivery", "anchored 1 of 1"] {
         assert!(out.contains(words), "{words} in {out}");
     }
     assert!(String::from_utf8_lossy(&again.stderr).contains("sold twice"));
