@@ -8,7 +8,7 @@ fn slots(net: &Net) -> (usize, usize) {
     (state.conns.len(), state.free.len())
 }
 
-/// Ten thousand connections, one after the other, take the place of a few; orderly, reset, cut, or left by both.
+/// Thousands of connections, one after the other, take the place of a few; orderly, reset, cut, or left by both.
 #[test]
 fn slots_are_used_again() {
     for how in 0..3 {

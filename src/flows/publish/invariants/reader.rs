@@ -73,8 +73,8 @@ fn decisive(fact: &Fact) -> Option<(&str, Text<'_>)> {
 
 /// The versions among which the servers' shares can be divided.
 struct Contest {
-    /// The success with the greatest number, and everything as new or newer. What is older lost all its places
-    /// for at least one share of each number, and is never the best.
+    /// The success with the greatest number, and everything as new or newer. What is older may survive on servers
+    /// that the success never reached; it is the best only where none of these can be read any more.
     versions: Vec<PublishId>,
     /// How many of them failed.
     failures: usize,
@@ -96,18 +96,19 @@ fn contest(model: &Model) -> Option<Contest> {
 
 fn judge(model: &Model, reader: &str, result: Text<'_>, contest: &Contest) -> Outcome {
     let ids: Vec<u32> = contest.versions.iter().map(|id| id.0).collect();
+    // N share numbers, each ending at one of S versions: if N > S · (k − 1), one version has k of them. Otherwise all
+    // may be spoiled, and a reader finds nothing, or what survived of an older version.
+    let (k, n) = contest.encoding;
+    let spoiled = usize::from(n) <= ids.len() * usize::from(k.saturating_sub(1));
     match result {
         Ok(text) => {
             let known = contest.versions.iter().any(|id| model.publish(*id).start.text == *text);
-            require(known, "an older text", || format!("{reader} got the text of none of the publishes {ids:?}"))
-        }
-        Err(error) => {
-            // N share numbers, each ending at one of S versions: if N > S · (k − 1), one version has k of them.
-            let (k, n) = contest.encoding;
-            let possible = usize::from(n) <= ids.len() * usize::from(k.saturating_sub(1));
-            require(possible, "lost", || {
-                format!("{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}", error.label())
+            require(known || spoiled, "an older text", || {
+                format!("{reader} got the text of none of the publishes {ids:?}, which cannot spoil {k}-of-{n}")
             })
         }
+        Err(error) => require(spoiled, "lost", || {
+            format!("{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}", error.label())
+        }),
     }
 }
