@@ -135,43 +135,43 @@ macro_rules! faults {
 }
 
 faults! {
-    /// See [`SHORT_WRITE`].
+    /// The site `SHORT_WRITE`.
     ShortWrite = SHORT_WRITE, "POSIX allows it for every write; seen near a full disk, with signals, on network file systems.";
-    /// See [`SHORT_READ`].
+    /// The site `SHORT_READ`.
     ShortRead = SHORT_READ, "POSIX allows it for every read; seen with signals and on network file systems.";
-    /// See [`INTERRUPTED`].
+    /// The site `INTERRUPTED`.
     Interrupted = INTERRUPTED, "POSIX: a signal without SA_RESTART; NFS mounted with intr, FUSE.";
-    /// See [`WRITE_ERROR`].
+    /// The site `WRITE_ERROR`.
     WriteError = WRITE_ERROR, "A device that vanishes for a moment or for good; SQLite tests both forms.";
-    /// See [`READ_ERROR`].
+    /// The site `READ_ERROR`.
     ReadError = READ_ERROR, "A device that vanishes for a moment or for good; SQLite tests both forms.";
-    /// See [`SYNC_ERROR`].
+    /// The site `SYNC_ERROR`.
     SyncError = SYNC_ERROR, "ext4, XFS and Btrfs mark the pages clean after a failed fsync, so a retry succeeds and the data is gone (PostgreSQL 2018; Rebello et al., ATC'20).";
-    /// See [`CAPACITY`].
+    /// The site `CAPACITY`.
     Capacity = CAPACITY, "Full disks and quotas; ENOSPC persists until space is freed.";
-    /// See [`LYING_FLUSH`].
+    /// The site `LYING_FLUSH`.
     LyingFlush = LYING_FLUSH, "Drives and virtual disks that acknowledge a cache flush they did not do.";
-    /// See [`TORN_RENAME`].
+    /// The site `TORN_RENAME`.
     TornRename = TORN_RENAME, "File systems without a journal; the weakest model of Pillai et al., OSDI'14.";
-    /// See [`SECTOR_ERROR`].
+    /// The site `SECTOR_ERROR`.
     SectorError = SECTOR_ERROR, "Latent sector errors, the most frequent of the media faults (Bairavasundaram et al., SIGMETRICS'07).";
-    /// See [`BIT_ROT`].
+    /// The site `BIT_ROT`.
     BitRot = BIT_ROT, "Silent corruption is rare, local and clustered: 400,000 mismatches in 41 months over 1.53 million drives (FAST'08).";
-    /// See [`MISDIRECTED_WRITE`].
+    /// The site `MISDIRECTED_WRITE`.
     MisdirectedWrite = MISDIRECTED_WRITE, "Firmware that writes to a wrong address: two places are damaged (FAST'08).";
-    /// See [`LOST_WRITE`].
+    /// The site `LOST_WRITE`.
     LostWrite = LOST_WRITE, "Writes acknowledged and dropped by firmware or a lost cache (FAST'08).";
-    /// See [`ATOMIC_UNIT`].
+    /// The site `ATOMIC_UNIT`.
     AtomicUnit = ATOMIC_UNIT, "Advanced-format drives write 4096 bytes whole; memory-like devices promise nothing.";
-    /// See [`POWER_CUT`].
+    /// The site `POWER_CUT`.
     PowerCut = POWER_CUT, "Power failures, kernel panics, hypervisors that are killed.";
-    /// See [`CUT_STATE`].
+    /// The site `CUT_STATE`.
     CutState = CUT_STATE, "Caches are written back in any order (Pillai et al., OSDI'14).";
-    /// See [`IN_FLIGHT`].
+    /// The site `IN_FLIGHT`.
     InFlight = IN_FLIGHT, "A killed process leaves the page cache intact and a large write half done.";
-    /// See [`PROFILE`].
+    /// The site `PROFILE`.
     Profile = PROFILE, "Six file systems differ in what they persist in which order (Pillai et al., OSDI'14).";
-    /// See [`LATENCY`].
+    /// The site `LATENCY`.
     Latency = LATENCY, "Most operations are fast, one in a thousand is slow by orders of magnitude (write-back, retries, garbage collection).";
 }
 
