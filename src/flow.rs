@@ -68,10 +68,7 @@ impl FlowInfo {
             marks: &[],
             events: &[],
             outcomes: &[],
-            needs: Needs {
-                host: false,
-                fresh_thread: true,
-            },
+            needs: Needs { host: false, fresh_thread: true },
         }
     }
 }
@@ -177,8 +174,5 @@ pub trait FlowSchema: Send + Sync {
     ///
     /// # Errors
     /// What the type says; the error carries the place in the file.
-    fn check_operation(
-        &self,
-        operation: toml::de::ValueDeserializer<'_>,
-    ) -> Result<(), toml::de::Error>;
+    fn check_operation(&self, operation: toml::de::ValueDeserializer<'_>) -> Result<(), toml::de::Error>;
 }

@@ -12,13 +12,12 @@
 //! | [`net`], [`disk`], [`reentry`] | streams and messages; files, power cuts, faults; completions and boundaries |
 //! | [`world`] | what a flow is built into |
 //! | [`check`] | invariants and verdicts |
+//! | [`snapshot`] | the state of nodes, for people who look at one run |
 //! | [`scenario`] | scenario and plan files |
 //! | [`flow`], [`run`] | the trait a system under test implements; executing one run |
 
 #[cfg(not(panic = "unwind"))]
-compile_error!(
-    "Seedbed catches panics of code under test and cannot work with `panic = \"abort\"`"
-);
+compile_error!("Seedbed catches panics of code under test and cannot work with `panic = \"abort\"`");
 
 pub mod check;
 pub mod choice;
@@ -32,6 +31,7 @@ pub mod prelude;
 pub mod reentry;
 pub mod run;
 pub mod scenario;
+pub mod snapshot;
 pub mod trace;
 pub mod world;
 

@@ -1,6 +1,7 @@
 //! What a flow's file usually needs, in one `use`.
 
 pub use proptest::strategy::{BoxedStrategy, Just, Strategy};
+pub use serde_json::json;
 
 pub use crate::check::{InvariantInfo, Outcome};
 pub use crate::choice::{Coin, Domain, Latency, OneOf, Rate, Site};

@@ -6,12 +6,15 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::check::{Checks, InvariantKind, Outcome};
 use crate::choice::{Coin, Latency, Rate, Site};
 use crate::disk::{Disks, NodeDisk};
 use crate::kernel::{Down, NodeHandle, NodeId, Sim, StepHook};
 use crate::net::{Net, NetConfig, NodeNet};
 use crate::reentry::{self, Completer, Completion};
+use crate::snapshot::{KeepStates, Recorder, States};
 
 /// A node that may crash is killed after one of its steps, and started again after a while.
 pub static KILL: Site = Site::fault(
@@ -19,7 +22,8 @@ pub static KILL: Site = Site::fault(
     "the process of a node is killed after a step, and started again after 1 ms to 10 s",
     Rate::per_million(500),
     Rate::per_million(20_000),
-);
+)
+.passing();
 
 /// A node that may crash is paused after one of its steps.
 pub static PAUSE: Site = Site::fault(
@@ -27,7 +31,8 @@ pub static PAUSE: Site = Site::fault(
     "a node stands still after a step, for 1 ms to 10 s, as in a long garbage collection",
     Rate::per_million(500),
     Rate::per_million(20_000),
-);
+)
+.passing();
 
 /// How long a crashed or paused node is away.
 static AWAY: Site = Site::latency("node/away", "how long a killed or paused node is away");
@@ -35,10 +40,7 @@ static AWAY: Site = Site::latency("node/away", "how long a killed or paused node
 /// The sites of this module.
 pub static SITES: &[&Site] = &[&KILL, &PAUSE, &AWAY];
 
-const AWAY_TIME: Latency = Latency {
-    quiet: Duration::from_millis(100),
-    max: Duration::from_secs(10),
-};
+const AWAY_TIME: Latency = Latency { quiet: Duration::from_millis(100), max: Duration::from_secs(10) };
 
 /// The world of one run. Clones are one world.
 #[derive(Clone)]
@@ -52,9 +54,14 @@ struct Inner {
     disks: Disks,
     checks: RefCell<Checks>,
     workload: RefCell<Vec<Rc<Cell<bool>>>>,
+    /// Nodes that start with the run phase; `None` once it has begun.
+    clients: RefCell<Option<Vec<NodeId>>>,
     may_crash: RefCell<Vec<NodeId>>,
     run_limit: Cell<Option<Duration>>,
     settle: Cell<Duration>,
+    recorder: RefCell<Recorder>,
+    /// Whether each step is recorded: all a run that keeps no states has to read.
+    recording: Cell<bool>,
 }
 
 /// A node, as its own code sees it: a [`NodeHandle`] with network, disk and re-entry added.
@@ -92,7 +99,7 @@ impl Node {
     }
 
     /// State that is reached from callbacks.
-    pub fn cell<T>(&self, label: &'static str, value: T) -> reentry::Cell<T> {
+    pub fn cell<T: 'static>(&self, label: &'static str, value: T) -> reentry::Cell<T> {
         reentry::Cell::new(&self.handle, label, value)
     }
 
@@ -118,13 +125,14 @@ impl World {
             disks: Disks::new(sim),
             checks: RefCell::new(checks),
             workload: RefCell::default(),
+            clients: RefCell::new(Some(Vec::new())),
             may_crash: RefCell::default(),
             run_limit: Cell::new(None),
             settle: Cell::new(Duration::from_secs(60)),
+            recorder: RefCell::default(),
+            recording: Cell::new(false),
         };
-        World {
-            inner: Rc::new(inner),
-        }
+        World { inner: Rc::new(inner) }
     }
 
     /// The simulation.
@@ -152,39 +160,41 @@ impl World {
     where
         F: Future<Output = ()> + 'static,
     {
-        self.callback_node(name, move |node| {
-            let future = main(node.clone());
-            node.spawn("main", future);
-        })
+        self.callback_node(name, as_task(main))
     }
 
     /// A node whose code is callbacks: `starter` runs at each start of the node and attaches them.
     pub fn callback_node(&self, name: &str, starter: impl Fn(Node) + 'static) -> NodeId {
-        let (net, disks) = (self.inner.net.clone(), self.inner.disks.clone());
-        let id = self.inner.sim.add_node(name, move |handle| {
-            starter(Node {
-                handle,
-                net: net.clone(),
-                disks: disks.clone(),
-            })
-        });
+        let id = self.add_node(name, starter);
         self.inner.sim.start(id, Duration::ZERO);
         id
     }
 
-    /// A node whose code is the workload, or a part of it: the run phase ends when all of it has ended.
+    fn add_node(&self, name: &str, starter: impl Fn(Node) + 'static) -> NodeId {
+        let (net, disks) = (self.inner.net.clone(), self.inner.disks.clone());
+        self.inner.sim.add_node(name, move |handle| starter(Node { handle, net: net.clone(), disks: disks.clone() }))
+    }
+
+    /// A node whose code is the workload, or a part of it. It starts when the run phase does, so that faults can strike
+    /// all it does; the phase ends when all of the workload has ended.
     pub fn client<F>(&self, name: &str, main: impl Fn(Node) -> F + 'static) -> NodeId
     where
         F: Future<Output = ()> + 'static,
     {
         let done = self.workload_part();
-        self.node(name, move |node| {
+        let main = as_task(move |node| {
             let (future, done) = (main(node), done.clone());
             async move {
                 future.await;
                 done();
             }
-        })
+        });
+        let id = self.add_node(name, main);
+        match &mut *self.inner.clients.borrow_mut() {
+            Some(waiting) => waiting.push(id),
+            None => self.inner.sim.start(id, Duration::ZERO),
+        }
+        id
     }
 
     /// A part of the workload whose end is reported by calling the answer; for workloads written with callbacks.
@@ -219,26 +229,43 @@ impl World {
 
     /// The code behind a declared invariant that must hold after every step.
     pub fn always(&self, id: &str, check: impl FnMut() -> Outcome + 'static) {
-        self.inner
-            .checks
-            .borrow_mut()
-            .register(id, InvariantKind::Always, check);
+        self.inner.checks.borrow_mut().register(id, InvariantKind::Always, check);
     }
 
     /// The code behind a declared invariant that must hold once faults have stopped and the system has settled.
     pub fn eventually(&self, id: &str, check: impl FnMut() -> Outcome + 'static) {
-        self.inner
-            .checks
-            .borrow_mut()
-            .register(id, InvariantKind::Eventually, check);
+        self.inner.checks.borrow_mut().register(id, InvariantKind::Eventually, check);
     }
 
     /// The code behind a declared invariant that is looked at once, at the very end.
     pub fn at_end(&self, id: &str, check: impl FnMut() -> Outcome + 'static) {
-        self.inner
-            .checks
-            .borrow_mut()
-            .register(id, InvariantKind::AtEnd, check);
+        self.inner.checks.borrow_mut().register(id, InvariantKind::AtEnd, check);
+    }
+
+    // --- state, for people -----------------------------------------------------------------------------------------
+
+    /// What is worth seeing of a node's state, for `replay --until`, `when`, `diff` and `explain`.
+    ///
+    /// `show` is called only in runs that somebody looks at, after steps, and must only read. What it answers is
+    /// flattened to fields: a map `servermap` with the key `s1` becomes `client.servermap.s1`. A node may have several.
+    pub fn snapshot<S: Serialize>(&self, node: &str, show: impl Fn() -> S + 'static) {
+        let show =
+            move || serde_json::to_value(show()).unwrap_or_else(|error| format!("(cannot be shown: {error})").into());
+        self.inner.recorder.borrow_mut().add(node, Box::new(show));
+    }
+
+    pub(crate) fn keep_states(&self, keep: KeepStates) {
+        let mut recorder = self.inner.recorder.borrow_mut();
+        recorder.keep(keep);
+        self.inner.recording.set(recorder.is_stepping());
+    }
+
+    pub(crate) fn record_states(&self) {
+        self.inner.recorder.borrow_mut().record(&self.inner.sim);
+    }
+
+    pub(crate) fn take_states(&self) -> States {
+        self.inner.recorder.borrow_mut().take()
     }
 
     // --- for the run -----------------------------------------------------------------------------------------------
@@ -255,6 +282,14 @@ impl World {
 
     pub(crate) fn checks(&self) -> &RefCell<Checks> {
         &self.inner.checks
+    }
+
+    /// Faults may strike from now on, and the workload begins.
+    pub(crate) fn begin_run(&self) {
+        let clients = self.inner.clients.borrow_mut().take();
+        for client in clients.into_iter().flatten() {
+            self.inner.sim.start(client, Duration::ZERO);
+        }
     }
 
     /// Faults have stopped: links open, paused nodes go on, crashed nodes start again.
@@ -276,6 +311,7 @@ impl World {
     pub(crate) fn tear_down(&self) {
         self.inner.checks.borrow_mut().tear_down();
         self.inner.workload.borrow_mut().clear();
+        self.inner.recorder.borrow_mut().tear_down();
         self.inner.sim.tear_down();
     }
 
@@ -313,15 +349,25 @@ fn away(sim: &Sim, node: NodeId) -> Duration {
     sim.choose(stream, &AWAY_TIME).max(Duration::from_millis(1))
 }
 
+/// A starter that runs a node's code as a task.
+fn as_task<F>(main: impl Fn(Node) -> F + 'static) -> impl Fn(Node) + 'static
+where
+    F: Future<Output = ()> + 'static,
+{
+    move |node| {
+        let future = main(node.clone());
+        node.spawn("main", future);
+    }
+}
+
 impl StepHook for World {
     fn after_step(&mut self, sim: &Sim) -> bool {
-        let stop = self
-            .inner
-            .checks
-            .borrow_mut()
-            .evaluate(sim, InvariantKind::Always);
+        let stop = self.inner.checks.borrow_mut().evaluate(sim, InvariantKind::Always);
         if !stop && !self.inner.may_crash.borrow().is_empty() {
             self.crash_by_choice();
+        }
+        if self.inner.recording.get() {
+            self.record_states();
         }
         stop
     }

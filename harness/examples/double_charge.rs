@@ -1,9 +1,8 @@
 //! A disconnect bug: a client repeats a deposit after a lost connection; the bank does not recognise it.
 //! Its scenarios lie beside it: `cargo run --release --example double_charge`.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
-
 use seedbed::prelude::*;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 struct Deposits;
 
@@ -32,23 +31,20 @@ impl Flow for Deposits {
         let (account, dedupe) = (balance.clone(), setup.variant == "1.1");
         world.node("bank", move |node| bank(node, account.clone(), dedupe));
         let (operations, promised) = (Rc::new(setup.operations), wanted.clone());
-        world.client("client", move |node| {
-            client(node, operations.clone(), promised.clone())
-        });
-        world.always("no-money-from-nothing", move || {
-            match (balance.get(), wanted.get()) {
-                (0, _) => Outcome::Idle,
-                (has, wanted) if has <= wanted => Outcome::Held,
-                (has, wanted) => Outcome::violated("applied twice", format!("{has} of {wanted}")),
-            }
+        world.client("client", move |node| client(node, operations.clone(), promised.clone()));
+        let (has, should) = (balance.clone(), wanted.clone());
+        world.snapshot("bank", move || json!({ "balance": has.get() }));
+        world.snapshot("client", move || json!({ "wanted": should.get() }));
+        world.always("no-money-from-nothing", move || match (balance.get(), wanted.get()) {
+            (0, _) => Outcome::Idle,
+            (has, wanted) if has <= wanted => Outcome::Held,
+            (has, wanted) => Outcome::violated("applied twice", format!("{has} of {wanted}")),
         });
     }
 }
 
 async fn bank(node: Node, balance: Rc<Cell<u32>>, dedupe: bool) {
-    let Ok(listener) = node.net().listen("deposits") else {
-        return;
-    };
+    let Ok(listener) = node.net().listen("deposits") else { return };
     let last = Rc::new(Cell::new(None));
     while let Ok(stream) = listener.accept().await {
         let (connection, balance, last) = (Messages::new(stream), balance.clone(), last.clone());
@@ -80,8 +76,5 @@ async fn deposit(node: &Node, request: &[u8]) -> Result<(), NetError> {
 }
 
 fn main() -> std::process::ExitCode {
-    seedbed_harness::Harness::new()
-        .flow::<Deposits>()
-        .scenarios("harness/examples/double_charge")
-        .main()
+    seedbed_harness::Harness::new().flow::<Deposits>().scenarios("harness/examples/double_charge").main()
 }

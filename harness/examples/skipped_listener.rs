@@ -1,16 +1,12 @@
 //! A re-entry bug: while a room tells its listeners, one of them leaves, and the next one is skipped.
 //! Its scenarios lie beside it: `cargo run --release --example skipped_listener`.
 
+use seedbed::prelude::*;
 use std::{cell::RefCell, rc::Rc};
 
-use seedbed::prelude::*;
-
-static TELL: Site = Site::reentry(
-    "room/tell",
-    "a request is handled inside a listener's callback",
-);
-
+static TELL: Site = Site::reentry("room/tell", "a request is handled inside a listener's callback");
 const LISTENERS: u8 = 4;
+
 struct Room;
 
 impl Flow for Room {
@@ -18,15 +14,9 @@ impl Flow for Room {
     type Op = u8; // the listener who leaves; any other number: something is said
 
     const INFO: FlowInfo = FlowInfo {
-        variants: &[
-            Named::new("1.0", "walks over the list itself"),
-            Named::new("1.1", "walks over a copy"),
-        ],
+        variants: &[Named::new("1.0", "walks over the list itself"), Named::new("1.1", "walks over a copy")],
         sites: &[&TELL],
-        invariants: &[InvariantInfo::always(
-            "nobody-skipped",
-            "who stays hears everything",
-        )],
+        invariants: &[InvariantInfo::always("nobody-skipped", "who stays hears everything")],
         ..FlowInfo::new("room", "a room that tells its listeners", "made up")
     };
 
@@ -35,20 +25,13 @@ impl Flow for Room {
     }
 
     fn build(world: &World, setup: Setup<Self>) {
-        let state = Rc::new(RefCell::new(State {
-            present: (0..LISTENERS).collect(),
-            ..State::default()
-        }));
+        let state = Rc::new(RefCell::new(State { present: (0..LISTENERS).collect(), ..State::default() }));
         let (shared, copies) = (state.clone(), setup.variant == "1.1");
         world.node("room", move |node| room(node, shared.clone(), copies));
         world.client("client", move |node| client(node, setup.operations.clone()));
         world.always("nobody-skipped", move || {
             let state = state.borrow();
-            match state
-                .present
-                .iter()
-                .find(|who| state.heard[**who as usize] < state.said)
-            {
+            match state.present.iter().find(|who| state.heard[**who as usize] < state.said) {
                 Some(who) => Outcome::violated("a listener was skipped", format!("listener {who}")),
                 None if state.said > 0 => Outcome::Held,
                 None => Outcome::Idle,
@@ -65,18 +48,11 @@ struct State {
 }
 
 async fn room(node: Node, state: Rc<RefCell<State>>, copies: bool) {
-    let Ok(listener) = node.net().listen("room") else {
-        return;
-    };
-    let Ok(stream) = listener.accept().await else {
-        return;
-    };
+    let Ok(listener) = node.net().listen("room") else { return };
+    let Ok(stream) = listener.accept().await else { return };
     let (connection, host) = (Messages::new(stream), node.clone());
     connection.on_message(move |request| match request[0] {
-        who if who < LISTENERS => state
-            .borrow_mut()
-            .present
-            .retain(|listener| *listener != who),
+        who if who < LISTENERS => state.borrow_mut().present.retain(|listener| *listener != who),
         _ => tell(&host, &state, copies),
     });
     std::future::pending().await
@@ -86,12 +62,8 @@ async fn room(node: Node, state: Rc<RefCell<State>>, copies: bool) {
 fn tell(node: &Node, state: &RefCell<State>, copies: bool) {
     state.borrow_mut().said += 1;
     let copy = state.borrow().present.clone();
-    for index in 0..copy.len() {
-        let next = if copies {
-            Some(copy[index])
-        } else {
-            state.borrow().present.get(index).copied()
-        };
+    for (index, member) in copy.iter().enumerate() {
+        let next = if copies { Some(*member) } else { state.borrow().present.get(index).copied() };
         let Some(who) = next else { break };
         state.borrow_mut().heard[who as usize] += 1;
         node.boundary(&TELL, "listener");
@@ -99,19 +71,12 @@ fn tell(node: &Node, state: &RefCell<State>, copies: bool) {
 }
 
 async fn client(node: Node, operations: Vec<(usize, u8)>) {
-    let Ok(stream) = node.net().connect("room", "room").await else {
-        return;
-    };
+    let Ok(stream) = node.net().connect("room", "room").await else { return };
     let connection = Messages::new(stream);
-    let _ = operations
-        .iter()
-        .try_for_each(|(_, operation)| connection.send(&[*operation]));
+    let _ = operations.iter().try_for_each(|(_, operation)| connection.send(&[*operation]));
     let _ = connection.recv().await; // nothing comes back: this waits for the connection's end
 }
 
 fn main() -> std::process::ExitCode {
-    seedbed_harness::Harness::new()
-        .flow::<Room>()
-        .scenarios("harness/examples/skipped_listener")
-        .main()
+    seedbed_harness::Harness::new().flow::<Room>().scenarios("harness/examples/skipped_listener").main()
 }

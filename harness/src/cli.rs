@@ -1,7 +1,10 @@
 //! The command line, as data. Help teaches with examples; what the options mean is said here and nowhere else.
 
+mod look;
+
 use std::time::Duration;
 
+pub use self::look::{DiffArguments, ExplainArguments, OneRun, OneRunOptions, Place, WhenArguments, WhyArguments};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use seedbed::choice::Seed;
 use seedbed::scenario::{Override, SeedRange, parse_duration};
@@ -27,6 +30,12 @@ Exit codes:
 const RUN_EXAMPLES: &str = "\
 A sweep stops at its lowest failing seed, whatever the number of jobs.
 
+A clean sweep says what it leaves open. n clean seeds mean a failure rate below 3/n per seed with 95 % confidence (rule
+of three), and the share of behaviours met exactly once estimates how likely the next seed shows a new one
+(Good-Turing). Both assume that further seeds are drawn as these were (same scenario, same fault rates), and both are
+about what the invariants can see: a failure that no invariant looks for is in neither number. A behaviour is the set
+of faults that fired, events that ran inside callbacks, outcomes and checked invariants, each in powers of two.
+
 Examples:
   seedbed run                              everything; regressions first
   seedbed run x.toml                       one scenario
@@ -45,6 +54,23 @@ Examples:
   seedbed replay x.toml --seed 12 -o x.plan.toml
                                            write the run down, without its seed
   seedbed replay x.plan.toml               follow it; it may be edited by hand";
+
+const EXPLORE_EXAMPLES: &str = "\
+--exhaustive executes every schedule: at each step every enabled event may come next (the head of each queue of
+messages, a timer that is due, a ready task), and every listed site takes each of its values. The scenario's
+[explore] table says from which mark of the story on, for which events and which sites; all else is quiet, and what
+is pinned stays pinned. A schedule runs until nothing is under way, and every invariant is recorded.
+
+--faults N executes the quiet run, then each single fault it could have met (once, and staying from there on where
+that makes sense), then each second one after a first. Of a site with many values some representatives are tried.
+
+The first failure is written as a plan that replays by time (-o); an order of events is told as latencies.
+
+Examples:
+  seedbed explore x.toml --exhaustive -o first.plan.toml
+  seedbed explore x.toml --exhaustive --sites net/notice --variant correct
+  seedbed explore x.toml --faults 1 --format json
+  seedbed explore x.toml --faults 2 --max-runs 100000";
 
 const SHRINK_EXAMPLES: &str = "\
 Every candidate is executed, and accepted only if it fails with the same invariant and the same cause.
@@ -89,9 +115,24 @@ pub enum Command {
     /// One run: a scenario with a seed, or a plan.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
+    /// Systematic search instead of seeds: every order of events, or every placement of a few faults.
+    #[command(after_help = EXPLORE_EXAMPLES)]
+    Explore(ExploreArguments),
     /// The smallest run that fails in the same way, from a failing seed or a plan.
     #[command(after_help = SHRINK_EXAMPLES)]
     Shrink(ShrinkArguments),
+    /// Why a run fails: what matters in it, within what bounds, and what nearby run passes.
+    #[command(after_help = look::EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
+    /// The causes of a step or an event, backwards.
+    #[command(after_help = look::WHY_EXAMPLES)]
+    Why(WhyArguments),
+    /// The last step that changed a field of a node's state.
+    #[command(after_help = look::WHEN_EXAMPLES)]
+    When(WhenArguments),
+    /// Where two plans' runs first differ, in events and in state.
+    #[command(after_help = look::DIFF_EXAMPLES)]
+    Diff(DiffArguments),
     /// Make a plan a regression, or find a regression's failure again.
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(PromoteArguments),
@@ -176,7 +217,7 @@ pub struct ReplayArguments {
     /// How much to show [default: card]
     #[arg(long, value_enum)]
     pub trace: Option<TraceMode>,
-    /// End the run after this step
+    /// End the run after this step, and show the state of each node as it is then
     #[arg(long, value_name = "STEP")]
     pub until: Option<u64>,
     /// For people, or one JSON object
@@ -189,6 +230,48 @@ pub struct ReplayArguments {
     #[command(flatten)]
     pub overlay: Overlay,
     /// Wall time the run may take before it counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_limit: Duration,
+}
+
+/// Arguments of `explore`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["exhaustive", "faults"])))]
+pub struct ExploreArguments {
+    /// The scenario
+    #[arg(value_name = "SCENARIO")]
+    pub path: String,
+    /// Every order of events
+    #[arg(long)]
+    pub exhaustive: bool,
+    /// Every placement of at most N faults
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub faults: Option<u8>,
+    /// Only these sites [default: with --exhaustive those of [explore], with --faults every fault and re-entry]
+    #[arg(long, value_name = "SITE,…", value_delimiter = ',')]
+    pub sites: Option<Vec<String>>,
+    /// Execute at most this many runs
+    #[arg(long, visible_alias = "max-schedules", value_name = "N", default_value_t = 1_000_000)]
+    pub max_runs: u64,
+    /// Draw generated operations from this seed
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub seed: Seed,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// For people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write the first failure as a plan
+    #[arg(short, long, value_name = "FILE", conflicts_with = "plan_dir")]
+    pub output: Option<String>,
+    /// Write the first failure as a plan into this folder, named after the scenario
+    #[arg(long, value_name = "FOLDER")]
+    pub plan_dir: Option<String>,
+    /// Settings laid over the scenario.
+    #[command(flatten)]
+    pub overlay: Overlay,
+    /// Wall time one run may take before it counts as hanging
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub run_limit: Duration,
 }
@@ -327,10 +410,7 @@ impl Overlay {
             arguments.extend(["--variant".to_owned(), variant.clone()]);
         }
         for setting in &self.settings {
-            arguments.extend([
-                "--set".to_owned(),
-                format!("{}={}", setting.key, setting.value),
-            ]);
+            arguments.extend(["--set".to_owned(), format!("{}={}", setting.key, setting.value)]);
         }
         arguments
     }
@@ -344,12 +424,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn kebab_case(text: &str) -> Result<String, String> {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if text.split('-').all(is_word) {
         Ok(text.to_owned())
     } else {

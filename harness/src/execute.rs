@@ -11,6 +11,7 @@ use seedbed::choice::Seed;
 use seedbed::kernel::Dispatch;
 use seedbed::run::{AnyFlow, RunReport, RunRequest, Source};
 use seedbed::scenario::{Plan, Scenario};
+use seedbed::snapshot::KeepStates;
 use seedbed::trace::Trace;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,22 @@ pub struct Execution<'a> {
     pub operations: Option<&'a [(usize, toml::Value)]>,
     /// End after this step.
     pub until_step: Option<u64>,
+}
+
+/// What a report keeps of its run, beyond the result.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// The trace.
+    pub trace: bool,
+    /// All offers.
+    pub offers: bool,
+    /// The state of the nodes.
+    pub states: KeepStates,
+}
+
+impl Keep {
+    /// Everything there is.
+    pub const EVERYTHING: Keep = Keep { trace: true, offers: true, states: KeepStates::EachStep };
 }
 
 /// The tool itself failed: no verdict about the code under test.
@@ -73,24 +90,14 @@ pub struct Difference {
 /// Whether a run with this verdict has failed (a used-up budget has not: it has no answer).
 #[must_use]
 pub fn has_failed(verdict: Verdict) -> bool {
-    matches!(
-        verdict,
-        Verdict::Violates | Verdict::Panics | Verdict::Hangs | Verdict::Nondeterministic
-    )
+    matches!(verdict, Verdict::Violates | Verdict::Panics | Verdict::Hangs | Verdict::Nondeterministic)
 }
 
 impl<'a> Execution<'a> {
     /// A seed of a scenario.
     #[must_use]
     pub fn of_seed(flow: &'a dyn AnyFlow, scenario: &'a Scenario, seed: u64) -> Execution<'a> {
-        Execution {
-            flow,
-            scenario,
-            seed: Some(seed),
-            source: Source::Search,
-            operations: None,
-            until_step: None,
-        }
+        Execution { flow, scenario, seed: Some(seed), source: Source::Search, operations: None, until_step: None }
     }
 
     /// A plan; `scenario` is the one the plan describes.
@@ -111,45 +118,46 @@ impl<'a> Execution<'a> {
     /// # Errors
     /// When the simulator itself panics; what the code under test does is part of the report.
     pub fn run(&self, keep_trace: bool) -> Result<RunReport, ToolFailure> {
-        self.run_keeping(keep_trace, false)
+        self.run_with(Keep { trace: keep_trace, ..Keep::default() })
     }
 
-    /// Executes the run once; the report keeps what is asked for.
+    /// [`Execution::run`] in another order of dispatch.
     ///
     /// # Errors
     /// As [`Execution::run`].
-    pub fn run_keeping(
-        &self,
-        keep_trace: bool,
-        keep_offers: bool,
-    ) -> Result<RunReport, ToolFailure> {
+    pub fn run_by(&self, dispatch: Dispatch, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        let keep = Keep { trace: keep_trace, ..Keep::default() };
+        self.run_once(dispatch, keep)
+    }
+
+    /// [`Execution::run`], with more in the report.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_with(&self, keep: Keep) -> Result<RunReport, ToolFailure> {
+        self.run_once(Dispatch::ByTime, keep)
+    }
+
+    fn run_once(&self, dispatch: Dispatch, keep: Keep) -> Result<RunReport, ToolFailure> {
         let request = RunRequest {
             scenario: self.scenario,
             seed: self.seed.map(Seed),
             source: self.source,
             operations: self.operations,
-            keep_trace,
-            keep_offers,
-            dispatch: Dispatch::ByTime,
+            keep_trace: keep.trace,
+            keep_offers: keep.offers,
+            keep_states: keep.states,
+            dispatch,
             until_step: self.until_step,
         };
-        let failure = |message| ToolFailure {
-            seed: self.seed.unwrap_or_default(),
-            message,
-        };
+        let failure = |message| ToolFailure { seed: self.seed.unwrap_or_default(), message };
         let run = || catch_unwind(AssertUnwindSafe(|| self.flow.run(&request)));
         let ended = if self.flow.info().needs.fresh_thread {
-            on_large_stack(run)
-                .map_err(|error| failure(format!("no thread could be started: {error}")))?
+            on_large_stack(run).map_err(|error| failure(format!("no thread could be started: {error}")))?
         } else {
             run()
         };
-        ended.map_err(|panic| {
-            failure(format!(
-                "the simulator panicked: {}",
-                panic_message(panic.as_ref())
-            ))
-        })
+        ended.map_err(|panic| failure(format!("the simulator panicked: {}", panic_message(panic.as_ref()))))
     }
 
     /// Executes the run a second time, and says whether it equals the report of the first.
@@ -168,15 +176,11 @@ impl<'a> Execution<'a> {
                 return Ok(Second::Different(difference(&one, &other)));
             }
         }
-        Ok(Second::Different(Difference {
-            step: None,
-            one: summary(report),
-            other: summary(&second),
-        }))
+        Ok(Second::Different(Difference { step: None, one: summary(report), other: summary(&second) }))
     }
 }
 
-fn alike(one: &RunReport, other: &RunReport) -> bool {
+pub(crate) fn alike(one: &RunReport, other: &RunReport) -> bool {
     one.digest == other.digest
         && one.verdict == other.verdict
         && one.steps == other.steps
@@ -185,40 +189,26 @@ fn alike(one: &RunReport, other: &RunReport) -> bool {
 }
 
 fn summary(report: &RunReport) -> String {
-    format!(
-        "{} after {} steps, digest {}",
-        report.verdict.word(),
-        report.steps,
-        report.digest
-    )
+    format!("{} after {} steps, digest {}", report.verdict.word(), report.steps, report.digest)
 }
 
 /// The first step at which two kept executions differ, with the first differing event of each.
 fn difference(one: &RunReport, other: &RunReport) -> Difference {
     let (Some(one_trace), Some(other_trace)) = (&one.trace, &other.trace) else {
-        return Difference {
-            step: None,
-            one: summary(one),
-            other: summary(other),
-        };
+        return Difference { step: None, one: summary(one), other: summary(other) };
     };
     let steps = one.step_digests.iter().zip(&other.step_digests);
     let shared = steps.take_while(|(one, other)| one == other).count();
     let longest = one.step_digests.len().max(other.step_digests.len());
     if shared == longest {
-        return Difference {
-            step: None,
-            one: summary(one),
-            other: summary(other),
-        };
+        return Difference { step: None, one: summary(one), other: summary(other) };
     }
     let words = |trace: &Trace, index: usize| match trace.events().get(index) {
         Some(event) => trace.describe(event),
         None => "nothing: the run has ended".to_owned(),
     };
     let longest = one_trace.events().len().max(other_trace.events().len());
-    let differing =
-        (0..longest).find(|index| event_key(one_trace, *index) != event_key(other_trace, *index));
+    let differing = (0..longest).find(|index| event_key(one_trace, *index) != event_key(other_trace, *index));
     let step_of = |trace: &Trace, index: usize| trace.events().get(index).map(|event| event.step);
     match differing {
         Some(index) => Difference {
@@ -227,11 +217,7 @@ fn difference(one: &RunReport, other: &RunReport) -> Difference {
             other: words(other_trace, index),
         },
         // Equal events and different digests: only the number of steps, or what was not kept, differs.
-        None => Difference {
-            step: Some(shared as u64 + 1),
-            one: summary(one),
-            other: summary(other),
-        },
+        None => Difference { step: Some(shared as u64 + 1), one: summary(one), other: summary(other) },
     }
 }
 
@@ -239,12 +225,7 @@ fn difference(one: &RunReport, other: &RunReport) -> Difference {
 fn event_key(trace: &Trace, index: usize) -> Option<(u64, u64, String, String)> {
     let event = trace.events().get(index)?;
     let node = trace.names().text(event.header.node).to_owned();
-    Some((
-        event.step,
-        event.header.at_ns,
-        node,
-        format!("{} <- {}", trace.describe(event), event.header.cause.0),
-    ))
+    Some((event.step, event.header.at_ns, node, format!("{} <- {}", trace.describe(event), event.header.cause.0)))
 }
 
 /// Calls a function on a thread of its own, with the stack that runs need.
@@ -253,9 +234,7 @@ fn event_key(trace: &Trace, index: usize) -> Option<(u64, u64, String, String)> 
 /// When the operating system gives no thread.
 pub fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
     thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, work)?;
+        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)?;
         Ok(thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
 }

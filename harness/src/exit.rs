@@ -40,11 +40,7 @@ impl Exit {
     /// answer doubtful, so they come first; "unknown" weighs least of all that is not fine.
     #[must_use]
     pub fn graver(self, other: Exit) -> Exit {
-        if other.gravity() > self.gravity() {
-            other
-        } else {
-            self
-        }
+        if other.gravity() > self.gravity() { other } else { self }
     }
 
     const fn gravity(self) -> u8 {
@@ -72,14 +68,7 @@ mod tests {
 
     #[test]
     fn of_several_answers_the_gravest_wins_whatever_the_order() {
-        let ranked = [
-            Exit::Tool,
-            Exit::Nondeterminism,
-            Exit::Unmet,
-            Exit::Liveness,
-            Exit::Budget,
-            Exit::AsExpected,
-        ];
+        let ranked = [Exit::Tool, Exit::Nondeterminism, Exit::Unmet, Exit::Liveness, Exit::Budget, Exit::AsExpected];
         assert_eq!(ranked.map(Exit::code), [5, 4, 1, 3, 6, 0]);
         for (at, graver) in ranked.iter().enumerate() {
             for lighter in &ranked[at..] {

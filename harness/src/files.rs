@@ -5,8 +5,7 @@ use std::path::Path;
 
 use seedbed::run::AnyFlow;
 use seedbed::scenario::{
-    Catalogue, Complaint, Complaints, MAX_FILE_BYTES, Override, Plan, Scenario, read_plan,
-    read_scenario,
+    Catalogue, Complaint, Complaints, MAX_FILE_BYTES, Override, Plan, Scenario, read_plan, read_scenario,
 };
 
 use crate::Harness;
@@ -48,11 +47,7 @@ impl LoadedPlan<'_> {
     #[must_use]
     pub fn name(&self) -> String {
         let file = self.path.rsplit('/').next().unwrap_or(&self.path);
-        format!(
-            "{}/{}",
-            self.plan.flow,
-            file.strip_suffix(".toml").unwrap_or(file)
-        )
+        format!("{}/{}", self.plan.flow, file.strip_suffix(".toml").unwrap_or(file))
     }
 }
 
@@ -69,11 +64,7 @@ pub fn is_plan(path: &str) -> bool {
 /// What does not exist or cannot be listed.
 pub fn find(paths: &[String], default: &str) -> Result<Vec<String>, Vec<Complaint>> {
     let default = [default.to_owned()];
-    let paths = if paths.is_empty() {
-        &default[..]
-    } else {
-        paths
-    };
+    let paths = if paths.is_empty() { &default[..] } else { paths };
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
     for path in paths {
         match fs::metadata(path) {
@@ -98,11 +89,7 @@ pub fn find(paths: &[String], default: &str) -> Result<Vec<String>, Vec<Complain
         seen.push(path.clone());
         new
     });
-    if wrong.is_empty() {
-        Ok(found)
-    } else {
-        Err(wrong)
-    }
+    if wrong.is_empty() { Ok(found) } else { Err(wrong) }
 }
 
 /// A path that is not there, with the nearest one that is.
@@ -113,10 +100,7 @@ fn missing(path: &str, default: &str) -> Complaint {
     }
     let mut there = Vec::new();
     let parent = Path::new(path).parent().and_then(Path::to_str);
-    for folder in [default]
-        .into_iter()
-        .chain(parent.filter(|parent| !parent.is_empty()))
-    {
+    for folder in [default].into_iter().chain(parent.filter(|parent| !parent.is_empty())) {
         // Only for a better message: what cannot be listed is not suggested.
         let _ = collect(folder, &mut there);
     }
@@ -146,28 +130,17 @@ fn collect(folder: &str, files: &mut Vec<String>) -> std::io::Result<()> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load<'a>(
-    harness: &'a Harness,
-    path: &str,
-    settings: &[Override],
-) -> Result<Loaded<'a>, Complaints> {
+pub fn load<'a>(harness: &'a Harness, path: &str, settings: &[Override]) -> Result<Loaded<'a>, Complaints> {
     let bytes = read(path, harness.folder())?;
     let catalogue = harness.catalogue();
     if is_plan(path) {
         let plan = read_plan(path, &bytes, &catalogue)?;
         let flow = harness.flow_named(path, &plan.flow)?;
-        return Ok(Loaded::Plan(Box::new(LoadedPlan {
-            flow,
-            path: path.to_owned(),
-            plan,
-        })));
+        return Ok(Loaded::Plan(Box::new(LoadedPlan { flow, path: path.to_owned(), plan })));
     }
     let scenario = read_scenario(path, &bytes, &catalogue, settings)?;
     let flow = harness.flow_named(path, &scenario.flow)?;
-    Ok(Loaded::Scenario(Box::new(LoadedScenario {
-        flow,
-        scenario,
-    })))
+    Ok(Loaded::Scenario(Box::new(LoadedScenario { flow, scenario })))
 }
 
 /// Writes a file as a whole: a reader sees the old one or the new one. Folders on the way are made.
@@ -175,8 +148,7 @@ pub fn load<'a>(
 /// # Errors
 /// When it cannot be written.
 pub fn save(path: &str, text: &str) -> Result<(), Complaint> {
-    let unwritable =
-        |error: std::io::Error| Complaint::whole_file(path, format!("cannot be written: {error}"));
+    let unwritable = |error: std::io::Error| Complaint::whole_file(path, format!("cannot be written: {error}"));
     if let Some(folder) = Path::new(path).parent() {
         fs::create_dir_all(folder).map_err(unwritable)?;
     }
@@ -205,10 +177,7 @@ impl Harness {
     #[must_use]
     pub fn catalogue(&self) -> Catalogue<'_> {
         Catalogue {
-            flows: self
-                .flows()
-                .map(|flow| flow as &dyn seedbed::flow::FlowSchema)
-                .collect(),
+            flows: self.flows().map(|flow| flow as &dyn seedbed::flow::FlowSchema).collect(),
             engine_sites: seedbed::run::engine_sites(),
         }
     }
@@ -216,14 +185,10 @@ impl Harness {
     /// The flow of a validated file, if it can run here.
     fn flow_named(&self, path: &str, name: &str) -> Result<&dyn AnyFlow, Complaint> {
         let found = self.flows().find(|flow| flow.info().name == name);
-        let flow =
-            found.ok_or_else(|| Complaint::whole_file(path, format!("unknown flow `{name}`")))?;
+        let flow = found.ok_or_else(|| Complaint::whole_file(path, format!("unknown flow `{name}`")))?;
         if flow.info().needs.host && seedbed::host() == "none" {
-            let message = format!(
-                "flow `{name}` needs the madsim host, and this program was built without it"
-            );
-            return Err(Complaint::whole_file(path, message)
-                .with_help("build with RUSTFLAGS=\"--cfg madsim\""));
+            let message = format!("flow `{name}` needs the madsim host, and this program was built without it");
+            return Err(Complaint::whole_file(path, message).with_help("build with RUSTFLAGS=\"--cfg madsim\""));
         }
         Ok(flow)
     }

@@ -9,7 +9,7 @@ use seedbed::scenario::{Claim, Plan, Scenario};
 use crate::execute::{Second, has_failed};
 use crate::exit::Exit;
 use crate::report::thousands;
-use crate::sweep::{FailedRun, SweepEnd, Swept};
+use crate::sweep::{FailedRun, SweepEnd, Swept, Tally};
 
 /// The judgement of one sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +31,7 @@ pub struct Judged {
 /// Judges a sweep. `whole`: it was meant to cover the scenario's own range of seeds, so that what never
 /// happened in it can be held against it.
 #[must_use]
-pub fn judge(
-    scenario: &Scenario,
-    flow: &FlowInfo,
-    sites: &[&'static Site],
-    swept: &Swept,
-    whole: bool,
-) -> Judged {
+pub fn judge(scenario: &Scenario, flow: &FlowInfo, sites: &[&'static Site], swept: &Swept, whole: bool) -> Judged {
     let vacuous = if whole && swept.ended == SweepEnd::Complete && swept.first.is_none() {
         unexercised(scenario, sites, swept)
     } else {
@@ -49,30 +43,16 @@ pub fn judge(
         (Claim::Violates(_), None) => false,
         (Claim::Holds | Claim::HoldsOnly(_), None) => verdict == Verdict::Holds,
     };
-    let exit = if as_expected {
-        Exit::AsExpected
-    } else {
-        exit_of(verdict, swept.first.as_ref(), flow)
-    };
+    let exit = if as_expected { Exit::AsExpected } else { exit_of(verdict, swept.first.as_ref(), flow) };
     let notes = notes(scenario, swept, &vacuous);
-    Judged {
-        verdict,
-        expected: expected(&scenario.expect.claim),
-        as_expected,
-        exit,
-        notes,
-        vacuous,
-    }
+    Judged { verdict, expected: expected(&scenario.expect.claim), as_expected, exit, notes, vacuous }
 }
 
 /// A budget of seeds, raised to what the scenario's promise to fail needs.
 #[must_use]
 pub fn seeds_needed(scenario: &Scenario, budget: u64) -> u64 {
     match scenario.expect.claim {
-        Claim::Violates(_) => scenario
-            .expect
-            .within_seeds
-            .map_or(budget, |within| within.max(budget)),
+        Claim::Violates(_) => scenario.expect.within_seeds.map_or(budget, |within| within.max(budget)),
         Claim::Holds | Claim::HoldsOnly(_) => budget,
     }
 }
@@ -94,9 +74,7 @@ pub fn variants_of_plan(plan: &Plan) -> Vec<(String, bool)> {
         return vec![(plan.variant.clone(), plan.failure.is_some())];
     }
     let fails = plan.fails_on.iter().map(|variant| (variant.clone(), true));
-    fails
-        .chain(plan.holds_on.iter().map(|variant| (variant.clone(), false)))
-        .collect()
+    fails.chain(plan.holds_on.iter().map(|variant| (variant.clone(), false))).collect()
 }
 
 /// What a plan expects, in words.
@@ -112,12 +90,7 @@ pub fn expected_of_plan(plan: &Plan, fails: bool) -> String {
 /// The verdict of a followed plan, and whether it is what the plan expects: the same fingerprint, not just
 /// some failure.
 #[must_use]
-pub fn judge_plan(
-    plan: &Plan,
-    fails: bool,
-    report: &RunReport,
-    second: &Second,
-) -> (Verdict, bool) {
+pub fn judge_plan(plan: &Plan, fails: bool, report: &RunReport, second: &Second) -> (Verdict, bool) {
     if matches!(second, Second::Different(_)) {
         return (Verdict::Nondeterministic, false);
     }
@@ -133,9 +106,7 @@ pub fn judge_plan(
 /// What a verdict that nobody expected contributes to the exit code.
 #[must_use]
 pub fn exit_of(verdict: Verdict, failed: Option<&FailedRun>, flow: &FlowInfo) -> Exit {
-    let invariant = failed
-        .and_then(|failed| failed.failure.as_ref())
-        .map(|failure| failure.invariant.as_str());
+    let invariant = failed.and_then(|failed| failed.failure.as_ref()).map(|failure| failure.invariant.as_str());
     match verdict {
         Verdict::Nondeterministic => Exit::Nondeterminism,
         Verdict::Hangs => Exit::Liveness,
@@ -146,8 +117,14 @@ pub fn exit_of(verdict: Verdict, failed: Option<&FailedRun>, flow: &FlowInfo) ->
 }
 
 fn is_liveness(invariant: &str, flow: &FlowInfo) -> bool {
+    kind_of(invariant, flow) == Some(InvariantKind::Eventually)
+}
+
+/// The kind of an invariant of a flow, or of a built-in one.
+#[must_use]
+pub fn kind_of(invariant: &str, flow: &FlowInfo) -> Option<InvariantKind> {
     let mut known = flow.invariants.iter().chain(BUILT_IN);
-    known.any(|info| info.id == invariant && info.kind == InvariantKind::Eventually)
+    known.find(|info| info.id == invariant).map(|info| info.kind)
 }
 
 fn verdict(swept: &Swept, vacuous: bool) -> Verdict {
@@ -155,9 +132,7 @@ fn verdict(swept: &Swept, vacuous: bool) -> Verdict {
         Some(failed) => failed.verdict,
         None if vacuous => Verdict::Vacuous,
         // Interrupted means: no answer yet, as with any other budget.
-        None if swept.ended == SweepEnd::Interrupted || !swept.tally.exhausted.is_empty() => {
-            Verdict::Budget
-        }
+        None if swept.ended == SweepEnd::Interrupted || !swept.tally.exhausted.is_empty() => Verdict::Budget,
         None => Verdict::Holds,
     }
 }
@@ -166,30 +141,19 @@ fn is_expected(scenario: &Scenario, swept: &Swept, failed: &FailedRun) -> bool {
     let Claim::Violates(expected) = &scenario.expect.claim else {
         return false;
     };
-    let broke = failed
-        .failure
-        .as_ref()
-        .is_some_and(|failure| failure.invariant == *expected);
+    let broke = failed.failure.as_ref().is_some_and(|failure| failure.invariant == *expected);
     broke && failed.verdict != Verdict::Nondeterministic && is_in_time(scenario, swept, failed)
 }
 
 fn is_in_time(scenario: &Scenario, swept: &Swept, failed: &FailedRun) -> bool {
-    scenario
-        .expect
-        .within_seeds
-        .is_none_or(|within| failed.seed - swept.seeds.first < within)
+    scenario.expect.within_seeds.is_none_or(|within| failed.seed - swept.seeds.first < within)
 }
 
 /// What the scenario declares and the sweep never exercised.
 fn unexercised(scenario: &Scenario, sites: &[&'static Site], swept: &Swept) -> Vec<String> {
     let mut missing = Vec::new();
     for mark in &scenario.expect.sometimes {
-        if swept
-            .tally
-            .sometimes
-            .get(mark)
-            .is_none_or(|count| *count == 0)
-        {
+        if swept.tally.sometimes.get(mark).is_none_or(|count| *count == 0) {
             missing.push(format!("`{mark}` never happened"));
         }
     }
@@ -198,29 +162,18 @@ fn unexercised(scenario: &Scenario, sites: &[&'static Site], swept: &Swept) -> V
         if setting.rate == Some(Rate::NEVER) || setting.max == Some(0) {
             continue;
         }
-        let site = sites
-            .iter()
-            .find(|site| site.label == name || site.aliases.contains(&name.as_str()));
+        let site = sites.iter().find(|site| site.label == name || site.aliases.contains(&name.as_str()));
         let label = site.map_or(name.as_str(), |site| site.label);
         let count = swept.tally.faults.get(label).copied().unwrap_or_default();
         // A pinned value, and a neutral choice, may well be the quiet one: then being asked is enough.
-        let neutral =
-            setting.pin.is_some() || site.is_some_and(|site| site.class == SiteClass::Value);
+        let neutral = setting.pin.is_some() || site.is_some_and(|site| site.class == SiteClass::Value);
         if count.fired == 0 && !(neutral && count.offered > 0) {
-            missing.push(format!(
-                "`{label}` was offered {} times and never fired",
-                thousands(count.offered)
-            ));
+            missing.push(format!("`{label}` was offered {} times and never fired", thousands(count.offered)));
         }
     }
     if let Claim::HoldsOnly(invariants) = &scenario.expect.claim {
         for invariant in invariants {
-            if swept
-                .tally
-                .invariants
-                .get(invariant)
-                .is_none_or(|count| count.antecedent == 0)
-            {
+            if swept.tally.invariants.get(invariant).is_none_or(|count| count.antecedent == 0) {
                 missing.push(format!("`{invariant}` never had anything to check"));
             }
         }
@@ -228,23 +181,47 @@ fn unexercised(scenario: &Scenario, sites: &[&'static Site], swept: &Swept) -> V
     missing
 }
 
+/// What clean seeds do not say. With n of them the failure rate is below 3/n at 95 % (rule of three); the share of
+/// behaviours met once estimates what was not met (Good-Turing).
+fn residual_risk(tally: &Tally) -> Option<String> {
+    if tally.seeds == 0 || tally.failures > 0 {
+        return None;
+    }
+    let seeds = tally.seeds as f64;
+    let rate = (3.0 / seeds).min(1.0);
+    let unseen = tally.behaviours.met_once() as f64 / seeds;
+    Some(format!(
+        "{} seeds clean: failure rate below {} per seed (95 %); unseen behaviour about {}",
+        thousands(tally.seeds),
+        percent(rate),
+        percent(unseen)
+    ))
+}
+
+/// A share with two significant digits.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let mut places = 0;
+    while places < 6 && percent > 0.0 && percent * 10_f64.powi(places) < 9.95 {
+        places += 1;
+    }
+    let text = format!("{percent:.0$}", places as usize);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} %")
+}
+
 fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
     let total = thousands(swept.seeds.count);
     match swept.ended {
-        SweepEnd::Interrupted => notes.push(format!(
-            "interrupted after {} of {total} seeds",
-            thousands(swept.tally.seeds)
-        )),
+        SweepEnd::Interrupted => {
+            notes.push(format!("interrupted after {} of {total} seeds", thousands(swept.tally.seeds)))
+        }
         SweepEnd::TimeUp => notes.push("time up".to_owned()),
         SweepEnd::Complete | SweepEnd::AtFailure => {}
     }
     if let Some(failed) = &swept.first {
-        if let Some(within) = scenario
-            .expect
-            .within_seeds
-            .filter(|_| !is_in_time(scenario, swept, failed))
-        {
+        if let Some(within) = scenario.expect.within_seeds.filter(|_| !is_in_time(scenario, swept, failed)) {
             notes.push(format!("expected within {} seeds", thousands(within)));
         }
         if swept.tally.failures > 1 {
@@ -252,14 +229,25 @@ fn notes(scenario: &Scenario, swept: &Swept, vacuous: &[String]) -> Vec<String> 
         }
     } else if let Claim::Violates(_) = scenario.expect.claim {
         notes.push("no seed violates it".to_owned());
+    } else if swept.tally.exhausted.is_empty() && vacuous.is_empty() {
+        notes.extend(residual_risk(&swept.tally));
     }
     notes.extend(vacuous.iter().cloned());
     for (budget, runs) in &swept.tally.exhausted {
         let plural = if *runs == 1 { "run" } else { "runs" };
-        notes.push(format!(
-            "{} {plural} reached the budget of {budget}",
-            thousands(*runs)
-        ));
+        notes.push(format!("{} {plural} reached the budget of {budget}", thousands(*runs)));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two significant digits, without zeros nobody needs.
+    #[test]
+    fn percentages() {
+        let shown = [0.0, 1.0, 0.15, 0.012, 0.003, 0.000_15, 3.0 / 7.0].map(percent);
+        assert_eq!(shown, ["0 %", "100 %", "15 %", "1.2 %", "0.3 %", "0.015 %", "43 %"]);
+    }
 }

@@ -20,6 +20,8 @@ mod cli;
 mod command;
 pub mod execute;
 pub mod exit;
+pub mod explain;
+pub mod explore;
 pub mod files;
 pub mod judge;
 pub mod minimal;
@@ -28,7 +30,10 @@ pub mod regression;
 pub mod report;
 pub mod shrink;
 pub mod sweep;
+mod testing;
 mod watch;
+
+pub use testing::{REPLAY, check};
 
 use std::process::ExitCode;
 
@@ -43,10 +48,7 @@ pub struct Harness {
 
 impl Default for Harness {
     fn default() -> Harness {
-        Harness {
-            flows: Vec::new(),
-            folder: files::DEFAULT_FOLDER.to_owned(),
-        }
+        Harness { flows: Vec::new(), folder: files::DEFAULT_FOLDER.to_owned() }
     }
 }
 

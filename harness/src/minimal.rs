@@ -24,35 +24,21 @@ pub fn reach(
     seed: u64,
     options: &Options<'_>,
 ) -> Result<Reached, ShrinkError> {
-    Ok(Reached {
-        shrunk: shrink_seed(flow, scenario, seed, options)?,
-        stated: scenario.expect.minimal,
-    })
+    Ok(Reached { shrunk: shrink_seed(flow, scenario, seed, options)?, stated: scenario.expect.minimal })
 }
 
 impl Reached {
     /// Whether the scenario states what is reached.
     #[must_use]
     pub fn is_as_stated(&self) -> bool {
-        self.shrunk.ended == ShrinkEnd::Minimal
-            && self
-                .stated
-                .is_some_and(|stated| fits(self.shrunk.to, stated))
+        self.shrunk.ended == ShrinkEnd::Minimal && self.stated.is_some_and(|stated| fits(self.shrunk.to, stated))
     }
 
     /// One remark about it.
     #[must_use]
     pub fn remark(&self) -> String {
-        let Size {
-            operations,
-            deviations,
-            ..
-        } = self.shrunk.to;
-        let reached = format!(
-            "{}, {}",
-            count(operations, "operation"),
-            count(deviations, "deviation")
-        );
+        let Size { operations, deviations, .. } = self.shrunk.to;
+        let reached = format!("{}, {}", count(operations, "operation"), count(deviations, "deviation"));
         match (self.shrunk.ended, self.stated) {
             (ShrinkEnd::Budget | ShrinkEnd::Interrupted, _) => {
                 format!("shrinking ended early, at {reached}")

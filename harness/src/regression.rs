@@ -39,15 +39,9 @@ impl Answer {
         if matches!(second, Second::Different(_)) {
             return Answer::Different;
         }
-        let shown = report
-            .failure
-            .as_ref()
-            .filter(|_| has_failed(report.verdict))
-            .map(|failure| failure.fingerprint());
+        let shown = report.failure.as_ref().filter(|_| has_failed(report.verdict)).map(|failure| failure.fingerprint());
         match (shown, fails) {
-            (Some(shown), true) if plan.failure.as_ref().is_none_or(|known| *known == shown) => {
-                Answer::Reproduced
-            }
+            (Some(shown), true) if plan.failure.as_ref().is_none_or(|known| *known == shown) => Answer::Reproduced,
             (Some(_), true) if is_stale(&report.anchoring) => Answer::Stale,
             (Some(_), true) => Answer::OtherFailure,
             (Some(_), false) => Answer::Broken,

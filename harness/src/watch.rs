@@ -36,15 +36,8 @@ impl Watch {
     /// Notes for this many workers, each run limited to this much wall time.
     #[must_use]
     pub fn new(workers: usize, limit: Duration) -> Watch {
-        let note = || Note {
-            seed: AtomicU64::new(0),
-            since_ms: AtomicU64::new(IDLE),
-        };
-        Watch {
-            born: Instant::now(),
-            limit,
-            notes: (0..workers).map(|_| note()).collect(),
-        }
+        let note = || Note { seed: AtomicU64::new(0), since_ms: AtomicU64::new(IDLE) };
+        Watch { born: Instant::now(), limit, notes: (0..workers).map(|_| note()).collect() }
     }
 
     /// The wall limit of one run.
@@ -73,10 +66,7 @@ impl Watch {
         self.notes.iter().enumerate().find_map(|(worker, note)| {
             let since = note.since_ms.load(Ordering::Acquire);
             let late = since != IDLE && now.saturating_sub(since) >= limit;
-            late.then(|| Overdue {
-                worker,
-                seed: note.seed.load(Ordering::Relaxed),
-            })
+            late.then(|| Overdue { worker, seed: note.seed.load(Ordering::Relaxed) })
         })
     }
 
@@ -94,13 +84,7 @@ mod tests {
         let watch = Watch::new(2, Duration::ZERO);
         assert_eq!(watch.overdue(), None);
         watch.enter(1, 42);
-        assert_eq!(
-            watch.overdue(),
-            Some(Overdue {
-                worker: 1,
-                seed: 42
-            })
-        );
+        assert_eq!(watch.overdue(), Some(Overdue { worker: 1, seed: 42 }));
         watch.leave(1);
         assert_eq!(watch.overdue(), None);
         let patient = Watch::new(1, Duration::from_secs(3_600));

@@ -26,11 +26,7 @@ fn main() -> ExitCode {
         panic!("{}", wrong.join("\n"))
     });
     let trials = files.into_iter().map(|path| {
-        let name = path
-            .strip_prefix(FOLDER)
-            .unwrap_or(&path)
-            .trim_start_matches('/')
-            .to_owned();
+        let name = path.strip_prefix(FOLDER).unwrap_or(&path).trim_start_matches('/').to_owned();
         Trial::test(name, move || test(&path))
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
@@ -47,50 +43,22 @@ fn test(path: &str) -> Result<(), Failed> {
 
 fn holds_its_expectation(loaded: &LoadedScenario<'_>) -> Result<(), Failed> {
     let LoadedScenario { flow, scenario } = loaded;
-    let (flow, seeds): (&dyn AnyFlow, _) =
-        (*flow, seeds_needed(scenario, scenario.budget.seeds_test));
-    let job = Job {
-        flow,
-        scenario,
-        keep_going: false,
-    };
+    let (flow, seeds): (&dyn AnyFlow, _) = (*flow, seeds_needed(scenario, scenario.budget.seeds_test));
+    let job = Job { flow, scenario, keep_going: false };
     let hang = |seed| {
         eprintln!("{}: seed {seed} does not end", scenario.path);
         std::process::exit(3);
     };
-    let stops = Stops {
-        interrupted: &AtomicBool::new(false),
-        deadline: None,
-    };
-    let seeds = Seeds {
-        first: 0,
-        count: seeds,
-    };
+    let stops = Stops { interrupted: &AtomicBool::new(false), deadline: None };
+    let seeds = Seeds { first: 0, count: seeds };
     // Tests run side by side already.
-    let swept = sweep(
-        job,
-        seeds,
-        1,
-        RUN_LIMIT,
-        &Workers::Threads(&hang),
-        stops,
-        &Live::default(),
-    )?;
-    let sites: Vec<_> = flow
-        .info()
-        .sites
-        .iter()
-        .copied()
-        .chain(seedbed::run::engine_sites())
-        .collect();
+    let swept = sweep(job, seeds, 1, RUN_LIMIT, &Workers::Threads(&hang), stops, &Live::default())?;
+    let sites: Vec<_> = flow.info().sites.iter().copied().chain(seedbed::run::engine_sites()).collect();
     let judged = judge(scenario, flow.info(), &sites, &swept, false);
     if judged.as_expected {
         return Ok(());
     }
-    let repro = swept
-        .first
-        .as_ref()
-        .map(|failed| format!("seedbed replay {} --seed {}", scenario.path, failed.seed));
+    let repro = swept.first.as_ref().map(|failed| format!("seedbed replay {} --seed {}", scenario.path, failed.seed));
     let card = card(
         &Card {
             scenario: &scenario.name,
@@ -111,10 +79,7 @@ fn holds_its_expectation(loaded: &LoadedScenario<'_>) -> Result<(), Failed> {
 fn is_followed(loaded: &LoadedPlan<'_>) -> Result<(), Failed> {
     let LoadedPlan { flow, path, plan } = loaded;
     for (variant, fails) in variants_of_plan(plan) {
-        let scenario = Scenario {
-            variant: variant.clone(),
-            ..plan.to_scenario(path)
-        };
+        let scenario = Scenario { variant: variant.clone(), ..plan.to_scenario(path) };
         let execution = Execution::of_plan(*flow, &scenario, plan);
         let (report, second) = on_large_stack(|| {
             let report = execution.run(false)?;

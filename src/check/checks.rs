@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    BUILT_IN, CheckMode, Failure, InvariantInfo, InvariantKind, Outcome, Promise, Verdict,
-};
+use super::{BUILT_IN, CheckMode, Failure, InvariantInfo, InvariantKind, Outcome, Promise, Verdict};
 use crate::kernel::{IncidentKind, Sim};
 
 /// How often an invariant was looked at.
@@ -37,10 +35,7 @@ pub struct Checks {
 
 impl Checks {
     /// Checks for a flow that declares these invariants; `mode_of` says what a violation of each id does.
-    pub fn new(
-        declared: &'static [InvariantInfo],
-        mode_of: impl Fn(&str) -> CheckMode + 'static,
-    ) -> Checks {
+    pub fn new(declared: &'static [InvariantInfo], mode_of: impl Fn(&str) -> CheckMode + 'static) -> Checks {
         Checks {
             declared,
             mode_of: Box::new(mode_of),
@@ -55,24 +50,11 @@ impl Checks {
     ///
     /// # Panics
     /// When the id is not declared: a mistake of the flow's author.
-    pub fn register(
-        &mut self,
-        id: &str,
-        kind: InvariantKind,
-        check: impl FnMut() -> Outcome + 'static,
-    ) {
-        let info = self
-            .declared
-            .iter()
-            .find(|info| info.id == id && info.kind == kind);
+    pub fn register(&mut self, id: &str, kind: InvariantKind, check: impl FnMut() -> Outcome + 'static) {
+        let info = self.declared.iter().find(|info| info.id == id && info.kind == kind);
         let info = info.unwrap_or_else(|| panic!("the flow declares no {kind:?} invariant `{id}`"));
         let mode = (self.mode_of)(id);
-        self.entries.push(Entry {
-            info,
-            mode,
-            check: Box::new(check),
-            counts: Evaluations::default(),
-        });
+        self.entries.push(Entry { info, mode, check: Box::new(check), counts: Evaluations::default() });
     }
 
     /// Evaluates the invariants of one kind, and what the kernel noticed. Answers whether the run shall stop.
@@ -84,7 +66,15 @@ impl Checks {
                 continue;
             }
             entry.counts.evaluated += 1;
-            let violation = match (entry.check)() {
+            let mut outcome = None;
+            sim.guard(entry.info.id, || outcome = Some((entry.check)()));
+            let Some(outcome) = outcome else {
+                // A check that panics is a failure of its own, and not asked again.
+                entry.mode = CheckMode::Off;
+                self.take_incidents(sim);
+                continue;
+            };
+            let violation = match outcome {
                 Outcome::Idle => continue,
                 Outcome::Held => {
                     entry.counts.antecedent += 1;
@@ -111,6 +101,9 @@ impl Checks {
     }
 
     fn take_incidents(&mut self, sim: &Sim) {
+        if sim.incidents().len() == self.incidents_seen {
+            return;
+        }
         let fresh: Vec<_> = sim.incidents()[self.incidents_seen..].to_vec();
         self.incidents_seen += fresh.len();
         for incident in fresh {
@@ -120,11 +113,7 @@ impl Checks {
                 IncidentKind::Hang => Verdict::Hangs,
                 _ => Verdict::Violates,
             };
-            let mode = if incident.kind.is_fatal() {
-                CheckMode::Stop
-            } else {
-                (self.mode_of)(id)
-            };
+            let mode = if incident.kind.is_fatal() { CheckMode::Stop } else { (self.mode_of)(id) };
             let failure = Failure {
                 invariant: id.to_owned(),
                 cause: incident.cause,
@@ -141,11 +130,8 @@ impl Checks {
         if mode == CheckMode::Off {
             return;
         }
-        let known =
-            |other: &Failure| other.invariant == failure.invariant && other.cause == failure.cause;
-        if self.failure.as_ref().is_some_and(|(first, _)| known(first))
-            || self.also.iter().any(known)
-        {
+        let known = |other: &Failure| other.invariant == failure.invariant && other.cause == failure.cause;
+        if self.failure.as_ref().is_some_and(|(first, _)| known(first)) || self.also.iter().any(known) {
             return;
         }
         if mode == CheckMode::Stop && self.failure.is_none() {
@@ -170,11 +156,7 @@ impl Checks {
     /// How often each registered invariant was looked at; built-in ones are looked at after every step.
     #[must_use]
     pub fn evaluations(&self, steps: u64) -> BTreeMap<String, Evaluations> {
-        let always = Evaluations {
-            evaluated: steps,
-            antecedent: steps,
-            unpromised: 0,
-        };
+        let always = Evaluations { evaluated: steps, antecedent: steps, unpromised: 0 };
         let built_in = BUILT_IN.iter().map(|info| (info.id.to_owned(), always));
         let mut all: BTreeMap<String, Evaluations> = built_in.collect();
         for entry in &self.entries {
@@ -196,8 +178,6 @@ impl Checks {
 fn promised(info: &InvariantInfo, sim: &Sim) -> bool {
     match info.promise {
         Promise::Always => true,
-        Promise::Unless(sites) => sites
-            .iter()
-            .all(|site| sim.with_choices(|choices| choices.fired(site) == 0)),
+        Promise::Unless(sites) => sites.iter().all(|site| sim.with_choices(|choices| choices.fired(site) == 0)),
     }
 }

@@ -38,39 +38,25 @@ impl InvariantInfo {
     /// One that must hold after every step, whatever the faults.
     #[must_use]
     pub const fn always(id: &'static str, doc: &'static str) -> InvariantInfo {
-        InvariantInfo {
-            id,
-            kind: InvariantKind::Always,
-            doc,
-            promise: Promise::Always,
-        }
+        InvariantInfo { id, kind: InvariantKind::Always, doc, promise: Promise::Always }
     }
 
     /// One that must hold once faults have stopped and the system has settled.
     #[must_use]
     pub const fn eventually(id: &'static str, doc: &'static str) -> InvariantInfo {
-        InvariantInfo {
-            kind: InvariantKind::Eventually,
-            ..InvariantInfo::always(id, doc)
-        }
+        InvariantInfo { kind: InvariantKind::Eventually, ..InvariantInfo::always(id, doc) }
     }
 
     /// One that is looked at once, at the very end.
     #[must_use]
     pub const fn at_end(id: &'static str, doc: &'static str) -> InvariantInfo {
-        InvariantInfo {
-            kind: InvariantKind::AtEnd,
-            ..InvariantInfo::always(id, doc)
-        }
+        InvariantInfo { kind: InvariantKind::AtEnd, ..InvariantInfo::always(id, doc) }
     }
 
     /// The same, claimed only as long as none of these sites has fired.
     #[must_use]
     pub const fn unless(self, sites: &'static [&'static str]) -> InvariantInfo {
-        InvariantInfo {
-            promise: Promise::Unless(sites),
-            ..self
-        }
+        InvariantInfo { promise: Promise::Unless(sites), ..self }
     }
 }
 
@@ -97,10 +83,7 @@ pub struct Violation {
 impl Outcome {
     /// A violation with its cause and its detail.
     pub fn violated(cause: impl Into<String>, detail: impl Into<String>) -> Outcome {
-        Outcome::Violated(Violation {
-            cause: cause.into(),
-            detail: detail.into(),
-        })
+        Outcome::Violated(Violation { cause: cause.into(), detail: detail.into() })
     }
 }
 

@@ -66,9 +66,6 @@ impl Failure {
     /// The part of the failure that identifies it.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint {
-            invariant: self.invariant.clone(),
-            cause: self.cause.clone(),
-        }
+        Fingerprint { invariant: self.invariant.clone(), cause: self.cause.clone() }
     }
 }

@@ -38,11 +38,18 @@ pub struct Offer {
     pub values: Option<Vec<String>>,
     /// The value taken.
     pub chosen: String,
+    /// Deviating values that stand for all of them (see [`Domain::representatives`]).
+    pub representatives: Vec<String>,
     /// If it deviates: simpler values to try instead, the simplest first.
     pub simpler: Vec<String>,
 }
 
 impl Choices {
+    /// Limits the list of offers to these sites, by label.
+    pub fn log_only(&mut self, sites: impl IntoIterator<Item = String>) {
+        self.logged_sites = Some(sites.into_iter().collect());
+    }
+
     /// Starts or stops keeping a list of all offers, for those who enumerate them. Offers that no script
     /// could have answered (ineligible ones, and those in a quiet phase) are not listed.
     pub fn log_offers(&mut self, on: bool) {
@@ -66,21 +73,23 @@ impl Choices {
             return;
         }
         let stream = &self.cold[s.index()];
+        let label = self.sites[stream.site].site.label;
+        if let Some(logged) = &self.logged_sites
+            && !logged.contains(label)
+        {
+            return;
+        }
         let values = domain.values();
-        let simpler = if *chosen == domain.quiet() {
-            Vec::new()
-        } else {
-            domain.simpler(chosen)
-        };
-        let words =
-            |values: Vec<D::Value>| values.iter().map(|value| domain.words(value)).collect();
+        let simpler = if *chosen == domain.quiet() { Vec::new() } else { domain.simpler(chosen) };
+        let words = |values: Vec<D::Value>| values.iter().map(|value| domain.words(value)).collect();
         self.offers.push(Offer {
-            site: self.sites[stream.site].site.label.to_owned(),
+            site: label.to_owned(),
             actor: stream.actor.to_string(),
             n,
             step: self.step,
             values: values.map(words),
             chosen: domain.words(chosen),
+            representatives: domain.representatives().iter().map(|value| domain.words(value)).collect(),
             simpler: words(simpler),
         });
     }
@@ -103,11 +112,7 @@ impl Choices {
     /// How often a site has deviated so far; by its label. Zero for a site nobody asked for.
     #[must_use]
     pub fn fired(&self, label: &str) -> u64 {
-        self.sites
-            .iter()
-            .filter(|site| site.site.label == label)
-            .map(|site| site.fired)
-            .sum()
+        self.sites.iter().filter(|site| site.site.label == label).map(|site| site.fired).sum()
     }
 
     /// What happened at every site that was used, by label.

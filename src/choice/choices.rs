@@ -1,6 +1,6 @@
 //! The answers of one run: drawn from a seed, looked up in a script, or first one and then the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Offer;
 use super::domain::{Domain, Note};
@@ -25,6 +25,9 @@ pub enum Mode {
         /// The first step that is searched.
         until_step: u64,
     },
+    /// From the script; what it does not mention takes the value it is pinned to, and is quiet where it is not
+    /// pinned. The rest of the settings, and the seed, are ignored: this is what enumerating starts from.
+    Explore,
 }
 
 /// Makes all choices of a run and remembers those that deviated.
@@ -50,7 +53,10 @@ pub struct Choices {
     by_label: BTreeMap<&'static str, usize>,
     records: Vec<Record>,
     rejected_pins: BTreeMap<&'static str, String>,
+    lasting: Vec<Deviation>,
     pub(super) logging: bool,
+    /// Labels of the sites whose offers are listed; `None`: all.
+    pub(super) logged_sites: Option<BTreeSet<String>>,
     pub(super) offers: Vec<Offer>,
 }
 
@@ -73,11 +79,7 @@ impl Choices {
             seed,
             mode,
             settings: settings.clone(),
-            script: if mode == Mode::Search {
-                Followed::default()
-            } else {
-                Followed::new(script)
-            },
+            script: if mode == Mode::Search { Followed::default() } else { Followed::new(script) },
             armed: true,
             searching: searching(mode, 0),
             step: 0,
@@ -87,9 +89,17 @@ impl Choices {
             by_label: BTreeMap::new(),
             records: Vec::new(),
             rejected_pins: BTreeMap::new(),
+            lasting: Vec::new(),
             logging: false,
+            logged_sites: None,
             offers: Vec::new(),
         }
+    }
+
+    /// Makes deviations stay when exploring: each holds for its n and every later one of its site and actor,
+    /// wherever the value is possible. To be told before the first stream is asked for.
+    pub fn make_lasting(&mut self, lasting: &[Deviation]) {
+        self.lasting = lasting.to_vec();
     }
 
     /// The stream of a site and an actor. Two look-ups by name: ask once and keep the id.
@@ -101,8 +111,7 @@ impl Choices {
         if let Some(stream) = self.sites[at].by_actor.get(actor) {
             return *stream;
         }
-        let stream =
-            StreamId(u32::try_from(self.cold.len()).expect("fewer than 2^32 streams in a run"));
+        let stream = StreamId(u32::try_from(self.cold.len()).expect("fewer than 2^32 streams in a run"));
         let state = &mut self.sites[at];
         state.by_actor.insert(actor.into(), stream);
         state.streams.push(stream);
@@ -116,15 +125,14 @@ impl Choices {
             id: stable_hash(&[site.first_label(), actor]),
             covered,
             scripted,
+            lasting: self
+                .lasting
+                .iter()
+                .find(|lasting| lasting.actor == actor && site.names().any(|name| name == lasting.site))
+                .map(|lasting| (lasting.n, lasting.value.clone())),
             candidates: BTreeMap::new(),
         });
-        self.hot.push(Hot {
-            n: 0,
-            live: 0,
-            scripted: u64::MAX,
-            armed: 0,
-            reader: None,
-        });
+        self.hot.push(Hot { n: 0, live: 0, scripted: u64::MAX, armed: 0, reader: None });
         self.refresh(stream);
         stream
     }
@@ -139,8 +147,7 @@ impl Choices {
             streams: Vec::new(),
             by_actor: BTreeMap::new(),
         });
-        self.by_label
-            .insert(site.first_label(), self.sites.len() - 1);
+        self.by_label.insert(site.first_label(), self.sites.len() - 1);
         self.sites.len() - 1
     }
 
@@ -174,7 +181,7 @@ impl Choices {
                 }
                 value
             }
-            Source::Pin => self.pinned(s, domain),
+            Source::Pin => self.pinned(s, n, domain),
         };
         let quiet = domain.quiet();
         let value = match chosen {
@@ -192,14 +199,19 @@ impl Choices {
 
     #[inline]
     fn source(&mut self, s: StreamId, n: u64) -> Source {
-        if !self.searching {
-            return self.scripted(s, n).map_or(Source::Quiet, Source::Script);
+        if !self.searching
+            && let Some(entry) = self.scripted(s, n)
+        {
+            return Source::Script(entry);
         }
         let hot = &mut self.hot[s.index()];
         if !hot.is_live() {
             return Source::Quiet;
         }
         hot.armed += 1;
+        if !self.searching {
+            return Source::Pin;
+        }
         let rate = Rate::from_threshold(hot.live);
         let reader = match &mut hot.reader {
             Some(reader) => reader,
@@ -233,24 +245,21 @@ impl Choices {
         found
     }
 
-    fn pinned<D: Domain>(&mut self, s: StreamId, domain: &D) -> Option<D::Value> {
+    fn pinned<D: Domain>(&mut self, s: StreamId, n: u64, domain: &D) -> Option<D::Value> {
+        if let Some((from, words)) = &self.cold[s.index()].lasting {
+            return domain.parse(words).filter(|_| n >= *from);
+        }
         let state = &self.sites[self.cold[s.index()].site];
         let words = state.resolved.pin.as_deref()?;
         let value = domain.parse(words);
         if value.is_none() && !self.rejected_pins.contains_key(state.site.label) {
-            self.rejected_pins
-                .insert(state.site.label, words.to_owned());
+            self.rejected_pins.insert(state.site.label, words.to_owned());
         }
         value
     }
 
     fn record(&mut self, s: StreamId, n: u64, note: Note) {
-        self.records.push(Record {
-            stream: s,
-            n,
-            step: self.step,
-            note,
-        });
+        self.records.push(Record { stream: s, n, step: self.step, note });
         let at = self.cold[s.index()].site;
         let state = &mut self.sites[at];
         state.fired += 1;
@@ -259,10 +268,16 @@ impl Choices {
         }
     }
 
-    /// Whether the phase lets this stream deviate.
+    /// Whether the phase lets this stream deviate. A script may say in every phase how long something takes and
+    /// what goes first, so that an order which was explored can be told; a seed may not.
     #[inline]
     pub(super) fn answerable(&self, s: StreamId) -> bool {
-        self.armed || self.sites[self.cold[s.index()].site].site.class == SiteClass::Value
+        self.armed
+            || match self.sites[self.cold[s.index()].site].site.class {
+                SiteClass::Value => true,
+                SiteClass::Latency | SiteClass::Schedule => !self.searching,
+                SiteClass::Fault | SiteClass::Reentry => false,
+            }
     }
 
     /// Recomputes what offers of this stream read.
@@ -271,9 +286,13 @@ impl Choices {
         let cold = &self.cold[s.index()];
         let state = &self.sites[cold.site];
         let used_up = state.resolved.max.is_some_and(|max| state.fired >= max);
-        let live = self.searching && answerable && cold.covered && !used_up;
+        let pinned = self.mode == Mode::Explore && state.resolved.pin.is_some() && state.resolved.rate == Rate::ALWAYS;
+        let live = (self.searching || pinned) && answerable && cold.covered && !used_up;
+        let lasts = answerable && cold.lasting.is_some();
         let hot = &mut self.hot[s.index()];
-        hot.live = if live {
+        hot.live = if lasts {
+            Rate::ALWAYS.threshold()
+        } else if live {
             state.resolved.rate.threshold()
         } else {
             0
@@ -306,6 +325,12 @@ impl Choices {
         }
     }
 
+    /// Whether the phase lets faults and the like happen.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.armed
+    }
+
     /// Tells which step the next offers belong to.
     #[inline]
     pub fn set_step(&mut self, step: u64) {
@@ -315,6 +340,20 @@ impl Choices {
             self.searching = searching;
             self.refresh_all();
         }
+    }
+
+    /// How many offers a stream has made: the n of its next one.
+    #[must_use]
+    #[inline]
+    pub fn position(&self, s: StreamId) -> u64 {
+        self.hot[s.index()].n
+    }
+
+    /// The site and the actor of a stream.
+    #[must_use]
+    pub fn name_of(&self, s: StreamId) -> (&'static str, &str) {
+        let cold = &self.cold[s.index()];
+        (self.sites[cold.site].site.label, &cold.actor)
     }
 
     /// How many deviations the run has taken so far.
@@ -357,7 +396,7 @@ impl Choices {
 fn searching(mode: Mode, step: u64) -> bool {
     match mode {
         Mode::Search => true,
-        Mode::Replay => false,
+        Mode::Replay | Mode::Explore => false,
         Mode::Mixed { until_step } => step >= until_step,
     }
 }

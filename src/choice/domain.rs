@@ -27,6 +27,21 @@ pub trait Domain {
     /// All values, the quiet one first; `None` when there are too many to enumerate.
     fn values(&self) -> Option<Vec<Self::Value>>;
 
+    /// Some deviating values that stand for all of them, each once: what is tried where every fault point gets its
+    /// turn. All values where there are at most eight, else some draws; worth overriding where the edges are
+    /// known to matter.
+    fn representatives(&self) -> Vec<Self::Value> {
+        const ALL_MAX: usize = 8;
+        const DRAWS: u64 = 4;
+        let quiet = self.quiet();
+        let mut some = match self.values() {
+            Some(values) if values.len() <= ALL_MAX => values,
+            _ => (0..DRAWS).map(|word| self.draw(&mut Expander::new(word))).collect(),
+        };
+        some.retain(|value| *value != quiet);
+        distinct(some)
+    }
+
     /// Deviating values that say the same with less, the simplest first: what shrinking tries instead of this
     /// one. Without more knowledge, those that [`Domain::values`] lists before it.
     ///
@@ -49,6 +64,18 @@ pub trait Domain {
     fn note(&self, value: &Self::Value) -> Note {
         Note::Text(self.words(value))
     }
+}
+
+/// Each value once, where it stands first.
+#[must_use]
+pub fn distinct<T: PartialEq>(values: Vec<T>) -> Vec<T> {
+    let mut once: Vec<T> = Vec::new();
+    for value in values {
+        if !once.contains(&value) {
+            once.push(value);
+        }
+    }
+    once
 }
 
 /// Words, possibly not yet written out: a run that nobody reads about never formats its deviations.

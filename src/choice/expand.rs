@@ -41,10 +41,7 @@ impl Expander {
     }
 
     /// The next word.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "endless, and used one word at a time"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "endless, and used one word at a time")]
     #[inline]
     pub fn next(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(GOLDEN);
@@ -174,9 +171,6 @@ mod tests {
         assert_eq!(chosen[1], 0);
         assert!((2_800..3_200).contains(&chosen[0]), "{chosen:?}");
         assert_eq!(orders.len(), 6);
-        assert!(
-            orders.values().all(|count| (1_850..2_150).contains(count)),
-            "{orders:?}"
-        );
+        assert!(orders.values().all(|count| (1_850..2_150).contains(count)), "{orders:?}");
     }
 }

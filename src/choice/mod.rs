@@ -55,7 +55,7 @@ mod stream;
 
 pub use account::{Offer, SiteCount};
 pub use choices::{Choices, Mode};
-pub use domain::{Domain, Note};
+pub use domain::{Domain, Note, distinct};
 pub use domains::{Coin, Latency, OneOf, Permutation, Subset, UpTo, Word, smaller};
 pub use expand::Expander;
 pub use rate::{Rate, RateError};

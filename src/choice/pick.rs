@@ -51,10 +51,7 @@ impl Choices {
     /// # Panics
     /// When there are no candidates: there is no answer to give.
     pub fn pick(&mut self, s: StreamId, candidates: &[&str]) -> usize {
-        assert!(
-            !candidates.is_empty(),
-            "a pick needs at least one candidate"
-        );
+        assert!(!candidates.is_empty(), "a pick needs at least one candidate");
         let logging = self.logging;
         let hot = &mut self.hot[s.index()];
         let n = hot.advance();
@@ -63,9 +60,7 @@ impl Choices {
         if !undecided && !hot.is_scripted(n) {
             return 0;
         }
-        self.answer(s, n, &Candidates(candidates), |choices, _| {
-            choices.highest(s, n, candidates)
-        })
+        self.answer(s, n, &Candidates(candidates), |choices, _| choices.highest(s, n, candidates))
     }
 
     /// Whether the next offer of a stream can be anything but quiet. Lets a place whose candidates are costly to
@@ -79,6 +74,26 @@ impl Choices {
     /// An offer that is quiet without being asked, after [`Choices::is_live`] said no.
     pub fn pass(&mut self, s: StreamId) {
         self.hot[s.index()].advance();
+    }
+
+    /// [`Choices::is_live`] and [`Choices::pass`] for several streams at once: if nothing but quiet can come of any of
+    /// them, all are passed. Lets an operation that is asked about at many sites ask once while they are off.
+    #[inline]
+    pub fn pass_all(&mut self, streams: &[StreamId]) -> bool {
+        if self.logging {
+            return false;
+        }
+        for (passed, s) in streams.iter().enumerate() {
+            let hot = &mut self.hot[s.index()];
+            if hot.is_live() || hot.is_scripted(hot.n) {
+                for s in &streams[..passed] {
+                    self.hot[s.index()].n -= 1;
+                }
+                return false;
+            }
+            hot.n += 1;
+        }
+        true
     }
 
     fn highest(&mut self, s: StreamId, n: u64, candidates: &[&str]) -> usize {
@@ -100,10 +115,7 @@ impl Choices {
             return reader.at(n);
         }
         let site = self.sites[stream.site].site.first_label();
-        let mut reader = Box::new(Reader::new(
-            seed,
-            stable_hash(&[site, &stream.actor, candidate]),
-        ));
+        let mut reader = Box::new(Reader::new(seed, stable_hash(&[site, &stream.actor, candidate])));
         let word = reader.at(n);
         stream.candidates.insert(candidate.into(), reader);
         word

@@ -107,10 +107,7 @@ const SIXTEENTHS_OF_AN_OCTAVE: [u64; 16] = [
 fn sixteenths(value: u64) -> u64 {
     let octave = u64::from(value.ilog2());
     let normalised = value << value.leading_zeros();
-    let within = SIXTEENTHS_OF_AN_OCTAVE
-        .iter()
-        .filter(|bound| **bound <= normalised)
-        .count();
+    let within = SIXTEENTHS_OF_AN_OCTAVE.iter().filter(|bound| **bound <= normalised).count();
     octave * 16 + within as u64 - 1
 }
 
@@ -128,11 +125,7 @@ impl fmt::Display for Rate {
         if fraction == 0 {
             return write!(f, "{whole}");
         }
-        write!(
-            f,
-            "{whole}.{}",
-            format!("{fraction:07}").trim_end_matches('0')
-        )
+        write!(f, "{whole}.{}", format!("{fraction:07}").trim_end_matches('0'))
     }
 }
 
@@ -159,9 +152,8 @@ mod tests {
     /// A rate is shown as people write it.
     #[test]
     fn shown_as_a_fraction() {
-        let shown: Vec<String> = [0.0, 1e-7, 0.000_5, 0.1, 0.3, 1.0]
-            .map(|rate| Rate::from_f64(rate).unwrap().to_string())
-            .into();
+        let shown: Vec<String> =
+            [0.0, 1e-7, 0.000_5, 0.1, 0.3, 1.0].map(|rate| Rate::from_f64(rate).unwrap().to_string()).into();
         assert_eq!(shown, ["0", "0.0000001", "0.0005", "0.1", "0.3", "1"]);
     }
 
@@ -173,10 +165,7 @@ mod tests {
             let shift = if i < 8 { 63 } else { 64 };
             let square = (u128::from(SIXTEENTHS_OF_AN_OCTAVE[i]).pow(2) >> shift) as u64;
             let expected = SIXTEENTHS_OF_AN_OCTAVE[2 * i % 16];
-            assert!(
-                expected.abs_diff(square) <= 2,
-                "{i}: {expected:x} and {square:x}"
-            );
+            assert!(expected.abs_diff(square) <= 2, "{i}: {expected:x} and {square:x}");
         }
         assert!(SIXTEENTHS_OF_AN_OCTAVE.is_sorted());
     }
@@ -191,12 +180,7 @@ mod tests {
             assert!(low <= rate && rate <= high);
             octaves[(rate.0.ilog2() - 40) as usize] += 1;
         }
-        assert!(
-            octaves[..8]
-                .iter()
-                .all(|count| (800..1_200).contains(count)),
-            "{octaves:?}"
-        );
+        assert!(octaves[..8].iter().all(|count| (800..1_200).contains(count)), "{octaves:?}");
         let same = Rate::log_uniform(Rate::HALF, Rate::HALF, &mut Expander::new(7));
         assert_eq!(same, Rate::HALF);
     }

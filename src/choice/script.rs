@@ -65,11 +65,7 @@ impl Script {
     /// A copy without one deviation; an index beyond the end removes nothing.
     #[must_use]
     pub fn without(&self, index: usize) -> Script {
-        self.iter()
-            .enumerate()
-            .filter(|(at, _)| *at != index)
-            .map(|(_, deviation)| deviation.clone())
-            .collect()
+        self.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, deviation)| deviation.clone()).collect()
     }
 
     /// A copy with another value for one deviation; an index beyond the end changes nothing.
@@ -90,9 +86,7 @@ impl Script {
 
 impl FromIterator<Deviation> for Script {
     fn from_iter<I: IntoIterator<Item = Deviation>>(deviations: I) -> Script {
-        Script {
-            deviations: deviations.into_iter().collect(),
-        }
+        Script { deviations: deviations.into_iter().collect() }
     }
 }
 
@@ -148,30 +142,16 @@ impl Followed {
         let mut places: BTreeMap<String, BTreeMap<String, Vec<usize>>> = BTreeMap::new();
         for (index, deviation) in script.iter().enumerate() {
             let actors = places.entry(deviation.site.clone()).or_default();
-            actors
-                .entry(deviation.actor.clone())
-                .or_default()
-                .push(index);
+            actors.entry(deviation.actor.clone()).or_default().push(index);
         }
-        Followed {
-            used: vec![false; script.len()],
-            deviations: script.deviations.clone(),
-            places,
-        }
+        Followed { used: vec![false; script.len()], deviations: script.deviations.clone(), places }
     }
 
     /// What the script says about one stream, under any name of the site, by n.
     pub(super) fn stream(&self, site: &Site, actor: &str) -> Vec<Scripted> {
-        let indices = site
-            .names()
-            .filter_map(|name| self.places.get(name)?.get(actor))
-            .flatten();
-        let mut scripted: Vec<Scripted> = indices
-            .map(|index| Scripted {
-                n: self.deviations[*index].n,
-                index: *index,
-            })
-            .collect();
+        let indices = site.names().filter_map(|name| self.places.get(name)?.get(actor)).flatten();
+        let mut scripted: Vec<Scripted> =
+            indices.map(|index| Scripted { n: self.deviations[*index].n, index: *index }).collect();
         scripted.sort();
         scripted
     }
@@ -185,17 +165,9 @@ impl Followed {
     }
 
     pub(super) fn anchoring(&self) -> Anchoring {
-        let unused = self
-            .deviations
-            .iter()
-            .zip(&self.used)
-            .filter(|(_, used)| !**used);
+        let unused = self.deviations.iter().zip(&self.used).filter(|(_, used)| !**used);
         let unused: Vec<Deviation> = unused.map(|(deviation, _)| deviation.clone()).collect();
-        Anchoring {
-            used: self.used.len() - unused.len(),
-            total: self.used.len(),
-            unused,
-        }
+        Anchoring { used: self.used.len() - unused.len(), total: self.used.len(), unused }
     }
 }
 
@@ -204,33 +176,18 @@ mod tests {
     use super::*;
 
     fn deviation(site: &str, actor: &str, n: u64) -> Deviation {
-        Deviation {
-            site: site.into(),
-            actor: actor.into(),
-            n,
-            value: "yes".into(),
-            step: 0,
-        }
+        Deviation { site: site.into(), actor: actor.into(), n, value: "yes".into(), step: 0 }
     }
 
     /// A deviation is four plain fields in data, and five when it says where it happened.
     #[test]
     fn in_data() {
         let mut one = deviation("net/reset", "a->b", 2);
-        let text = serde_json::to_string(&Script {
-            deviations: vec![one.clone()],
-        })
-        .unwrap();
-        assert_eq!(
-            text,
-            r#"[{"site":"net/reset","actor":"a->b","n":2,"value":"yes"}]"#
-        );
+        let text = serde_json::to_string(&Script { deviations: vec![one.clone()] }).unwrap();
+        assert_eq!(text, r#"[{"site":"net/reset","actor":"a->b","n":2,"value":"yes"}]"#);
         one.step = 7;
         let text = toml::to_string(&one).unwrap();
-        assert_eq!(
-            text,
-            "site = \"net/reset\"\nactor = \"a->b\"\nn = 2\nvalue = \"yes\"\nstep = 7\n"
-        );
+        assert_eq!(text, "site = \"net/reset\"\nactor = \"a->b\"\nn = 2\nvalue = \"yes\"\nstep = 7\n");
         assert_eq!(toml::from_str::<Deviation>(&text).unwrap(), one);
         assert!(toml::from_str::<Deviation>(&format!("{text}when = 3\n")).is_err());
     }
@@ -238,11 +195,7 @@ mod tests {
     /// Sorting puts the same deviations into one order, wherever they started.
     #[test]
     fn canonical_order() {
-        let (a, b, c) = (
-            deviation("a", "x", 10),
-            deviation("a", "x", 9),
-            deviation("b", "a", 0),
-        );
+        let (a, b, c) = (deviation("a", "x", 10), deviation("a", "x", 9), deviation("b", "a", 0));
         let mut script: Script = [c.clone(), a.clone(), b.clone()].into_iter().collect();
         script.sort();
         assert_eq!(script.deviations, [b, a, c]);

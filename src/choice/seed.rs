@@ -30,9 +30,7 @@ impl Seed {
     pub(super) fn generator(self, stream: u64) -> ChaCha8Rng {
         let mut key = [0_u8; 32];
         for (index, bytes) in (1..).zip(key.chunks_exact_mut(8)) {
-            bytes.copy_from_slice(
-                &mix(self.0.wrapping_add(GOLDEN.wrapping_mul(index))).to_le_bytes(),
-            );
+            bytes.copy_from_slice(&mix(self.0.wrapping_add(GOLDEN.wrapping_mul(index))).to_le_bytes());
         }
         let mut generator = ChaCha8Rng::from_seed(key);
         generator.set_stream(stream);
@@ -100,9 +98,7 @@ impl<'de> Deserialize<'de> for Seed {
             }
 
             fn visit_i64<E: de::Error>(self, seed: i64) -> Result<Seed, E> {
-                u64::try_from(seed)
-                    .map(Seed)
-                    .map_err(|_| E::invalid_value(de::Unexpected::Signed(seed), &self))
+                u64::try_from(seed).map(Seed).map_err(|_| E::invalid_value(de::Unexpected::Signed(seed), &self))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Seed, E> {
@@ -124,16 +120,7 @@ mod tests {
         assert_eq!("0xff".parse(), Ok(Seed(255)));
         assert_eq!(u64::MAX.to_string().parse(), Ok(Seed(u64::MAX)));
         assert_eq!(Seed(0x10).to_string(), "16");
-        for wrong in [
-            "",
-            "0x",
-            "-1",
-            "+1",
-            "0x+1",
-            "1e3",
-            "18446744073709551616",
-            "ff",
-        ] {
+        for wrong in ["", "0x", "-1", "+1", "0x+1", "1e3", "18446744073709551616", "ff"] {
             assert_eq!(wrong.parse::<Seed>(), Err(ParseSeedError(wrong.to_owned())));
         }
     }
@@ -141,10 +128,7 @@ mod tests {
     /// In data a seed is a string, and a plain number is accepted too.
     #[test]
     fn in_data() {
-        assert_eq!(
-            serde_json::to_string(&Seed(u64::MAX)).unwrap(),
-            "\"18446744073709551615\""
-        );
+        assert_eq!(serde_json::to_string(&Seed(u64::MAX)).unwrap(), "\"18446744073709551615\"");
         for text in ["\"0x10\"", "\"16\"", "16"] {
             assert_eq!(serde_json::from_str::<Seed>(text).unwrap(), Seed(16));
         }
@@ -154,12 +138,8 @@ mod tests {
     /// Where one name ends and the next begins matters.
     #[test]
     fn hash_separates_its_parts() {
-        let hashes = [
-            stable_hash(&["ab", "c"]),
-            stable_hash(&["a", "bc"]),
-            stable_hash(&["abc"]),
-            stable_hash(&["abc", ""]),
-        ];
+        let hashes =
+            [stable_hash(&["ab", "c"]), stable_hash(&["a", "bc"]), stable_hash(&["abc"]), stable_hash(&["abc", ""])];
         for (i, hash) in hashes.iter().enumerate() {
             assert!(!hashes[..i].contains(hash));
         }

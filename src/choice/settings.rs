@@ -51,10 +51,7 @@ impl SiteSetting {
     /// Just a rate.
     #[must_use]
     pub fn rate(rate: Rate) -> SiteSetting {
-        SiteSetting {
-            rate: Some(rate),
-            ..SiteSetting::default()
-        }
+        SiteSetting { rate: Some(rate), ..SiteSetting::default() }
     }
 }
 
@@ -88,16 +85,10 @@ impl Settings {
         let dose = swarm.and_then(|swarm| swarm.dose);
         Resolved {
             rate,
-            actors: setting
-                .map(|setting| setting.actors.clone())
-                .unwrap_or_default(),
+            actors: setting.map(|setting| setting.actors.clone()).unwrap_or_default(),
             // A rate that somebody wrote down is meant as written, without the swarm's dose.
             max: match setting {
-                Some(setting)
-                    if setting.max.is_some() || setting.rate.is_some() || pin.is_some() =>
-                {
-                    setting.max
-                }
+                Some(setting) if setting.max.is_some() || setting.rate.is_some() || pin.is_some() => setting.max,
                 _ => dose,
             },
             pin,
@@ -130,10 +121,7 @@ impl Swarm {
         let dose = expander.weighted(&[60, 25, 10, 5]) as u64;
         // A dose of 0 is a dosed site's way of being absent; a coin on top would make it twice as rare.
         let maskable = matches!(site.class, SiteClass::Fault | SiteClass::Reentry) && !site.dosed;
-        Swarm {
-            rate: if maskable && !on { Rate::NEVER } else { rate },
-            dose: site.dosed.then_some(dose),
-        }
+        Swarm { rate: if maskable && !on { Rate::NEVER } else { rate }, dose: site.dosed.then_some(dose) }
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Site {
     pub cap_rate: Rate,
     /// A swarm also draws how often it may fire in a run: 0, 1, 2 or 3 times.
     pub dosed: bool,
+    /// Such a fault can also stay: from one operation on, each one fails.
+    pub sticky: bool,
 }
 
 impl Site {
@@ -69,37 +71,19 @@ impl Site {
     /// A choice of order. A swarm lets between 1 in 8 and 1 in 2 deviate.
     #[must_use]
     pub const fn schedule(label: &'static str, doc: &'static str) -> Site {
-        Site::new(
-            SiteClass::Schedule,
-            label,
-            doc,
-            Rate::per_million(125_000),
-            Rate::HALF,
-        )
+        Site::new(SiteClass::Schedule, label, doc, Rate::per_million(125_000), Rate::HALF)
     }
 
     /// A choice of duration. A swarm lets between 1 in 8 and 1 in 2 deviate.
     #[must_use]
     pub const fn latency(label: &'static str, doc: &'static str) -> Site {
-        Site::new(
-            SiteClass::Latency,
-            label,
-            doc,
-            Rate::per_million(125_000),
-            Rate::HALF,
-        )
+        Site::new(SiteClass::Latency, label, doc, Rate::per_million(125_000), Rate::HALF)
     }
 
     /// A choice of nesting. A swarm that has it on lets between 1 in 50 and 1 in 2 deviate.
     #[must_use]
     pub const fn reentry(label: &'static str, doc: &'static str) -> Site {
-        Site::new(
-            SiteClass::Reentry,
-            label,
-            doc,
-            Rate::per_million(20_000),
-            Rate::HALF,
-        )
+        Site::new(SiteClass::Reentry, label, doc, Rate::per_million(20_000), Rate::HALF)
     }
 
     /// A neutral choice, always drawn.
@@ -108,22 +92,8 @@ impl Site {
         Site::new(SiteClass::Value, label, doc, Rate::ALWAYS, Rate::ALWAYS)
     }
 
-    const fn new(
-        class: SiteClass,
-        label: &'static str,
-        doc: &'static str,
-        default: Rate,
-        cap: Rate,
-    ) -> Site {
-        Site {
-            label,
-            aliases: &[],
-            class,
-            doc,
-            default_rate: default,
-            cap_rate: cap,
-            dosed: false,
-        }
+    const fn new(class: SiteClass, label: &'static str, doc: &'static str, default: Rate, cap: Rate) -> Site {
+        Site { label, aliases: &[], class, doc, default_rate: default, cap_rate: cap, dosed: false, sticky: true }
     }
 
     /// The labels it had before, the oldest first.
@@ -136,10 +106,13 @@ impl Site {
     /// dose of 0, 1, 2 or 3 events in a run (at 60, 25, 10 and 5 %), so that one can afford a high rate.
     #[must_use]
     pub const fn with_dose(self) -> Site {
-        Site {
-            dosed: true,
-            ..self
-        }
+        Site { dosed: true, ..self }
+    }
+
+    /// For faults that are over when they have happened: enumerating faults does not make them stay.
+    #[must_use]
+    pub const fn passing(self) -> Site {
+        Site { sticky: false, ..self }
     }
 
     /// The first label it ever had: what its streams are named by.

@@ -56,6 +56,8 @@ pub(super) struct Cold {
     pub covered: bool,
     /// What the script says, by n, the next one last.
     pub scripted: Vec<Scripted>,
+    /// From this n on every offer takes this value; only when exploring.
+    pub lasting: Option<(u64, String)>,
     /// The candidates of picks, each with a stream of its own.
     pub candidates: BTreeMap<Box<str>, Box<Reader>>,
 }

@@ -30,10 +30,7 @@ const SKIP_MAX: u64 = 32;
 impl Reader {
     /// At the beginning of a stream.
     pub(super) fn new(seed: Seed, stream: u64) -> Reader {
-        Reader {
-            generator: seed.generator(stream),
-            next: 0,
-        }
+        Reader { generator: seed.generator(stream), next: 0 }
     }
 
     /// The word at a position.

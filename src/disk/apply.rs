@@ -18,20 +18,14 @@ pub(crate) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     pub(crate) fn of(node: &FileNode) -> Pages<'a> {
-        let writes = node
-            .pending
-            .iter()
-            .filter(|pending| matches!(pending.op, FileOp::Write { .. }));
+        let writes = node.pending.iter().filter(|pending| matches!(pending.op, FileOp::Write { .. }));
         let pages: BTreeSet<u64> = writes
             .flat_map(|pending| {
                 let range = pending.op.range();
                 range.start / PAGE_BYTES as u64..range.end.div_ceil(PAGE_BYTES as u64)
             })
             .collect();
-        Pages {
-            pages: pages.into_iter().collect(),
-            fates: &[],
-        }
+        Pages { pages: pages.into_iter().collect(), fates: &[] }
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -43,11 +37,7 @@ impl<'a> Pages<'a> {
     }
 
     fn fate(&self, offset: u64) -> SectorFate {
-        let page = self
-            .pages
-            .binary_search(&(offset / PAGE_BYTES as u64))
-            .ok()
-            .and_then(|index| self.fates.get(index));
+        let page = self.pages.binary_search(&(offset / PAGE_BYTES as u64)).ok().and_then(|index| self.fates.get(index));
         match page {
             Some(PageFate::New) => SectorFate::New,
             Some(PageFate::Mixed(sectors)) => {
@@ -88,14 +78,7 @@ pub(crate) fn survive(
                 seen = *to;
             }
             FileOp::Write { payload, .. } => {
-                let write = Write {
-                    start: range.start,
-                    bytes: payload.bytes(),
-                    seen,
-                    seq: pending.seq,
-                    unit,
-                    follows,
-                };
+                let write = Write { start: range.start, bytes: payload.bytes(), seen, seq: pending.seq, unit, follows };
                 let harm = match storm {
                     Some(pages) => write.storm(&mut image, fate, pages),
                     None => write.apply(&mut image, fate),
@@ -129,15 +112,9 @@ impl Write<'_> {
             Fate::Kept => self.put(image, u64::MAX, |_| SectorFate::New),
             Fate::Torn(tear) => {
                 let first = self.start / self.unit;
-                self.put(image, u64::MAX, |offset| {
-                    tear.sector((offset / self.unit - first) as u32)
-                });
+                self.put(image, u64::MAX, |offset| tear.sector((offset / self.unit - first) as u32));
                 let noisy = matches!(tear, super::tear::Tear::Noise(_));
-                return Some(if noisy {
-                    DamageKind::Noise
-                } else {
-                    DamageKind::Torn
-                });
+                return Some(if noisy { DamageKind::Noise } else { DamageKind::Torn });
             }
             Fate::Clipped | Fate::Zeros | Fate::Junk => {
                 self.put(image, self.seen, |_| SectorFate::New);
@@ -148,11 +125,7 @@ impl Write<'_> {
                     let start = self.seen.max(self.start);
                     self.noise(image, start..self.end());
                 }
-                return Some(if *fate == Fate::Junk {
-                    DamageKind::Noise
-                } else {
-                    DamageKind::Torn
-                });
+                return Some(if *fate == Fate::Junk { DamageKind::Noise } else { DamageKind::Torn });
             }
             Fate::TargetMissing | Fate::BothNames => unreachable!("fates of a rename"),
         }
@@ -171,28 +144,17 @@ impl Write<'_> {
         }
         let mut sectors = self.sectors().map(|sector| pages.fate(sector.start));
         let harmed = *fate != Fate::Kept || !sectors.all(|fate| fate == SectorFate::New);
-        let noisy = self
-            .sectors()
-            .any(|sector| pages.fate(sector.start) == SectorFate::Noise);
-        harmed.then_some(if noisy {
-            DamageKind::Noise
-        } else {
-            DamageKind::Torn
-        })
+        let noisy = self.sectors().any(|sector| pages.fate(sector.start) == SectorFate::Noise);
+        harmed.then_some(if noisy { DamageKind::Noise } else { DamageKind::Torn })
     }
 
     /// Writes sector by sector what lies before `limit`.
     fn put(&self, image: &mut Image, limit: u64, fate: impl Fn(u64) -> SectorFate) {
-        let mut limit = if self.follows && image.size() < self.seen {
-            limit.min(image.size())
-        } else {
-            limit
-        };
+        let mut limit = if self.follows && image.size() < self.seen { limit.min(image.size()) } else { limit };
         let mut run: Option<Range<u64>> = None;
         let flush = |image: &mut Image, run: Option<Range<u64>>| {
             if let Some(run) = run {
-                let bytes =
-                    &self.bytes[(run.start - self.start) as usize..(run.end - self.start) as usize];
+                let bytes = &self.bytes[(run.start - self.start) as usize..(run.end - self.start) as usize];
                 image.write(run.start, bytes);
             }
         };
@@ -226,8 +188,7 @@ impl Write<'_> {
     /// The stretches of the write that the device handles as one.
     fn sectors(&self) -> impl Iterator<Item = Range<u64>> + use<> {
         let (unit, start, end) = (self.unit, self.start, self.end());
-        (start / unit..end.div_ceil(unit))
-            .map(move |sector| (sector * unit).max(start)..((sector + 1) * unit).min(end))
+        (start / unit..end.div_ceil(unit)).map(move |sector| (sector * unit).max(start)..((sector + 1) * unit).min(end))
     }
 
     /// Noise is a function of the operation and the place.

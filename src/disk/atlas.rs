@@ -41,9 +41,7 @@ impl DamageKind {
     /// The fault that does this.
     pub fn fault(self) -> Fault {
         match self {
-            DamageKind::LostUnsynced | DamageKind::Torn | DamageKind::Noise | DamageKind::Entry => {
-                Fault::CutState
-            }
+            DamageKind::LostUnsynced | DamageKind::Torn | DamageKind::Noise | DamageKind::Entry => Fault::CutState,
             DamageKind::SyncFailed => Fault::SyncError,
             DamageKind::LyingFlush => Fault::LyingFlush,
             DamageKind::SectorError => Fault::SectorError,
@@ -90,14 +88,8 @@ impl Atlas {
     /// The damage that could explain why these bytes of a file are not what was written: none means that
     /// the disk is not to blame.
     pub fn explains(&self, file: &str, range: Range<u64>) -> Vec<DamageId> {
-        let guilty = |damage: &&Damage| {
-            &*damage.file == file && !damage.healed && overlap(&damage.range, &range)
-        };
-        self.damages
-            .iter()
-            .filter(guilty)
-            .map(|damage| damage.id)
-            .collect()
+        let guilty = |damage: &&Damage| &*damage.file == file && !damage.healed && overlap(&damage.range, &range);
+        self.damages.iter().filter(guilty).map(|damage| damage.id).collect()
     }
 
     pub(crate) fn add(
@@ -109,15 +101,7 @@ impl Atlas {
         operation: u64,
     ) -> DamageId {
         let id = DamageId(self.damages.len() as u32 + 1);
-        self.damages.push(Damage {
-            id,
-            kind,
-            file: Rc::clone(file),
-            range,
-            operation,
-            reads: 0,
-            healed: false,
-        });
+        self.damages.push(Damage { id, kind, file: Rc::clone(file), range, operation, reads: 0, healed: false });
         self.open.entry(inode).or_default().push(id);
         id
     }

@@ -31,12 +31,7 @@ impl Chance for Calm {
 }
 
 /// Asks if the fault is possible, and counts the offer either way.
-pub(crate) fn offer<D: Domain>(
-    chance: &mut impl Chance,
-    possible: bool,
-    fault: Fault,
-    domain: &D,
-) -> D::Value {
+pub(crate) fn offer<D: Domain>(chance: &mut impl Chance, possible: bool, fault: Fault, domain: &D) -> D::Value {
     if possible {
         chance.choose(fault, domain)
     } else {

@@ -38,30 +38,16 @@ pub enum ContractError {
 }
 
 /// Reported or harmless: code that checks its results lives with these.
-const HONEST: [Fault; 6] = [
-    Fault::ShortWrite,
-    Fault::ShortRead,
-    Fault::Interrupted,
-    Fault::WriteError,
-    Fault::ReadError,
-    Fault::Capacity,
-];
+const HONEST: [Fault; 6] =
+    [Fault::ShortWrite, Fault::ShortRead, Fault::Interrupted, Fault::WriteError, Fault::ReadError, Fault::Capacity];
 /// In every contract.
-const ALWAYS: [Fault; 6] = [
-    Fault::PowerCut,
-    Fault::CutState,
-    Fault::InFlight,
-    Fault::Profile,
-    Fault::Latency,
-    Fault::AtomicUnit,
-];
+const ALWAYS: [Fault; 6] =
+    [Fault::PowerCut, Fault::CutState, Fault::InFlight, Fault::Profile, Fault::Latency, Fault::AtomicUnit];
 /// Only a hostile device does these.
 const HOSTILE: [Fault; 2] = [Fault::LyingFlush, Fault::TornRename];
 
 fn bits(faults: &[Fault]) -> u32 {
-    faults
-        .iter()
-        .fold(0, |bits, &fault| bits | 1 << fault as u32)
+    faults.iter().fold(0, |bits, &fault| bits | 1 << fault as u32)
 }
 
 impl Default for Contract {
@@ -86,9 +72,7 @@ impl Contract {
             for word in words.split('|').map(str::trim) {
                 match Profile::from_label(word) {
                     Some(profile) => contract.profiles.push(profile),
-                    None if word == "any" => contract
-                        .profiles
-                        .extend(Profile::WEIGHTS.map(|(profile, _)| profile)),
+                    None if word == "any" => contract.profiles.extend(Profile::WEIGHTS.map(|(profile, _)| profile)),
                     None => return Err(ContractError::Profile(word.to_owned())),
                 }
             }
@@ -130,9 +114,7 @@ impl Contract {
 
     /// The profiles a run may draw, with their weights.
     pub fn profiles(&self) -> impl Iterator<Item = (Profile, u32)> + '_ {
-        Profile::WEIGHTS
-            .into_iter()
-            .filter(|(profile, _)| self.profiles.contains(profile))
+        Profile::WEIGHTS.into_iter().filter(|(profile, _)| self.profiles.contains(profile))
     }
 }
 
@@ -147,18 +129,8 @@ mod tests {
     #[test]
     fn default_is_honest() {
         let contract = Contract::default();
-        assert!(
-            contract
-                .profiles()
-                .all(|(profile, _)| profile != Profile::Hostile)
-        );
-        for fault in [
-            Fault::SyncError,
-            Fault::LyingFlush,
-            Fault::BitRot,
-            Fault::LostWrite,
-            Fault::SectorError,
-        ] {
+        assert!(contract.profiles().all(|(profile, _)| profile != Profile::Hostile));
+        for fault in [Fault::SyncError, Fault::LyingFlush, Fault::BitRot, Fault::LostWrite, Fault::SectorError] {
             assert!(!contract.tolerates(fault), "{fault:?}");
         }
         assert!(!contract.no_atomicity());
@@ -167,30 +139,10 @@ mod tests {
     /// Unknown words are named.
     #[test]
     fn unknown_words() {
-        assert_eq!(
-            Contract::parse(Some("ext4"), None),
-            Err(ContractError::Profile("ext4".into()))
-        );
-        assert_eq!(
-            Contract::parse(None, Some("bit-rot, rust")),
-            Err(ContractError::Fault("rust".into()))
-        );
-        assert_eq!(
-            Contract::parse(Some("any"), None)
-                .unwrap()
-                .profiles()
-                .count(),
-            4
-        );
-        assert!(
-            Contract::parse(Some("hostile"), None)
-                .unwrap()
-                .tolerates(Fault::LyingFlush)
-        );
-        assert!(
-            !Contract::parse(None, Some("none"))
-                .unwrap()
-                .tolerates(Fault::ShortRead)
-        );
+        assert_eq!(Contract::parse(Some("ext4"), None), Err(ContractError::Profile("ext4".into())));
+        assert_eq!(Contract::parse(None, Some("bit-rot, rust")), Err(ContractError::Fault("rust".into())));
+        assert_eq!(Contract::parse(Some("any"), None).unwrap().profiles().count(), 4);
+        assert!(Contract::parse(Some("hostile"), None).unwrap().tolerates(Fault::LyingFlush));
+        assert!(!Contract::parse(None, Some("none")).unwrap().tolerates(Fault::ShortRead));
     }
 }

@@ -43,13 +43,7 @@ impl Disk {
     ) -> Result<usize, DiskError> {
         self.file(file)?;
         let done = if bytes.len() > 1 {
-            chance.choose(
-                Fault::InFlight,
-                &ShortCount {
-                    len: bytes.len() as u64,
-                    offset,
-                },
-            ) as usize
+            chance.choose(Fault::InFlight, &ShortCount { len: bytes.len() as u64, offset }) as usize
         } else {
             bytes.len()
         };
@@ -83,16 +77,8 @@ impl Disk {
                     ops.extend(file_shapes(node, unit));
                 }
                 Content::Directory(dir) => ops.extend(dir.pending.iter().map(|pending| {
-                    let half_done =
-                        self.setup.torn_rename && matches!(pending.op, DirOp::Rename { .. });
-                    (
-                        pending.seq,
-                        if half_done {
-                            OpShape::Rename
-                        } else {
-                            OpShape::Entry
-                        },
-                    )
+                    let half_done = self.setup.torn_rename && matches!(pending.op, DirOp::Rename { .. });
+                    (pending.seq, if half_done { OpShape::Rename } else { OpShape::Entry })
                 })),
             }
         }
@@ -100,13 +86,7 @@ impl Disk {
         // Both halves of a rename across directories are one operation.
         ops.dedup_by_key(|(seq, _)| *seq);
         let (seqs, ops) = ops.into_iter().unzip();
-        CutShape {
-            profile: self.setup.profile,
-            ops,
-            seqs,
-            pages,
-            page_sectors: page_sectors(unit),
-        }
+        CutShape { profile: self.setup.profile, ops, seqs, pages, page_sectors: page_sectors(unit) }
     }
 
     /// The power goes off, with this outcome of what is pending. Everything in memory is gone.
@@ -114,11 +94,7 @@ impl Disk {
     /// # Panics
     /// If the shape is not the one [`Disk::cut_shape`] gives now.
     pub fn power_cut(&mut self, shape: &CutShape, cut: &Cut) {
-        assert!(
-            shape.allows(cut),
-            "a cut this disk cannot suffer: {}",
-            shape.words(cut)
-        );
+        assert!(shape.allows(cut), "a cut this disk cannot suffer: {}", shape.words(cut));
         self.kill_process();
         let fates: BTreeMap<u64, &Fate> = shape.seqs.iter().copied().zip(&cut.fates).collect();
         let mut pages_before = 0;
@@ -154,10 +130,7 @@ impl Disk {
     pub fn durable_image(&self) -> Disk {
         let mut image = self.clone();
         let shape = image.cut_shape();
-        let nothing = Cut {
-            fates: vec![Fate::Lost; shape.len()],
-            pages: Vec::new(),
-        };
+        let nothing = Cut { fates: vec![Fate::Lost; shape.len()], pages: Vec::new() };
         image.power_cut(&shape, &nothing);
         image
     }
@@ -165,29 +138,17 @@ impl Disk {
     /// The disk is gone; an older image of it is in its place.
     pub fn restore(&mut self, older: &Disk) {
         let (seq, epoch, atlas) = (self.seq, self.epoch, std::mem::take(&mut self.atlas));
-        *self = Disk {
-            seq,
-            epoch: epoch + 1,
-            atlas,
-            ..older.clone()
-        };
+        *self = Disk { seq, epoch: epoch + 1, atlas, ..older.clone() };
     }
 
     fn cut_file(&mut self, id: InodeId, fates: &BTreeMap<u64, &Fate>, storm: Option<Pages<'_>>) {
-        let (unit, follows) = (
-            u64::from(self.setup.atomic_unit),
-            self.setup.profile.size_follows_data(),
-        );
+        let (unit, follows) = (u64::from(self.setup.atomic_unit), self.setup.profile.size_follows_data());
         let living = self.is_living(id);
         let version = self.next_seq();
         let node = self.node_mut(id);
         node.version = version;
         let (before, pending) = (node.cached.allocated(), node.pending.len());
-        let all_kept = storm.is_none()
-            && node
-                .pending
-                .iter()
-                .all(|pending| *fates[&pending.seq] == Fate::Kept);
+        let all_kept = storm.is_none() && node.pending.iter().all(|pending| *fates[&pending.seq] == Fate::Kept);
         let mut damages = Vec::new();
         if all_kept {
             node.persist(pending);
@@ -219,19 +180,12 @@ impl Disk {
                     DirOp::Unlink { name: to.clone() }.apply(&mut dir.durable, &mut note);
                 }
                 (Fate::BothNames, DirOp::Rename { to, inode, .. }) => {
-                    DirOp::Link {
-                        name: to.clone(),
-                        inode: *inode,
-                    }
-                    .apply(&mut dir.durable, &mut note);
+                    DirOp::Link { name: to.clone(), inode: *inode }.apply(&mut dir.durable, &mut note);
                 }
                 (_, whole) => whole.apply(&mut dir.durable, &mut note),
             }
         }
-        let harmed = pending
-            .iter()
-            .filter(|op| *fates[&op.seq] != Fate::Kept)
-            .count();
+        let harmed = pending.iter().filter(|op| *fates[&op.seq] != Fate::Kept).count();
         let seen = std::mem::replace(&mut dir.cached, dir.durable.clone());
         let survived: Vec<InodeId> = dir.cached.values().copied().collect();
         self.pending -= pending.len();
@@ -244,10 +198,7 @@ impl Disk {
         for inode in seen.into_values() {
             self.link_changed(inode, false);
         }
-        let went = changes
-            .iter()
-            .filter(|(_, came)| !came)
-            .map(|(inode, _)| *inode);
+        let went = changes.iter().filter(|(_, came)| !came).map(|(inode, _)| *inode);
         for inode in went.chain(pending.iter().filter_map(|op| op.op.names())) {
             self.release(inode);
         }

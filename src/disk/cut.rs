@@ -98,10 +98,7 @@ impl CutShape {
     }
 
     pub(super) fn all(&self, fate: Fate) -> Cut {
-        Cut {
-            fates: vec![fate; self.ops.len()],
-            pages: Vec::new(),
-        }
+        Cut { fates: vec![fate; self.ops.len()], pages: Vec::new() }
     }
 
     /// Whether this profile can leave such a state behind.
@@ -119,9 +116,7 @@ impl CutShape {
             (OpShape::Write { extends, .. }, Fate::Lost) => !storm || (strict && extends),
             (_, Fate::Lost) => true,
             (OpShape::Write { .. }, Fate::Torn(_)) => !storm && self.profile.tears(),
-            (OpShape::Write { extends: true, .. }, Fate::Clipped | Fate::Zeros | Fate::Junk) => {
-                !storm && strict
-            }
+            (OpShape::Write { extends: true, .. }, Fate::Clipped | Fate::Zeros | Fate::Junk) => !storm && strict,
             (OpShape::Rename, Fate::TargetMissing | Fate::BothNames) => true,
             _ => false,
         };
@@ -129,14 +124,8 @@ impl CutShape {
             return false;
         }
         let ordered = |in_order: &dyn Fn(OpShape) -> bool| {
-            let fates = self
-                .ops
-                .iter()
-                .zip(&cut.fates)
-                .filter(|(op, _)| in_order(**op));
-            fates
-                .map(|(_, fate)| *fate != Fate::Lost)
-                .is_sorted_by(|before, after| before >= after)
+            let fates = self.ops.iter().zip(&cut.fates).filter(|(op, _)| in_order(**op));
+            fates.map(|(_, fate)| *fate != Fate::Lost).is_sorted_by(|before, after| before >= after)
         };
         match self.profile {
             Profile::InOrder => ordered(&|_| true),
@@ -160,11 +149,7 @@ impl Domain for CutShape {
             return self.quiet();
         }
         let cut = self.sample(e);
-        debug_assert!(
-            self.allows(&cut),
-            "the sampler went beyond its profile: {}",
-            cut_words::words(&cut)
-        );
+        debug_assert!(self.allows(&cut), "the sampler went beyond its profile: {}", cut_words::words(&cut));
         cut
     }
 
@@ -183,13 +168,8 @@ impl Domain for CutShape {
         }
         let mut cuts = Vec::new();
         for kept in (0..1_u32 << n).rev() {
-            let fates: Vec<Fate> = (0..n)
-                .map(|index| kept_if(kept >> index & 1 == 1))
-                .collect();
-            let whole = Cut {
-                fates,
-                pages: Vec::new(),
-            };
+            let fates: Vec<Fate> = (0..n).map(|index| kept_if(kept >> index & 1 == 1)).collect();
+            let whole = Cut { fates, pages: Vec::new() };
             let last = (0..n).rev().find(|index| kept >> index & 1 == 1);
             let torn = last.into_iter().flat_map(|last| {
                 let classes = tear_classes(self.ops[last]);
@@ -201,11 +181,7 @@ impl Domain for CutShape {
                 })
             });
             let torn: Vec<Cut> = torn.collect();
-            cuts.extend(
-                std::iter::once(whole)
-                    .chain(torn)
-                    .filter(|cut| self.allows(cut)),
-            );
+            cuts.extend(std::iter::once(whole).chain(torn).filter(|cut| self.allows(cut)));
         }
         Some(cuts)
     }
@@ -216,10 +192,7 @@ fn tear_classes(op: OpShape) -> Vec<Fate> {
     match op {
         OpShape::Write { sectors, extends } => {
             if sectors > 1 {
-                classes.extend([
-                    Fate::Torn(Tear::Before(sectors / 2)),
-                    Fate::Torn(Tear::From(sectors / 2)),
-                ]);
+                classes.extend([Fate::Torn(Tear::Before(sectors / 2)), Fate::Torn(Tear::From(sectors / 2))]);
             }
             let noisy = Sectors::single(sectors - 1);
             classes.push(Fate::Torn(Tear::Noise(noisy)));
@@ -241,8 +214,7 @@ mod tests {
 
     fn op() -> impl Strategy<Value = OpShape> {
         prop_oneof![
-            (1_u32..20, any::<bool>())
-                .prop_map(|(sectors, extends)| OpShape::Write { sectors, extends }),
+            (1_u32..20, any::<bool>()).prop_map(|(sectors, extends)| OpShape::Write { sectors, extends }),
             Just(OpShape::SetLen),
             Just(OpShape::Entry),
             Just(OpShape::Rename),
@@ -250,17 +222,8 @@ mod tests {
     }
 
     fn shape(profile: Profile, ops: Vec<OpShape>) -> CutShape {
-        let pages = ops
-            .iter()
-            .filter(|op| matches!(op, OpShape::Write { .. }))
-            .count() as u32;
-        CutShape {
-            profile,
-            seqs: (0..ops.len() as u64).collect(),
-            ops,
-            pages,
-            page_sectors: 8,
-        }
+        let pages = ops.iter().filter(|op| matches!(op, OpShape::Write { .. })).count() as u32;
+        CutShape { profile, seqs: (0..ops.len() as u64).collect(), ops, pages, page_sectors: 8 }
     }
 
     proptest! {
@@ -291,87 +254,29 @@ mod tests {
     /// The notation people read and edit.
     #[test]
     fn notation() {
-        let writes = vec![
-            OpShape::Write {
-                sectors: 8,
-                extends: false
-            };
-            4
-        ];
+        let writes = vec![OpShape::Write { sectors: 8, extends: false }; 4];
         let shape = shape(Profile::PosixStrict, writes);
         let cut = shape.parse("keep {1,3}, tear 4 at sector 2").unwrap();
-        assert_eq!(
-            cut.fates,
-            [
-                Fate::Kept,
-                Fate::Lost,
-                Fate::Kept,
-                Fate::Torn(Tear::Before(2))
-            ]
-        );
+        assert_eq!(cut.fates, [Fate::Kept, Fate::Lost, Fate::Kept, Fate::Torn(Tear::Before(2))]);
         assert_eq!(shape.parse("all"), Some(shape.quiet()));
         assert_eq!(shape.parse("none"), Some(shape.all(Fate::Lost)));
-        for wrong in [
-            "keep {0}",
-            "keep {5}",
-            "tear 4 at sector 8",
-            "keep {1}, keep {1}",
-            "zeros {1}",
-            "",
-            "most",
-        ] {
+        for wrong in ["keep {0}", "keep {5}", "tear 4 at sector 8", "keep {1}, keep {1}", "zeros {1}", "", "most"] {
             assert_eq!(shape.parse(wrong), None, "{wrong}");
         }
-        let storm = shape
-            .parse("storm, keep {1-4}, new {1}, mix 3 nnoxxonn")
-            .unwrap();
+        let storm = shape.parse("storm, keep {1-4}, new {1}, mix 3 nnoxxonn").unwrap();
         assert_eq!(storm.pages[1], PageFate::Old);
-        assert_eq!(
-            shape.words(&storm),
-            "storm, keep {1-4}, new {1}, mix 3 nnoxxonn"
-        );
+        assert_eq!(shape.words(&storm), "storm, keep {1-4}, new {1}, mix 3 nnoxxonn");
     }
 
     /// A profile refuses states it excludes: a gap in the order of entries, a torn write in the control group.
     #[test]
     fn beyond_the_profile() {
-        let ops = vec![
-            OpShape::Entry,
-            OpShape::Write {
-                sectors: 2,
-                extends: true,
-            },
-            OpShape::Entry,
-        ];
-        assert!(
-            shape(Profile::PosixStrict, ops.clone())
-                .parse("keep {3}")
-                .is_some()
-        );
-        assert!(
-            shape(Profile::Ordered, ops.clone())
-                .parse("keep {3}")
-                .is_none()
-        );
-        assert!(
-            shape(Profile::Ordered, ops.clone())
-                .parse("keep {1,3}")
-                .is_some()
-        );
-        assert!(
-            shape(Profile::InOrder, ops.clone())
-                .parse("keep {1,3}")
-                .is_none()
-        );
-        assert!(
-            shape(Profile::InOrder, ops.clone())
-                .parse("keep {1}, tear 2 at sector 1")
-                .is_none()
-        );
-        assert!(
-            shape(Profile::Ordered, ops)
-                .parse("keep {1}, zeros {2}")
-                .is_none()
-        );
+        let ops = vec![OpShape::Entry, OpShape::Write { sectors: 2, extends: true }, OpShape::Entry];
+        assert!(shape(Profile::PosixStrict, ops.clone()).parse("keep {3}").is_some());
+        assert!(shape(Profile::Ordered, ops.clone()).parse("keep {3}").is_none());
+        assert!(shape(Profile::Ordered, ops.clone()).parse("keep {1,3}").is_some());
+        assert!(shape(Profile::InOrder, ops.clone()).parse("keep {1,3}").is_none());
+        assert!(shape(Profile::InOrder, ops.clone()).parse("keep {1}, tear 2 at sector 1").is_none());
+        assert!(shape(Profile::Ordered, ops).parse("keep {1}, zeros {2}").is_none());
     }
 }

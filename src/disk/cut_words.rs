@@ -7,19 +7,11 @@
 use super::cut::{Cut, CutShape, Fate, OpShape, PageFate};
 use super::tear::{SectorFate, Sectors, Tear};
 
-const LETTERS: [(char, SectorFate); 3] = [
-    ('n', SectorFate::New),
-    ('o', SectorFate::Old),
-    ('x', SectorFate::Noise),
-];
+const LETTERS: [(char, SectorFate); 3] = [('n', SectorFate::New), ('o', SectorFate::Old), ('x', SectorFate::Noise)];
 
 /// Sets of operations, by the word in front of them.
-const SETS: [(&str, Fate); 4] = [
-    ("keep", Fate::Kept),
-    ("clip", Fate::Clipped),
-    ("zeros", Fate::Zeros),
-    ("junk", Fate::Junk),
-];
+const SETS: [(&str, Fate); 4] =
+    [("keep", Fate::Kept), ("clip", Fate::Clipped), ("zeros", Fate::Zeros), ("junk", Fate::Junk)];
 
 pub(super) fn words(cut: &Cut) -> String {
     if cut.pages.is_empty() {
@@ -35,11 +27,7 @@ pub(super) fn words(cut: &Cut) -> String {
         clauses.push("storm".to_owned());
     }
     for (word, fate) in &SETS {
-        push_set(
-            &mut clauses,
-            word,
-            cut.fates.iter().map(|other| other == fate),
-        );
+        push_set(&mut clauses, word, cut.fates.iter().map(|other| other == fate));
     }
     for (number, fate) in (1..).zip(&cut.fates) {
         match fate {
@@ -49,35 +37,19 @@ pub(super) fn words(cut: &Cut) -> String {
             _ => {}
         }
     }
-    push_set(
-        &mut clauses,
-        "new",
-        cut.pages.iter().map(|page| *page == PageFate::New),
-    );
+    push_set(&mut clauses, "new", cut.pages.iter().map(|page| *page == PageFate::New));
     for (number, page) in (1..).zip(&cut.pages) {
         if let PageFate::Mixed(sectors) = page {
-            let letter = |fate: &SectorFate| {
-                LETTERS
-                    .iter()
-                    .find(|(_, other)| other == fate)
-                    .map_or('o', |(letter, _)| *letter)
-            };
-            clauses.push(format!(
-                "mix {number} {}",
-                sectors.iter().map(letter).collect::<String>()
-            ));
+            let letter =
+                |fate: &SectorFate| LETTERS.iter().find(|(_, other)| other == fate).map_or('o', |(letter, _)| *letter);
+            clauses.push(format!("mix {number} {}", sectors.iter().map(letter).collect::<String>()));
         }
     }
     clauses.join(", ")
 }
 
 fn push_set(clauses: &mut Vec<String>, word: &str, members: impl Iterator<Item = bool>) {
-    let set = Sectors::collect(
-        (1..)
-            .zip(members)
-            .filter(|(_, member)| *member)
-            .map(|(number, _)| number),
-    );
+    let set = Sectors::collect((1..).zip(members).filter(|(_, member)| *member).map(|(number, _)| number));
     if set.count() > 0 {
         clauses.push(format!("{word} {}", set.words()));
     }
@@ -88,29 +60,16 @@ pub(super) fn parse(words: &str, shape: &CutShape) -> Option<Cut> {
     let fates = |fate: Fate| vec![fate; shape.ops.len()];
     match words {
         "all" => {
-            return Some(Cut {
-                fates: fates(Fate::Kept),
-                pages: Vec::new(),
-            });
+            return Some(Cut { fates: fates(Fate::Kept), pages: Vec::new() });
         }
         "none" => {
-            return Some(Cut {
-                fates: fates(Fate::Lost),
-                pages: Vec::new(),
-            });
+            return Some(Cut { fates: fates(Fate::Lost), pages: Vec::new() });
         }
         _ => {}
     }
     let storm = words == "storm" || words.starts_with("storm, ");
-    let pages = if storm {
-        vec![PageFate::Old; shape.pages as usize]
-    } else {
-        Vec::new()
-    };
-    let mut cut = Cut {
-        fates: fates(Fate::Lost),
-        pages,
-    };
+    let pages = if storm { vec![PageFate::Old; shape.pages as usize] } else { Vec::new() };
+    let mut cut = Cut { fates: fates(Fate::Lost), pages };
     for (index, clause) in clauses(words).enumerate() {
         if clause == "storm" && index == 0 {
             continue;
@@ -138,8 +97,7 @@ fn apply(clause: &str, shape: &CutShape, cut: &mut Cut) -> Option<()> {
     let number: u32 = number.parse().ok()?;
     match word {
         "tear" => {
-            let OpShape::Write { sectors, .. } = *shape.ops.get(number.checked_sub(1)? as usize)?
-            else {
+            let OpShape::Write { sectors, .. } = *shape.ops.get(number.checked_sub(1)? as usize)? else {
                 return None;
             };
             *untouched(cut, number)? = Fate::Torn(Tear::parse(how, sectors)?);
@@ -152,16 +110,10 @@ fn apply(clause: &str, shape: &CutShape, cut: &mut Cut) -> Option<()> {
             };
         }
         "mix" => {
-            let letter = |letter| {
-                LETTERS
-                    .iter()
-                    .find(|(other, _)| *other == letter)
-                    .map(|(_, fate)| *fate)
-            };
+            let letter = |letter| LETTERS.iter().find(|(other, _)| *other == letter).map(|(_, fate)| *fate);
             let sectors: Option<Vec<SectorFate>> = how.chars().map(letter).collect();
-            *old(cut, number)? = PageFate::Mixed(
-                sectors.filter(|sectors| sectors.len() == shape.page_sectors as usize)?,
-            );
+            *old(cut, number)? =
+                PageFate::Mixed(sectors.filter(|sectors| sectors.len() == shape.page_sectors as usize)?);
         }
         _ => return None,
     }

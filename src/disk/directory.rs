@@ -9,34 +9,18 @@ use super::inode::{InodeId, Pending};
 /// with the same sequence number.
 #[derive(Clone, Debug)]
 pub(crate) enum DirOp {
-    Link {
-        name: Rc<str>,
-        inode: InodeId,
-    },
-    Unlink {
-        name: Rc<str>,
-    },
-    Rename {
-        from: Rc<str>,
-        to: Rc<str>,
-        inode: InodeId,
-    },
-    Out {
-        name: Rc<str>,
-    },
-    In {
-        name: Rc<str>,
-        inode: InodeId,
-    },
+    Link { name: Rc<str>, inode: InodeId },
+    Unlink { name: Rc<str> },
+    Rename { from: Rc<str>, to: Rc<str>, inode: InodeId },
+    Out { name: Rc<str> },
+    In { name: Rc<str>, inode: InodeId },
 }
 
 impl DirOp {
     /// The inode this operation gives a name to; while it is pending it keeps that inode alive.
     pub(crate) fn names(&self) -> Option<InodeId> {
         match self {
-            DirOp::Link { inode, .. } | DirOp::Rename { inode, .. } | DirOp::In { inode, .. } => {
-                Some(*inode)
-            }
+            DirOp::Link { inode, .. } | DirOp::Rename { inode, .. } | DirOp::In { inode, .. } => Some(*inode),
             DirOp::Unlink { .. } | DirOp::Out { .. } => None,
         }
     }
@@ -56,9 +40,7 @@ impl DirOp {
             }
         };
         match self {
-            DirOp::Link { name, inode } | DirOp::In { name, inode } => {
-                put(entries, name, Some(*inode))
-            }
+            DirOp::Link { name, inode } | DirOp::In { name, inode } => put(entries, name, Some(*inode)),
             DirOp::Unlink { name } | DirOp::Out { name } => put(entries, name, None),
             DirOp::Rename { from, to, inode } => {
                 put(entries, to, Some(*inode));

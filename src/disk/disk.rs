@@ -133,12 +133,7 @@ impl Disk {
     ///
     /// # Errors
     /// [`DiskError::WouldBlock`] if somebody else is in the way.
-    pub fn try_lock(
-        &mut self,
-        file: &OpenFile,
-        owner: LockOwner,
-        kind: LockKind,
-    ) -> Result<(), DiskError> {
+    pub fn try_lock(&mut self, file: &OpenFile, owner: LockOwner, kind: LockKind) -> Result<(), DiskError> {
         self.file(file)?;
         self.locks.try_lock(file.inode, owner, kind)
     }
@@ -165,15 +160,11 @@ impl Disk {
     }
 
     pub(crate) fn inode(&self, id: InodeId) -> &Inode {
-        self.inodes[id.0 as usize]
-            .as_ref()
-            .expect("a referenced inode exists")
+        self.inodes[id.0 as usize].as_ref().expect("a referenced inode exists")
     }
 
     pub(crate) fn inode_mut(&mut self, id: InodeId) -> &mut Inode {
-        self.inodes[id.0 as usize]
-            .as_mut()
-            .expect("a referenced inode exists")
+        self.inodes[id.0 as usize].as_mut().expect("a referenced inode exists")
     }
 
     pub(crate) fn dir(&self, id: InodeId) -> &DirNode {
@@ -219,13 +210,7 @@ impl Disk {
     }
 
     pub(crate) fn add_inode(&mut self, content: Content, name: Rc<str>) -> InodeId {
-        let inode = Some(Inode {
-            content,
-            links: 0,
-            references: 0,
-            handles: 0,
-            name,
-        });
+        let inode = Some(Inode { content, links: 0, references: 0, handles: 0, name });
         match self.free.pop() {
             Some(slot) => {
                 self.inodes[slot as usize] = inode;
@@ -249,9 +234,7 @@ impl Disk {
         if inode.references > 0 {
             return;
         }
-        let inode = self.inodes[id.0 as usize]
-            .take()
-            .expect("a referenced inode exists");
+        let inode = self.inodes[id.0 as usize].take().expect("a referenced inode exists");
         self.free.push(id.0);
         self.dirty.remove(&id);
         self.locks.unlock_all(id);
@@ -297,20 +280,14 @@ impl Disk {
         let is = self.is_living(id);
         if let (Content::File(node), true) = (&self.inode(id).content, was != is) {
             let pages = node.cached.allocated();
-            self.used_pages = if is {
-                self.used_pages + pages
-            } else {
-                self.used_pages - pages
-            };
+            self.used_pages = if is { self.used_pages + pages } else { self.used_pages - pages };
         }
     }
 
     /// Changes entries as everybody sees them and remembers the operation.
     pub(crate) fn change_entries(&mut self, dir: InodeId, seq: u64, op: DirOp) {
         let mut changes = Vec::with_capacity(2);
-        op.apply(&mut self.dir_mut(dir).cached, |inode, came| {
-            changes.push((inode, came))
-        });
+        op.apply(&mut self.dir_mut(dir).cached, |inode, came| changes.push((inode, came)));
         for (inode, came) in changes {
             self.link_changed(inode, came);
         }
@@ -320,9 +297,7 @@ impl Disk {
         if let Some(named) = op.names() {
             self.retain(named);
         }
-        self.dir_mut(dir)
-            .pending
-            .push(super::inode::Pending { seq, op });
+        self.dir_mut(dir).pending.push(super::inode::Pending { seq, op });
         self.dirty.insert(dir);
         self.pending += 1;
         self.write_back_if_too_much();

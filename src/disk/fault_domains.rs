@@ -16,11 +16,8 @@ pub enum ErrorMode {
 }
 
 /// The values of `disk/write-error` and `disk/read-error`.
-pub const ERROR_MODES: OneOf<ErrorMode> = OneOf(&[
-    ("no", ErrorMode::None, 0),
-    ("once", ErrorMode::Once, 1),
-    ("sticky", ErrorMode::Sticky, 1),
-]);
+pub const ERROR_MODES: OneOf<ErrorMode> =
+    OneOf(&[("no", ErrorMode::None, 0), ("once", ErrorMode::Once, 1), ("sticky", ErrorMode::Sticky, 1)]);
 
 /// Where a signal interrupts a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +31,8 @@ pub enum Interruption {
 }
 
 /// The values of `disk/interrupted`.
-pub const INTERRUPTIONS: OneOf<Interruption> = OneOf(&[
-    ("no", Interruption::None, 0),
-    ("before", Interruption::Before, 3),
-    ("halfway", Interruption::Halfway, 1),
-]);
+pub const INTERRUPTIONS: OneOf<Interruption> =
+    OneOf(&[("no", Interruption::None, 0), ("before", Interruption::Before, 3), ("halfway", Interruption::Halfway, 1)]);
 
 /// What a failed sync does to what everybody reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,33 +63,13 @@ const fn failure(content: SyncContent, late: bool) -> Option<SyncFailure> {
 pub const SYNC_FAILURES: OneOf<Option<SyncFailure>> = OneOf(&[
     ("no", None, 0),
     ("kept", failure(SyncContent::Kept, false), 45),
-    (
-        "evicted after 1",
-        failure(SyncContent::Evicted(1), false),
-        6,
-    ),
-    (
-        "evicted after 4",
-        failure(SyncContent::Evicted(4), false),
-        6,
-    ),
-    (
-        "evicted after 16",
-        failure(SyncContent::Evicted(16), false),
-        6,
-    ),
+    ("evicted after 1", failure(SyncContent::Evicted(1), false), 6),
+    ("evicted after 4", failure(SyncContent::Evicted(4), false), 6),
+    ("evicted after 16", failure(SyncContent::Evicted(16), false), 6),
     ("reverted", failure(SyncContent::Reverted, false), 27),
     ("kept, reported late", failure(SyncContent::Kept, true), 5),
-    (
-        "evicted after 4, reported late",
-        failure(SyncContent::Evicted(4), true),
-        2,
-    ),
-    (
-        "reverted, reported late",
-        failure(SyncContent::Reverted, true),
-        3,
-    ),
+    ("evicted after 4, reported late", failure(SyncContent::Evicted(4), true), 2),
+    ("reverted, reported late", failure(SyncContent::Reverted, true), 3),
 ]);
 
 /// When, around an operation, the power goes off.
@@ -110,11 +84,8 @@ pub enum CutMoment {
 }
 
 /// The values of `disk/power-cut`.
-pub const CUT_MOMENTS: OneOf<CutMoment> = OneOf(&[
-    ("no", CutMoment::None, 0),
-    ("before", CutMoment::Before, 1),
-    ("after", CutMoment::After, 1),
-]);
+pub const CUT_MOMENTS: OneOf<CutMoment> =
+    OneOf(&[("no", CutMoment::None, 0), ("before", CutMoment::Before, 1), ("after", CutMoment::After, 1)]);
 
 /// The values of `disk/atomic-unit` where a contract does not mention it: a larger unit harms nobody.
 pub const LARGER_UNITS: OneOf<u32> = OneOf(&[("512", 512, 0), ("4096", 4096, 1)]);
@@ -157,10 +128,7 @@ impl Domain for ShortCount {
     }
 
     fn parse(&self, words: &str) -> Option<u64> {
-        words
-            .parse()
-            .ok()
-            .filter(|&count| (1..=self.len).contains(&count))
+        words.parse().ok().filter(|&count| (1..=self.len).contains(&count))
     }
 
     fn values(&self) -> Option<Vec<u64>> {
@@ -184,10 +152,7 @@ impl DiskLatency {
     pub const MAX: Duration = Duration::from_secs(10);
 
     fn range(&self, max: Duration) -> Latency {
-        Latency {
-            quiet: self.quiet,
-            max,
-        }
+        Latency { quiet: self.quiet, max }
     }
 }
 
@@ -200,12 +165,7 @@ impl Domain for DiskLatency {
 
     fn draw(&self, expander: &mut Expander) -> Duration {
         let slow = expander.chance(Rate::per_million(1_000));
-        self.range(if slow {
-            Self::MAX
-        } else {
-            Duration::from_micros((1 << 14) - 1)
-        })
-        .draw(expander)
+        self.range(if slow { Self::MAX } else { Duration::from_micros((1 << 14) - 1) }).draw(expander)
     }
 
     fn words(&self, value: &Duration) -> String {
@@ -232,10 +192,7 @@ mod tests {
     /// A short count is short, is read back, and takes each of its favourite forms.
     #[test]
     fn short_counts() {
-        let domain = ShortCount {
-            len: 2_000,
-            offset: 100,
-        };
+        let domain = ShortCount { len: 2_000, offset: 100 };
         let mut seen = [0_u32; 3];
         for word in 0..2_000 {
             let count = domain.draw(&mut Expander::new(word));
@@ -248,30 +205,16 @@ mod tests {
         assert!(seen.iter().all(|&times| times > 300), "{seen:?}");
         assert_eq!(domain.parse("0"), None);
         assert_eq!(domain.parse("2001"), None);
-        assert_eq!(
-            ShortCount {
-                len: 2,
-                offset: 511
-            }
-            .draw(&mut Expander::new(9)),
-            1
-        );
+        assert_eq!(ShortCount { len: 2, offset: 511 }.draw(&mut Expander::new(9)), 1);
     }
 
     /// Slow operations are one in a thousand.
     #[test]
     fn latencies() {
-        let domain = DiskLatency {
-            quiet: Duration::from_micros(100),
-        };
-        let drawn: Vec<Duration> = (0..20_000)
-            .map(|word| domain.draw(&mut Expander::new(word)))
-            .collect();
+        let domain = DiskLatency { quiet: Duration::from_micros(100) };
+        let drawn: Vec<Duration> = (0..20_000).map(|word| domain.draw(&mut Expander::new(word))).collect();
         assert!(drawn.iter().all(|latency| *latency <= DiskLatency::MAX));
-        let slow = drawn
-            .iter()
-            .filter(|latency| **latency > Duration::from_millis(17))
-            .count();
+        let slow = drawn.iter().filter(|latency| **latency > Duration::from_millis(17)).count();
         assert!((1..30).contains(&slow), "{slow}");
     }
 }

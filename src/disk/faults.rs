@@ -10,19 +10,11 @@ const fn rate(per_million: u32) -> Rate {
 }
 
 /// A write accepts 1 to n-1 bytes.
-pub static SHORT_WRITE: Site = Site::fault(
-    "disk/short-write",
-    "A write accepts fewer bytes than it was given.",
-    rate(10_000),
-    rate(300_000),
-);
+pub static SHORT_WRITE: Site =
+    Site::fault("disk/short-write", "A write accepts fewer bytes than it was given.", rate(10_000), rate(300_000));
 /// A read delivers 1 to n-1 bytes.
-pub static SHORT_READ: Site = Site::fault(
-    "disk/short-read",
-    "A read delivers fewer bytes than there are.",
-    rate(10_000),
-    rate(300_000),
-);
+pub static SHORT_READ: Site =
+    Site::fault("disk/short-read", "A read delivers fewer bytes than there are.", rate(10_000), rate(300_000));
 /// `EINTR` before any effect, or a short count after some.
 pub static INTERRUPTED: Site = Site::fault(
     "disk/interrupted",
@@ -31,19 +23,11 @@ pub static INTERRUPTED: Site = Site::fault(
     rate(100_000),
 );
 /// `EIO` on a write.
-pub static WRITE_ERROR: Site = Site::fault(
-    "disk/write-error",
-    "A write fails with EIO, once or from then on.",
-    rate(100),
-    rate(10_000),
-);
+pub static WRITE_ERROR: Site =
+    Site::fault("disk/write-error", "A write fails with EIO, once or from then on.", rate(100), rate(10_000));
 /// `EIO` on a read.
-pub static READ_ERROR: Site = Site::fault(
-    "disk/read-error",
-    "A read fails with EIO, once or from then on.",
-    rate(100),
-    rate(10_000),
-);
+pub static READ_ERROR: Site =
+    Site::fault("disk/read-error", "A read fails with EIO, once or from then on.", rate(100), rate(10_000));
 /// `EIO` on a sync.
 pub static SYNC_ERROR: Site = Site::fault(
     "disk/sync-error",
@@ -59,12 +43,8 @@ pub static CAPACITY: Site = Site::fault(
     rate(100_000),
 );
 /// Syncs that report success and do nothing.
-pub static LYING_FLUSH: Site = Site::fault(
-    "disk/lying-flush",
-    "For a while, syncs report success and do nothing.",
-    rate(200_000),
-    rate(200_000),
-);
+pub static LYING_FLUSH: Site =
+    Site::fault("disk/lying-flush", "For a while, syncs report success and do nothing.", rate(200_000), rate(200_000));
 /// Renames that can be caught half done.
 pub static TORN_RENAME: Site = Site::fault(
     "disk/torn-rename",
@@ -119,20 +99,13 @@ pub static POWER_CUT: Site = Site::fault(
     rate(20_000),
 );
 /// What a power cut leaves behind.
-pub static CUT_STATE: Site = Site::value(
-    "disk/cut-state",
-    "Which pending operations a power cut leaves behind, and how torn.",
-);
+pub static CUT_STATE: Site =
+    Site::value("disk/cut-state", "Which pending operations a power cut leaves behind, and how torn.");
 /// What a killed process got done.
-pub static IN_FLIGHT: Site = Site::value(
-    "disk/in-flight",
-    "How many bytes of the write in flight a killed process got done.",
-);
+pub static IN_FLIGHT: Site =
+    Site::value("disk/in-flight", "How many bytes of the write in flight a killed process got done.");
 /// The promises of the file system.
-pub static PROFILE: Site = Site::value(
-    "disk/profile",
-    "What the file system promises across a power cut.",
-);
+pub static PROFILE: Site = Site::value("disk/profile", "What the file system promises across a power cut.");
 /// How long an operation takes.
 pub static LATENCY: Site = Site::latency("disk/latency", "How long an operation takes.");
 
@@ -162,43 +135,43 @@ macro_rules! faults {
 }
 
 faults! {
-    /// See [`SHORT_WRITE`].
+    /// The site `SHORT_WRITE`.
     ShortWrite = SHORT_WRITE, "POSIX allows it for every write; seen near a full disk, with signals, on network file systems.";
-    /// See [`SHORT_READ`].
+    /// The site `SHORT_READ`.
     ShortRead = SHORT_READ, "POSIX allows it for every read; seen with signals and on network file systems.";
-    /// See [`INTERRUPTED`].
+    /// The site `INTERRUPTED`.
     Interrupted = INTERRUPTED, "POSIX: a signal without SA_RESTART; NFS mounted with intr, FUSE.";
-    /// See [`WRITE_ERROR`].
+    /// The site `WRITE_ERROR`.
     WriteError = WRITE_ERROR, "A device that vanishes for a moment or for good; SQLite tests both forms.";
-    /// See [`READ_ERROR`].
+    /// The site `READ_ERROR`.
     ReadError = READ_ERROR, "A device that vanishes for a moment or for good; SQLite tests both forms.";
-    /// See [`SYNC_ERROR`].
+    /// The site `SYNC_ERROR`.
     SyncError = SYNC_ERROR, "ext4, XFS and Btrfs mark the pages clean after a failed fsync, so a retry succeeds and the data is gone (PostgreSQL 2018; Rebello et al., ATC'20).";
-    /// See [`CAPACITY`].
+    /// The site `CAPACITY`.
     Capacity = CAPACITY, "Full disks and quotas; ENOSPC persists until space is freed.";
-    /// See [`LYING_FLUSH`].
+    /// The site `LYING_FLUSH`.
     LyingFlush = LYING_FLUSH, "Drives and virtual disks that acknowledge a cache flush they did not do.";
-    /// See [`TORN_RENAME`].
+    /// The site `TORN_RENAME`.
     TornRename = TORN_RENAME, "File systems without a journal; the weakest model of Pillai et al., OSDI'14.";
-    /// See [`SECTOR_ERROR`].
+    /// The site `SECTOR_ERROR`.
     SectorError = SECTOR_ERROR, "Latent sector errors, the most frequent of the media faults (Bairavasundaram et al., SIGMETRICS'07).";
-    /// See [`BIT_ROT`].
+    /// The site `BIT_ROT`.
     BitRot = BIT_ROT, "Silent corruption is rare, local and clustered: 400,000 mismatches in 41 months over 1.53 million drives (FAST'08).";
-    /// See [`MISDIRECTED_WRITE`].
+    /// The site `MISDIRECTED_WRITE`.
     MisdirectedWrite = MISDIRECTED_WRITE, "Firmware that writes to a wrong address: two places are damaged (FAST'08).";
-    /// See [`LOST_WRITE`].
+    /// The site `LOST_WRITE`.
     LostWrite = LOST_WRITE, "Writes acknowledged and dropped by firmware or a lost cache (FAST'08).";
-    /// See [`ATOMIC_UNIT`].
+    /// The site `ATOMIC_UNIT`.
     AtomicUnit = ATOMIC_UNIT, "Advanced-format drives write 4096 bytes whole; memory-like devices promise nothing.";
-    /// See [`POWER_CUT`].
+    /// The site `POWER_CUT`.
     PowerCut = POWER_CUT, "Power failures, kernel panics, hypervisors that are killed.";
-    /// See [`CUT_STATE`].
+    /// The site `CUT_STATE`.
     CutState = CUT_STATE, "Caches are written back in any order (Pillai et al., OSDI'14).";
-    /// See [`IN_FLIGHT`].
+    /// The site `IN_FLIGHT`.
     InFlight = IN_FLIGHT, "A killed process leaves the page cache intact and a large write half done.";
-    /// See [`PROFILE`].
+    /// The site `PROFILE`.
     Profile = PROFILE, "Six file systems differ in what they persist in which order (Pillai et al., OSDI'14).";
-    /// See [`LATENCY`].
+    /// The site `LATENCY`.
     Latency = LATENCY, "Most operations are fast, one in a thousand is slow by orders of magnitude (write-back, retries, garbage collection).";
 }
 
@@ -219,8 +192,7 @@ impl Fault {
 
 /// The reference of disk faults as a Markdown table.
 pub fn reference() -> String {
-    let mut table =
-        String::from("| site | effect | default rate | cap | ground |\n|---|---|---|---|---|\n");
+    let mut table = String::from("| site | effect | default rate | cap | ground |\n|---|---|---|---|---|\n");
     for FaultInfo { site, ground, .. } in FAULTS {
         let dose = if site.dosed { ", at most 3 a run" } else { "" };
         let _ = writeln!(
@@ -242,13 +214,7 @@ mod tests {
         for (index, info) in FAULTS.iter().enumerate() {
             assert_eq!(info.fault as usize, index);
             assert!(info.site.label.starts_with("disk/"), "{}", info.site.label);
-            assert!(
-                FAULTS[..index]
-                    .iter()
-                    .all(|other| other.site.label != info.site.label),
-                "{}",
-                info.site.label
-            );
+            assert!(FAULTS[..index].iter().all(|other| other.site.label != info.site.label), "{}", info.site.label);
             assert!(reference().contains(info.ground));
         }
     }

@@ -60,13 +60,10 @@ impl Image {
             let source = &bytes[piece.done..piece.done + piece.len];
             let slot = &mut table[piece.page];
             fresh += u64::from(slot.is_none());
-            let owned = slot
-                .as_mut()
-                .is_some_and(|page| Rc::get_mut(page).is_some());
+            let owned = slot.as_mut().is_some_and(|page| Rc::get_mut(page).is_some());
             match slot {
                 Some(page) if owned || piece.len < PAGE_BYTES => {
-                    Rc::make_mut(page)[piece.start..piece.start + piece.len]
-                        .copy_from_slice(source);
+                    Rc::make_mut(page)[piece.start..piece.start + piece.len].copy_from_slice(source);
                 }
                 _ => {
                     let mut page = [0; PAGE_BYTES];
@@ -96,12 +93,7 @@ impl Image {
         if !shrinks {
             return;
         }
-        let freed = self
-            .pages
-            .iter()
-            .skip(page_count(size))
-            .filter(|page| page.is_some())
-            .count();
+        let freed = self.pages.iter().skip(page_count(size)).filter(|page| page.is_some()).count();
         self.allocated -= freed as u64;
         let table = self.table();
         let kept = (size % PAGE_BYTES as u64) as usize;
@@ -113,11 +105,7 @@ impl Image {
     }
 
     /// How many of the pages under this range take no space yet, front to back: `(page, free)`.
-    pub(crate) fn unallocated(
-        &self,
-        offset: u64,
-        len: usize,
-    ) -> impl Iterator<Item = (usize, bool)> + '_ {
+    pub(crate) fn unallocated(&self, offset: u64, len: usize) -> impl Iterator<Item = (usize, bool)> + '_ {
         pieces(offset, len).map(|piece| (piece.len, self.page(piece.page).is_none()))
     }
 
@@ -151,12 +139,8 @@ fn pieces(offset: u64, len: usize) -> impl Iterator<Item = Piece> {
         }
         let at = offset + done as u64;
         let start = (at % PAGE_BYTES as u64) as usize;
-        let piece = Piece {
-            page: (at / PAGE_BYTES as u64) as usize,
-            start,
-            len: (PAGE_BYTES - start).min(len - done),
-            done,
-        };
+        let piece =
+            Piece { page: (at / PAGE_BYTES as u64) as usize, start, len: (PAGE_BYTES - start).min(len - done), done };
         done += piece.len;
         Some(piece)
     })

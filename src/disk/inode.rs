@@ -101,27 +101,19 @@ impl FileNode {
     pub(crate) fn write(&mut self, seq: u64, offset: u64, bytes: &[u8]) {
         self.cached.write(offset, bytes);
         let payload = if bytes.len() == PAGE_BYTES && offset.is_multiple_of(PAGE_BYTES as u64) {
-            self.cached
-                .page((offset / PAGE_BYTES as u64) as usize)
-                .map(|page| Payload::Page(Rc::clone(page)))
+            self.cached.page((offset / PAGE_BYTES as u64) as usize).map(|page| Payload::Page(Rc::clone(page)))
         } else {
             None
         };
         let payload = payload.unwrap_or_else(|| Payload::Bytes(bytes.into()));
-        self.pending.push(Pending {
-            seq,
-            op: FileOp::Write { offset, payload },
-        });
+        self.pending.push(Pending { seq, op: FileOp::Write { offset, payload } });
     }
 
     /// Changes the size in the cache and remembers the operation.
     pub(crate) fn set_len(&mut self, seq: u64, to: u64) {
         let from = self.cached.size();
         self.cached.set_len(to);
-        self.pending.push(Pending {
-            seq,
-            op: FileOp::SetLen { from, to },
-        });
+        self.pending.push(Pending { seq, op: FileOp::SetLen { from, to } });
     }
 
     /// Makes the first `count` pending operations durable.
@@ -140,11 +132,7 @@ impl FileNode {
     /// What [`persist`](Self::persist) of everything amounts to when nothing else changed the file: the
     /// pages that were written are shared instead of being written again.
     fn share_cached(&mut self) {
-        if self
-            .pending
-            .iter()
-            .any(|pending| matches!(pending.op, FileOp::SetLen { .. }))
-        {
+        if self.pending.iter().any(|pending| matches!(pending.op, FileOp::SetLen { .. })) {
             self.durable = self.cached.clone();
             return;
         }
@@ -192,17 +180,11 @@ impl FileOp {
     /// The whole effect of the operation.
     pub(crate) fn apply(&self, image: &mut Image) {
         match self {
-            FileOp::Write {
-                offset,
-                payload: Payload::Page(page),
-            } => {
+            FileOp::Write { offset, payload: Payload::Page(page) } => {
                 image.set_len(image.size().max(offset + PAGE_BYTES as u64));
                 image.set_page((offset / PAGE_BYTES as u64) as usize, Some(Rc::clone(page)));
             }
-            FileOp::Write {
-                offset,
-                payload: Payload::Bytes(bytes),
-            } => image.write(*offset, bytes),
+            FileOp::Write { offset, payload: Payload::Bytes(bytes) } => image.write(*offset, bytes),
             FileOp::SetLen { to, .. } => image.set_len(*to),
         }
     }

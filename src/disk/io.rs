@@ -39,15 +39,7 @@ impl Disk {
         let available = size.saturating_sub(offset).min(buffer.len() as u64);
         let error = self.ask(chance, true, Fault::ReadError, &ERROR_MODES);
         let interrupted = self.ask(chance, true, Fault::Interrupted, &INTERRUPTIONS);
-        let short = self.ask(
-            chance,
-            available > 1,
-            Fault::ShortRead,
-            &ShortCount {
-                len: available,
-                offset,
-            },
-        );
+        let short = self.ask(chance, available > 1, Fault::ShortRead, &ShortCount { len: available, offset });
         let sectors = SectorOf::range(offset, available);
         let bad = self.ask(chance, available > 0, Fault::SectorError, &sectors);
         let rotten = self.ask(chance, available > 0, Fault::BitRot, &sectors);
@@ -79,10 +71,7 @@ impl Disk {
             count = short;
         }
         count = self.readable(chance, file, offset, count)?;
-        let read = self
-            .file(file)?
-            .cached
-            .read(offset, &mut buffer[..count as usize]);
+        let read = self.file(file)?.cached.read(offset, &mut buffer[..count as usize]);
         self.note_reads(chance, file, &(offset..offset + count));
         Ok(read)
     }
@@ -134,25 +123,12 @@ impl Disk {
         }
         let error = self.ask(chance, true, Fault::WriteError, &ERROR_MODES);
         let interrupted = self.ask(chance, true, Fault::Interrupted, &INTERRUPTIONS);
-        let short = self.ask(
-            chance,
-            len > 1,
-            Fault::ShortWrite,
-            &ShortCount { len, offset },
-        );
+        let short = self.ask(chance, len > 1, Fault::ShortWrite, &ShortCount { len, offset });
         let sectors = SectorOf::range(offset, len);
         let lost = self.ask(chance, len > 0, Fault::LostWrite, &sectors);
         let file_sectors = self.size(file)?.div_ceil(SECTOR_BYTES);
-        let astray = Misdirected {
-            from: sectors,
-            file_sectors,
-        };
-        let astray = self.ask(
-            chance,
-            astray.is_possible() && !self.misdirected,
-            Fault::MisdirectedWrite,
-            &astray,
-        );
+        let astray = Misdirected { from: sectors, file_sectors };
+        let astray = self.ask(chance, astray.is_possible() && !self.misdirected, Fault::MisdirectedWrite, &astray);
 
         let node = self.file_mut(file)?;
         node.sticky_write_error |= error == ErrorMode::Sticky;
@@ -195,12 +171,7 @@ impl Disk {
     ///
     /// # Errors
     /// As [`Disk::write_at`].
-    pub fn append(
-        &mut self,
-        chance: &mut impl Chance,
-        file: &OpenFile,
-        bytes: &[u8],
-    ) -> Result<usize, DiskError> {
+    pub fn append(&mut self, chance: &mut impl Chance, file: &OpenFile, bytes: &[u8]) -> Result<usize, DiskError> {
         let end = self.size(file)?;
         self.write_at(chance, file, end, bytes)
     }
@@ -220,13 +191,12 @@ impl Disk {
         if size == before {
             return Ok(());
         }
-        self.change_file(file, |node, seq, is_fork| {
-            if is_fork {
-                node.cached.set_len(size)
-            } else {
-                node.set_len(seq, size)
-            }
-        });
+        self.change_file(
+            file,
+            |node, seq, is_fork| {
+                if is_fork { node.cached.set_len(size) } else { node.set_len(seq, size) }
+            },
+        );
         if size < before {
             self.heal(file, &(size..u64::MAX));
         }
@@ -234,28 +204,12 @@ impl Disk {
     }
 
     /// A question to whoever decides, if the contract allows the fault.
-    fn ask<D: Domain>(
-        &self,
-        chance: &mut impl Chance,
-        possible: bool,
-        fault: Fault,
-        domain: &D,
-    ) -> D::Value {
-        offer(
-            chance,
-            possible && self.setup.contract.tolerates(fault),
-            fault,
-            domain,
-        )
+    fn ask<D: Domain>(&self, chance: &mut impl Chance, possible: bool, fault: Fault, domain: &D) -> D::Value {
+        offer(chance, possible && self.setup.contract.tolerates(fault), fault, domain)
     }
 
     /// Bytes of a write that fit on the disk.
-    pub(crate) fn fitting(
-        &self,
-        file: &OpenFile,
-        offset: u64,
-        count: u64,
-    ) -> Result<u64, DiskError> {
+    pub(crate) fn fitting(&self, file: &OpenFile, offset: u64, count: u64) -> Result<u64, DiskError> {
         let Some(capacity) = self.setup.capacity else {
             return Ok(count);
         };
@@ -273,34 +227,24 @@ impl Disk {
         Ok(fitting)
     }
 
-    pub(crate) fn write_cached(
-        &mut self,
-        file: &OpenFile,
-        offset: u64,
-        bytes: &[u8],
-    ) -> Result<(), DiskError> {
+    pub(crate) fn write_cached(&mut self, file: &OpenFile, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
         self.file(file)?;
         if bytes.is_empty() {
             return Ok(());
         }
-        self.change_file(file, |node, seq, is_fork| {
-            if is_fork {
-                node.cached.write(offset, bytes)
-            } else {
-                node.write(seq, offset, bytes)
-            }
-        });
+        self.change_file(
+            file,
+            |node, seq, is_fork| {
+                if is_fork { node.cached.write(offset, bytes) } else { node.write(seq, offset, bytes) }
+            },
+        );
         self.heal(file, &(offset..offset + bytes.len() as u64));
         self.write_back_if_too_much();
         Ok(())
     }
 
     /// Changes a file as everybody sees it and keeps the accounts.
-    fn change_file(
-        &mut self,
-        file: &OpenFile,
-        change: impl FnOnce(&mut super::inode::FileNode, u64, bool),
-    ) {
+    fn change_file(&mut self, file: &OpenFile, change: impl FnOnce(&mut super::inode::FileNode, u64, bool)) {
         let (seq, is_fork) = (self.next_seq(), self.is_fork);
         let node = self.node_mut(file.inode);
         let (before, was_pending) = (node.cached.allocated(), node.pending.len());
@@ -323,9 +267,7 @@ impl Disk {
         if !node.damaged {
             return;
         }
-        let covered = |&sector: &u64| {
-            range.start <= sector * SECTOR_BYTES && (sector + 1) * SECTOR_BYTES <= range.end
-        };
+        let covered = |&sector: &u64| range.start <= sector * SECTOR_BYTES && (sector + 1) * SECTOR_BYTES <= range.end;
         node.bad_sectors.retain(|sector| !covered(sector));
         let damaged = self.atlas.written(file.inode, range);
         self.node_mut(file.inode).damaged = damaged;
@@ -360,12 +302,7 @@ impl Disk {
         if !self.node_mut(file.inode).damaged {
             return;
         }
-        let by_cut = [
-            DamageKind::LostUnsynced,
-            DamageKind::Torn,
-            DamageKind::Noise,
-            DamageKind::Entry,
-        ];
+        let by_cut = [DamageKind::LostUnsynced, DamageKind::Torn, DamageKind::Noise, DamageKind::Entry];
         for kind in self.atlas.read(file.inode, range) {
             if !by_cut.contains(&kind) {
                 chance.observed(kind.fault());

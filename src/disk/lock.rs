@@ -26,12 +26,7 @@ pub(crate) struct LockTable {
 
 impl LockTable {
     /// Takes the lock, or changes the one this owner holds. Never waits.
-    pub(crate) fn try_lock(
-        &mut self,
-        inode: InodeId,
-        owner: LockOwner,
-        kind: LockKind,
-    ) -> Result<(), DiskError> {
+    pub(crate) fn try_lock(&mut self, inode: InodeId, owner: LockOwner, kind: LockKind) -> Result<(), DiskError> {
         let holders = self.held.entry(inode).or_default();
         let conflict = |&(other, held): &(LockOwner, LockKind)| {
             other != owner && (kind == LockKind::Exclusive || held == LockKind::Exclusive)
@@ -75,16 +70,10 @@ mod tests {
         let mut table = LockTable::default();
         assert_eq!(table.try_lock(file, a, LockKind::Shared), Ok(()));
         assert_eq!(table.try_lock(file, b, LockKind::Shared), Ok(()));
-        assert_eq!(
-            table.try_lock(file, a, LockKind::Exclusive),
-            Err(DiskError::WouldBlock)
-        );
+        assert_eq!(table.try_lock(file, a, LockKind::Exclusive), Err(DiskError::WouldBlock));
         table.unlock(file, b);
         assert_eq!(table.try_lock(file, a, LockKind::Exclusive), Ok(()));
-        assert_eq!(
-            table.try_lock(file, b, LockKind::Shared),
-            Err(DiskError::WouldBlock)
-        );
+        assert_eq!(table.try_lock(file, b, LockKind::Shared), Err(DiskError::WouldBlock));
         assert_eq!(table.try_lock(InodeId(2), b, LockKind::Exclusive), Ok(()));
         table.clear();
         assert_eq!(table.try_lock(file, b, LockKind::Exclusive), Ok(()));

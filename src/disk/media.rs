@@ -22,10 +22,7 @@ impl SectorOf {
     /// The sectors under a range of bytes.
     pub(crate) fn range(offset: u64, len: u64) -> SectorOf {
         let first = offset / SECTOR_BYTES;
-        SectorOf {
-            first,
-            count: (offset + len).div_ceil(SECTOR_BYTES) - first,
-        }
+        SectorOf { first, count: (offset + len).div_ceil(SECTOR_BYTES) - first }
     }
 
     fn sectors(&self) -> std::ops::Range<u64> {
@@ -57,11 +54,7 @@ impl Domain for SectorOf {
     }
 
     fn values(&self) -> Option<Vec<Option<u64>>> {
-        (self.count <= 16).then(|| {
-            std::iter::once(None)
-                .chain(self.sectors().map(Some))
-                .collect()
-        })
+        (self.count <= 16).then(|| std::iter::once(None).chain(self.sectors().map(Some)).collect())
     }
 }
 
@@ -81,10 +74,7 @@ impl Misdirected {
 
     fn places(&self) -> u64 {
         let sectors = self.from.sectors();
-        let own = sectors
-            .end
-            .min(self.file_sectors)
-            .saturating_sub(sectors.start);
+        let own = sectors.end.min(self.file_sectors).saturating_sub(sectors.start);
         self.file_sectors - own
     }
 }
@@ -102,19 +92,12 @@ impl Domain for Misdirected {
         }
         let from = self.from.draw(expander)?;
         let place = expander.below(self.places());
-        let to = if place < self.from.first {
-            place
-        } else {
-            place + self.from.count
-        };
+        let to = if place < self.from.first { place } else { place + self.from.count };
         Some((from, to))
     }
 
     fn words(&self, value: &Option<(u64, u64)>) -> String {
-        value.map_or_else(
-            || "none".to_owned(),
-            |(from, to)| format!("sector {from} to {to}"),
-        )
+        value.map_or_else(|| "none".to_owned(), |(from, to)| format!("sector {from} to {to}"))
     }
 
     fn parse(&self, words: &str) -> Option<Option<(u64, u64)>> {
@@ -123,9 +106,8 @@ impl Domain for Misdirected {
         }
         let (from, to) = words.strip_prefix("sector ")?.split_once(" to ")?;
         let (from, to) = (from.parse().ok()?, to.parse().ok()?);
-        let possible = self.from.sectors().contains(&from)
-            && to < self.file_sectors
-            && !self.from.sectors().contains(&to);
+        let possible =
+            self.from.sectors().contains(&from) && to < self.file_sectors && !self.from.sectors().contains(&to);
         possible.then_some(Some((from, to)))
     }
 
@@ -145,16 +127,9 @@ fn sector_bytes(image: &Image, sector: u64) -> Vec<u8> {
 }
 
 impl Disk {
-    pub(crate) fn sector_images(
-        &self,
-        file: &OpenFile,
-        sectors: &SectorOf,
-    ) -> Result<SectorImages, DiskError> {
+    pub(crate) fn sector_images(&self, file: &OpenFile, sectors: &SectorOf) -> Result<SectorImages, DiskError> {
         let image = &self.file(file)?.cached;
-        Ok(sectors
-            .sectors()
-            .map(|sector| (sector, sector_bytes(image, sector)))
-            .collect())
+        Ok(sectors.sectors().map(|sector| (sector, sector_bytes(image, sector))).collect())
     }
 
     /// After a write: one of its sectors was not written, or one was written elsewhere.
@@ -166,11 +141,8 @@ impl Disk {
         astray: Option<(u64, u64)>,
     ) {
         let old = |sector: u64| {
-            let mut bytes = before
-                .iter()
-                .find(|(other, _)| *other == sector)
-                .map(|(_, bytes)| bytes.clone())
-                .unwrap_or_default();
+            let mut bytes =
+                before.iter().find(|(other, _)| *other == sector).map(|(_, bytes)| bytes.clone()).unwrap_or_default();
             // Where the write made the file longer there is now something to read: nothing was written there.
             bytes.resize(SECTOR_BYTES as usize, 0);
             bytes
@@ -193,11 +165,7 @@ impl Disk {
         node.version = version;
         let start = sector * SECTOR_BYTES;
         let before = node.cached.allocated();
-        let len = node
-            .cached
-            .size()
-            .saturating_sub(start)
-            .min(bytes.len() as u64) as usize;
+        let len = node.cached.size().saturating_sub(start).min(bytes.len() as u64) as usize;
         node.cached.write(start, &bytes[..len]);
         let on_medium = node.durable.size().saturating_sub(start).min(len as u64) as usize;
         node.durable.write(start, &bytes[..on_medium]);
@@ -210,11 +178,7 @@ impl Disk {
     /// From now on this sector cannot be read.
     pub(crate) fn break_sector(&mut self, file: &OpenFile, sector: u64) {
         self.node_mut(file.inode).bad_sectors.insert(sector);
-        self.damage(
-            file.inode,
-            DamageKind::SectorError,
-            sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES,
-        );
+        self.damage(file.inode, DamageKind::SectorError, sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES);
     }
 
     /// Flips a bit in this sector and up to three behind it. Which one is a function of the disk and the

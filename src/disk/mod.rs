@@ -26,10 +26,7 @@ mod crash;
 mod cut;
 mod cut_words;
 mod directory;
-#[expect(
-    clippy::module_inception,
-    reason = "the concept the folder is named after"
-)]
+#[expect(clippy::module_inception, reason = "the concept the folder is named after")]
 mod disk;
 mod error;
 mod fault_domains;
@@ -58,17 +55,14 @@ pub use cut::{Cut, CutShape, Fate, PageFate};
 pub use disk::{Disk, FILE_BYTES_MAX, OpenFile, OpenMode, PENDING_MAX};
 pub use error::DiskError;
 pub use fault_domains::{
-    CUT_MOMENTS, CutMoment, DiskLatency, ErrorMode, Interruption, ShortCount, SyncContent,
-    SyncFailure,
+    CUT_MOMENTS, CutMoment, DiskLatency, ErrorMode, Interruption, ShortCount, SyncContent, SyncFailure,
 };
 pub use faults::{FAULTS, Fault, FaultInfo, SITES, reference};
 pub use image::PAGE_BYTES;
 pub use inode::InodeId;
 pub use lock::{LockKind, LockOwner};
 pub use namespace::Kind;
-pub use node::{
-    BlockingDisk, BlockingFile, DiskOp, Disks, DyingStack, FROZEN_CALLS_MAX, File, KINDS, NodeDisk,
-};
+pub use node::{BlockingDisk, BlockingFile, DiskOp, Disks, DyingStack, FROZEN_CALLS_MAX, File, KINDS, NodeDisk};
 pub use profile::Profile;
 pub use setup::DiskSetup;
 pub use tear::{SectorFate, Sectors, Tear};

@@ -34,20 +34,10 @@ impl Disk {
             (Some(inode), _) => inode,
             (None, OpenMode::Read | OpenMode::Write) => return Err(DiskError::NotFound),
             (None, OpenMode::Create | OpenMode::CreateNew) => {
-                let inode = self.add_inode(
-                    Content::File(FileNode::default()),
-                    path.trim_start_matches('/').into(),
-                );
+                let inode = self.add_inode(Content::File(FileNode::default()), path.trim_start_matches('/').into());
                 let seq = self.next_seq();
                 self.node_mut(inode).version = seq;
-                self.change_entries(
-                    dir,
-                    seq,
-                    DirOp::Link {
-                        name: name.into(),
-                        inode,
-                    },
-                );
+                self.change_entries(dir, seq, DirOp::Link { name: name.into(), inode });
                 inode
             }
         };
@@ -57,11 +47,7 @@ impl Disk {
         self.retain(inode);
         self.inode_mut(inode).handles += 1;
         self.open.insert(inode);
-        Ok(OpenFile {
-            inode,
-            epoch: self.epoch,
-            read_only: mode == OpenMode::Read,
-        })
+        Ok(OpenFile { inode, epoch: self.epoch, read_only: mode == OpenMode::Read })
     }
 
     /// What a name stands for.
@@ -70,9 +56,7 @@ impl Disk {
     /// [`DiskError::NotFound`] and those of paths.
     pub fn metadata(&self, path: &str) -> Result<Kind, DiskError> {
         Ok(match &self.inode(self.lookup(path)?).content {
-            Content::File(node) => Kind::File {
-                size: node.cached.size(),
-            },
+            Content::File(node) => Kind::File { size: node.cached.size() },
             Content::Directory(_) => Kind::Directory,
         })
     }
@@ -96,14 +80,7 @@ impl Disk {
             return Err(DiskError::AlreadyExists);
         }
         let seq = self.next_seq();
-        self.change_entries(
-            dir,
-            seq,
-            DirOp::Link {
-                name: name.into(),
-                inode,
-            },
-        );
+        self.change_entries(dir, seq, DirOp::Link { name: name.into(), inode });
         Ok(())
     }
 
@@ -113,11 +90,7 @@ impl Disk {
     /// [`DiskError::NotFound`], [`DiskError::IsADirectory`] and those of paths.
     pub fn unlink(&mut self, path: &str) -> Result<(), DiskError> {
         let (dir, name) = self.locate(path)?;
-        let (name, &inode) = self
-            .dir(dir)
-            .cached
-            .get_key_value(name)
-            .ok_or(DiskError::NotFound)?;
+        let (name, &inode) = self.dir(dir).cached.get_key_value(name).ok_or(DiskError::NotFound)?;
         let name = Rc::clone(name);
         if matches!(self.inode(inode).content, Content::Directory(_)) {
             return Err(DiskError::IsADirectory);
@@ -136,8 +109,7 @@ impl Disk {
         let inode = self.lookup(from)?;
         let (from_dir, from_name) = self.locate(from)?;
         let (to_dir, to_name) = self.locate(to)?;
-        let is_directory =
-            |inode: InodeId| matches!(self.inode(inode).content, Content::Directory(_));
+        let is_directory = |inode: InodeId| matches!(self.inode(inode).content, Content::Directory(_));
         let target = self.dir(to_dir).cached.get(to_name).copied();
         if is_directory(inode) || target.is_some_and(is_directory) {
             return Err(DiskError::IsADirectory);
@@ -165,19 +137,9 @@ impl Disk {
         if self.dir(dir).cached.contains_key(name) {
             return Err(DiskError::AlreadyExists);
         }
-        let inode = self.add_inode(
-            Content::Directory(DirNode::default()),
-            path.trim_start_matches('/').into(),
-        );
+        let inode = self.add_inode(Content::Directory(DirNode::default()), path.trim_start_matches('/').into());
         let seq = self.next_seq();
-        self.change_entries(
-            dir,
-            seq,
-            DirOp::Link {
-                name: name.into(),
-                inode,
-            },
-        );
+        self.change_entries(dir, seq, DirOp::Link { name: name.into(), inode });
         Ok(())
     }
 
@@ -206,12 +168,7 @@ impl Disk {
     /// [`DiskError::NotADirectory`] and those of paths.
     pub fn read_dir(&self, path: &str) -> Result<Vec<String>, DiskError> {
         let dir = self.directory(path)?;
-        Ok(self
-            .dir(dir)
-            .cached
-            .keys()
-            .map(|name| name.to_string())
-            .collect())
+        Ok(self.dir(dir).cached.keys().map(|name| name.to_string()).collect())
     }
 
     /// The directory of this path; the empty path and `/` are the root.
@@ -228,11 +185,7 @@ impl Disk {
 
     pub(crate) fn lookup(&self, path: &str) -> Result<InodeId, DiskError> {
         let (dir, name) = self.locate(path)?;
-        self.dir(dir)
-            .cached
-            .get(name)
-            .copied()
-            .ok_or(DiskError::NotFound)
+        self.dir(dir).cached.get(name).copied().ok_or(DiskError::NotFound)
     }
 
     /// The directory a path ends in, and the last component.
@@ -251,11 +204,7 @@ impl Disk {
             let Some(next) = next else {
                 return Ok((dir, component));
             };
-            let inode = *self
-                .dir(dir)
-                .cached
-                .get(component)
-                .ok_or(DiskError::NotFound)?;
+            let inode = *self.dir(dir).cached.get(component).ok_or(DiskError::NotFound)?;
             if !matches!(self.inode(inode).content, Content::Directory(_)) {
                 return Err(DiskError::NotADirectory);
             }
@@ -313,34 +262,16 @@ mod tests {
         let mut disk = disk();
         put(&mut disk, "file", b"");
         disk.create_dir("dir").unwrap();
-        assert_eq!(
-            disk.open("absent", OpenMode::Write).unwrap_err(),
-            DiskError::NotFound
-        );
-        assert_eq!(
-            disk.open("file", OpenMode::CreateNew).unwrap_err(),
-            DiskError::AlreadyExists
-        );
-        assert_eq!(
-            disk.open("dir", OpenMode::Read).unwrap_err(),
-            DiskError::IsADirectory
-        );
-        assert_eq!(
-            disk.open("file/x", OpenMode::Create).unwrap_err(),
-            DiskError::NotADirectory
-        );
-        assert_eq!(
-            disk.open("dir/../x", OpenMode::Create).unwrap_err(),
-            DiskError::InvalidName
-        );
+        assert_eq!(disk.open("absent", OpenMode::Write).unwrap_err(), DiskError::NotFound);
+        assert_eq!(disk.open("file", OpenMode::CreateNew).unwrap_err(), DiskError::AlreadyExists);
+        assert_eq!(disk.open("dir", OpenMode::Read).unwrap_err(), DiskError::IsADirectory);
+        assert_eq!(disk.open("file/x", OpenMode::Create).unwrap_err(), DiskError::NotADirectory);
+        assert_eq!(disk.open("dir/../x", OpenMode::Create).unwrap_err(), DiskError::InvalidName);
         assert_eq!(disk.unlink("dir"), Err(DiskError::IsADirectory));
         assert_eq!(disk.link("file", "dir"), Err(DiskError::AlreadyExists));
         assert_eq!(disk.create_dir("a/b"), Err(DiskError::NotFound));
         let file = disk.open("file", OpenMode::Read).unwrap();
-        assert_eq!(
-            disk.write_at(&mut Calm, &file, 0, b"x"),
-            Err(DiskError::ReadOnly)
-        );
+        assert_eq!(disk.write_at(&mut Calm, &file, 0, b"x"), Err(DiskError::ReadOnly));
     }
 
     /// An unlinked file lives while it is open, and its space is free afterwards.

@@ -27,27 +27,43 @@ impl Disk {
     /// Those of paths, except that a file may be missing.
     pub fn fork_files(&self, paths: &[&str]) -> Result<Disk, DiskError> {
         let mut fork = self.empty_fork();
+        fork.follow(self, paths)?;
+        Ok(fork)
+    }
+
+    /// Makes these files of a fork what they are on its source now. Files that are open stay so, and show
+    /// the new content.
+    ///
+    /// # Errors
+    /// As [`Disk::fork_files`].
+    pub fn follow(&mut self, source: &Disk, paths: &[&str]) -> Result<(), DiskError> {
         for path in paths {
-            let source = match self.lookup(path) {
+            let inode = match source.lookup(path) {
                 Ok(inode) => inode,
-                Err(DiskError::NotFound) => continue,
+                Err(DiskError::NotFound) => match self.unlink(path) {
+                    Ok(()) | Err(DiskError::NotFound) => continue,
+                    Err(error) => return Err(error),
+                },
                 Err(error) => return Err(error),
             };
-            let Content::File(node) = &self.inode(source).content else {
+            let Content::File(node) = &source.inode(inode).content else {
                 return Err(DiskError::IsADirectory);
             };
             for (index, _) in path.match_indices('/').filter(|(index, _)| *index > 0) {
-                match fork.create_dir(&path[..index]) {
+                match self.create_dir(&path[..index]) {
                     Ok(()) | Err(DiskError::AlreadyExists) => {}
                     Err(error) => return Err(error),
                 }
             }
-            let file = fork.open(path, OpenMode::Create)?;
-            fork.node_mut(file.inode).cached = node.cached.clone();
-            fork.used_pages += node.cached.allocated();
-            fork.close(file);
+            let file = self.open(path, OpenMode::Create)?;
+            let copy = self.node_mut(file.inode);
+            let before = copy.cached.allocated();
+            copy.cached = node.cached.clone();
+            let after = copy.cached.allocated();
+            self.used_pages = self.used_pages + after - before;
+            self.close(file);
         }
-        Ok(fork)
+        Ok(())
     }
 
     /// A whole file, as everybody sees it.
@@ -74,6 +90,11 @@ impl Disk {
             return Err(DiskError::IsADirectory);
         };
         Ok(node.cached.read(offset, buffer))
+    }
+
+    /// How many crashes the disk has been through, of whatever kind.
+    pub fn crashes(&self) -> u32 {
+        self.epoch
     }
 
     /// A number that differs whenever the content behind this name may differ; `None` if there is none.
@@ -103,12 +124,8 @@ impl Disk {
     }
 
     fn empty_fork(&self) -> Disk {
-        let setup = DiskSetup {
-            contract: Contract::default(),
-            capacity: None,
-            lying_syncs: 0..0,
-            ..self.setup.clone()
-        };
+        let setup =
+            DiskSetup { contract: Contract::default(), capacity: None, lying_syncs: 0..0, ..self.setup.clone() };
         let mut fork = Disk::new(setup);
         fork.is_fork = true;
         fork

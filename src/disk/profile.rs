@@ -18,12 +18,8 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles with the share of runs each gets, in percent, where the contract allows all four.
-    pub const WEIGHTS: [(Profile, u32); 4] = [
-        (Profile::Ordered, 45),
-        (Profile::PosixStrict, 35),
-        (Profile::InOrder, 10),
-        (Profile::Hostile, 10),
-    ];
+    pub const WEIGHTS: [(Profile, u32); 4] =
+        [(Profile::Ordered, 45), (Profile::PosixStrict, 35), (Profile::InOrder, 10), (Profile::Hostile, 10)];
 
     /// The name in scenario files.
     pub const fn label(self) -> &'static str {
@@ -37,10 +33,7 @@ impl Profile {
 
     /// The profile of this name.
     pub fn from_label(label: &str) -> Option<Profile> {
-        Profile::WEIGHTS
-            .iter()
-            .map(|&(profile, _)| profile)
-            .find(|profile| profile.label() == label)
+        Profile::WEIGHTS.iter().map(|&(profile, _)| profile).find(|profile| profile.label() == label)
     }
 
     /// Directory operations persist as a prefix, and a file's sync takes its entries along.

@@ -42,9 +42,7 @@ impl CutShape {
         cut.fates[..kept].fill(Fate::Kept);
         if kept > 0 && self.profile.tears() && e.chance(Rate::HALF) {
             match self.ops[kept - 1] {
-                OpShape::Write { sectors, .. } => {
-                    cut.fates[kept - 1] = Fate::Torn(Tear::draw(sectors, e))
-                }
+                OpShape::Write { sectors, .. } => cut.fates[kept - 1] = Fate::Torn(Tear::draw(sectors, e)),
                 OpShape::Rename => cut.fates[kept - 1] = torn_rename(e),
                 OpShape::SetLen | OpShape::Entry => {}
             }
@@ -54,15 +52,8 @@ impl CutShape {
 
     fn subset(&self, e: &mut Expander) -> Cut {
         let mut entries_left = self.entries_kept(e);
-        let fates = self
-            .ops
-            .iter()
-            .map(|&op| self.independent(op, &mut entries_left, e))
-            .collect();
-        Cut {
-            fates,
-            pages: Vec::new(),
-        }
+        let fates = self.ops.iter().map(|&op| self.independent(op, &mut entries_left, e)).collect();
+        Cut { fates, pages: Vec::new() }
     }
 
     fn independent(&self, op: OpShape, entries_left: &mut Option<u64>, e: &mut Expander) -> Fate {
@@ -86,9 +77,7 @@ impl CutShape {
     /// In order: so many directory operations survive. Otherwise each has a coin of its own.
     fn entries_kept(&self, e: &mut Expander) -> Option<u64> {
         let entries = self.ops.iter().filter(|op| op.is_entry()).count() as u64;
-        self.profile
-            .entries_in_order()
-            .then(|| e.range_inclusive(0, entries))
+        self.profile.entries_in_order().then(|| e.range_inclusive(0, entries))
     }
 
     fn entry(&self, op: OpShape, entries_left: &mut Option<u64>, e: &mut Expander) -> Fate {
@@ -120,10 +109,7 @@ impl CutShape {
             1 => PageFate::Old,
             _ => PageFate::Mixed((0..self.page_sectors).map(|_| storm_sector(e)).collect()),
         };
-        Cut {
-            fates,
-            pages: (0..self.pages).map(page).collect(),
-        }
+        Cut { fates, pages: (0..self.pages).map(page).collect() }
     }
 }
 
@@ -132,11 +118,7 @@ pub(super) fn kept_if(kept: bool) -> Fate {
 }
 
 fn torn_rename(e: &mut Expander) -> Fate {
-    if e.chance(Rate::HALF) {
-        Fate::TargetMissing
-    } else {
-        Fate::BothNames
-    }
+    if e.chance(Rate::HALF) { Fate::TargetMissing } else { Fate::BothNames }
 }
 
 fn storm_sector(e: &mut Expander) -> SectorFate {

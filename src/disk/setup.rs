@@ -46,34 +46,12 @@ impl DiskSetup {
     /// Draws a disk within a contract.
     pub fn draw(contract: Contract, salt: u64, chance: &mut impl Chance) -> DiskSetup {
         let profile = chance.choose(Fault::Profile, &ProfileOf(&contract));
-        let units = if contract.no_atomicity() {
-            ALL_UNITS
-        } else {
-            LARGER_UNITS
-        };
+        let units = if contract.no_atomicity() { ALL_UNITS } else { LARGER_UNITS };
         let atomic_unit = chance.choose(Fault::AtomicUnit, &units);
-        let capacity = offer(
-            chance,
-            contract.tolerates(Fault::Capacity),
-            Fault::Capacity,
-            &Capacity,
-        );
+        let capacity = offer(chance, contract.tolerates(Fault::Capacity), Fault::Capacity, &Capacity);
         let hostile = |fault| profile == Profile::Hostile && contract.tolerates(fault);
         let torn_rename = offer(chance, hostile(Fault::TornRename), Fault::TornRename, &Coin);
-        let lying_syncs = offer(
-            chance,
-            hostile(Fault::LyingFlush),
-            Fault::LyingFlush,
-            &LyingSyncs,
-        );
-        DiskSetup {
-            profile,
-            atomic_unit,
-            capacity,
-            torn_rename,
-            lying_syncs,
-            contract,
-            salt,
-        }
+        let lying_syncs = offer(chance, hostile(Fault::LyingFlush), Fault::LyingFlush, &LyingSyncs);
+        DiskSetup { profile, atomic_unit, capacity, torn_rename, lying_syncs, contract, salt }
     }
 }

@@ -14,18 +14,12 @@ impl Domain for ProfileOf<'_> {
     type Value = Profile;
 
     fn quiet(&self) -> Profile {
-        self.0
-            .profiles()
-            .next()
-            .map_or(Profile::Ordered, |(profile, _)| profile)
+        self.0.profiles().next().map_or(Profile::Ordered, |(profile, _)| profile)
     }
 
     fn draw(&self, expander: &mut Expander) -> Profile {
         let (profiles, weights): (Vec<_>, Vec<_>) = self.0.profiles().unzip();
-        profiles
-            .get(expander.weighted(&weights))
-            .copied()
-            .unwrap_or_else(|| self.quiet())
+        profiles.get(expander.weighted(&weights)).copied().unwrap_or_else(|| self.quiet())
     }
 
     fn words(&self, profile: &Profile) -> String {
@@ -34,10 +28,7 @@ impl Domain for ProfileOf<'_> {
 
     fn parse(&self, words: &str) -> Option<Profile> {
         let profile = Profile::from_label(words)?;
-        self.0
-            .profiles()
-            .any(|(allowed, _)| allowed == profile)
-            .then_some(profile)
+        self.0.profiles().any(|(allowed, _)| allowed == profile).then_some(profile)
     }
 
     fn values(&self) -> Option<Vec<Profile>> {
@@ -67,11 +58,7 @@ impl Domain for Capacity {
     }
 
     fn parse(&self, words: &str) -> Option<Option<u64>> {
-        if words == ENDLESS {
-            Some(None)
-        } else {
-            words.parse().ok().map(Some)
-        }
+        if words == ENDLESS { Some(None) } else { words.parse().ok().map(Some) }
     }
 
     fn values(&self) -> Option<Vec<Option<u64>>> {
@@ -95,11 +82,7 @@ impl Domain for LyingSyncs {
     }
 
     fn words(&self, syncs: &Range<u64>) -> String {
-        if syncs.is_empty() {
-            "none".to_owned()
-        } else {
-            format!("{} to {}", syncs.start, syncs.end - 1)
-        }
+        if syncs.is_empty() { "none".to_owned() } else { format!("{} to {}", syncs.start, syncs.end - 1) }
     }
 
     fn parse(&self, words: &str) -> Option<Range<u64>> {
@@ -122,10 +105,7 @@ mod tests {
 
     use super::*;
 
-    fn obeys<D: Domain<Value: std::fmt::Debug>>(
-        domain: &D,
-        word: u64,
-    ) -> Result<(), TestCaseError> {
+    fn obeys<D: Domain<Value: std::fmt::Debug>>(domain: &D, word: u64) -> Result<(), TestCaseError> {
         for value in [domain.quiet(), domain.draw(&mut Expander::new(word))] {
             prop_assert_eq!(domain.parse(&domain.words(&value)), Some(value));
         }
@@ -147,12 +127,8 @@ mod tests {
     fn shares() {
         let contract = Contract::parse(Some("any"), None).unwrap();
         for (profile, share) in Profile::WEIGHTS {
-            let drawn = (0..10_000)
-                .filter(|&word| ProfileOf(&contract).draw(&mut Expander::new(word)) == profile);
-            assert!(
-                (drawn.count() as u32).abs_diff(share * 100) < 200,
-                "{profile:?}"
-            );
+            let drawn = (0..10_000).filter(|&word| ProfileOf(&contract).draw(&mut Expander::new(word)) == profile);
+            assert!((drawn.count() as u32).abs_diff(share * 100) < 200, "{profile:?}");
         }
     }
 }

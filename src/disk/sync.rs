@@ -23,11 +23,7 @@ impl Disk {
     ///
     /// # Errors
     /// As [`Disk::sync_all`].
-    pub fn sync_data(
-        &mut self,
-        chance: &mut impl Chance,
-        file: &OpenFile,
-    ) -> Result<(), DiskError> {
+    pub fn sync_data(&mut self, chance: &mut impl Chance, file: &OpenFile) -> Result<(), DiskError> {
         self.sync(chance, file, true)
     }
 
@@ -60,12 +56,7 @@ impl Disk {
         Ok(())
     }
 
-    fn sync(
-        &mut self,
-        chance: &mut impl Chance,
-        file: &OpenFile,
-        data_only: bool,
-    ) -> Result<(), DiskError> {
+    fn sync(&mut self, chance: &mut impl Chance, file: &OpenFile, data_only: bool) -> Result<(), DiskError> {
         self.file(file)?;
         let failure = self.ask_sync(chance);
         if self.is_lying() {
@@ -80,11 +71,7 @@ impl Disk {
             chance.observed(Fault::SyncError);
             return Err(DiskError::Io);
         }
-        let count = if data_only {
-            node.data_sync_count()
-        } else {
-            node.pending.len()
-        };
+        let count = if data_only { node.data_sync_count() } else { node.pending.len() };
         match self.setup.profile {
             Profile::InOrder => self.persist_until(u64::MAX),
             Profile::Ordered => {
@@ -100,12 +87,7 @@ impl Disk {
 
     fn ask_sync(&mut self, chance: &mut impl Chance) -> Option<SyncFailure> {
         self.syncs += 1;
-        offer(
-            chance,
-            self.setup.contract.tolerates(Fault::SyncError),
-            Fault::SyncError,
-            &SYNC_FAILURES,
-        )
+        offer(chance, self.setup.contract.tolerates(Fault::SyncError), Fault::SyncError, &SYNC_FAILURES)
     }
 
     fn is_lying(&self) -> bool {
@@ -113,12 +95,7 @@ impl Disk {
     }
 
     /// The pages count as clean from now on, and are not on the medium.
-    fn fail_sync(
-        &mut self,
-        chance: &mut impl Chance,
-        file: &OpenFile,
-        failure: SyncFailure,
-    ) -> Result<(), DiskError> {
+    fn fail_sync(&mut self, chance: &mut impl Chance, file: &OpenFile, failure: SyncFailure) -> Result<(), DiskError> {
         self.damage_pending(file.inode, DamageKind::SyncFailed);
         let version = self.next_seq();
         let node = self.node_mut(file.inode);
@@ -152,11 +129,7 @@ impl Disk {
         let Content::File(node) = &self.inode(inode).content else {
             return;
         };
-        let ranges: Vec<_> = node
-            .pending
-            .iter()
-            .map(|pending| pending.op.range())
-            .collect();
+        let ranges: Vec<_> = node.pending.iter().map(|pending| pending.op.range()).collect();
         for range in ranges {
             self.damage(inode, kind, range);
         }
@@ -164,13 +137,10 @@ impl Disk {
 
     /// The last operation that gave this file a name which is not durable yet.
     fn last_pending_name(&self, inode: InodeId) -> Option<u64> {
-        let dirs = self
-            .dirty
-            .iter()
-            .filter_map(|&dir| match &self.inode(dir).content {
-                Content::Directory(dir) => Some(dir),
-                Content::File(_) => None,
-            });
+        let dirs = self.dirty.iter().filter_map(|&dir| match &self.inode(dir).content {
+            Content::Directory(dir) => Some(dir),
+            Content::File(_) => None,
+        });
         dirs.flat_map(|dir| &dir.pending)
             .filter(|pending| pending.op.names() == Some(inode))
             .map(|pending| pending.seq)
@@ -195,9 +165,7 @@ impl Disk {
         let ops: Vec<_> = node.pending.drain(..count).collect();
         let mut changes = Vec::with_capacity(ops.len() * 2);
         for pending in &ops {
-            pending
-                .op
-                .apply(&mut node.durable, |inode, came| changes.push((inode, came)));
+            pending.op.apply(&mut node.durable, |inode, came| changes.push((inode, came)));
         }
         if node.pending.is_empty() {
             self.dirty.remove(&dir);
@@ -206,10 +174,7 @@ impl Disk {
         for &(inode, _) in changes.iter().filter(|(_, came)| *came) {
             self.retain(inode);
         }
-        let went = changes
-            .iter()
-            .filter(|(_, came)| !came)
-            .map(|(inode, _)| *inode);
+        let went = changes.iter().filter(|(_, came)| !came).map(|(inode, _)| *inode);
         for inode in went.chain(ops.iter().filter_map(|pending| pending.op.names())) {
             self.release(inode);
         }
@@ -252,9 +217,7 @@ impl Disk {
         for &id in &self.dirty {
             match &self.inode(id).content {
                 Content::File(node) => seqs.extend(node.pending.iter().map(|pending| pending.seq)),
-                Content::Directory(dir) => {
-                    seqs.extend(dir.pending.iter().map(|pending| pending.seq))
-                }
+                Content::Directory(dir) => seqs.extend(dir.pending.iter().map(|pending| pending.seq)),
             }
         }
         let middle = seqs.len() / 2;

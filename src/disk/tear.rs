@@ -44,11 +44,7 @@ impl Tear {
             Tear::Noise(sectors) if sectors.contains(sector) => return SectorFate::Noise,
             Tear::Noise(_) => true,
         };
-        if kept {
-            SectorFate::New
-        } else {
-            SectorFate::Old
-        }
+        if kept { SectorFate::New } else { SectorFate::Old }
     }
 
     /// `at sector 2`, `from sector 2`, `to sectors {0,3-5}`, `noise {1}`.
@@ -63,12 +59,7 @@ impl Tear {
 
     /// Reads [`words`](Self::words); `None` if a write over `sectors` sectors cannot be torn so.
     pub(crate) fn parse(words: &str, sectors: u32) -> Option<Tear> {
-        let inner = |number: &str| {
-            number
-                .parse()
-                .ok()
-                .filter(|sector| (1..sectors).contains(sector))
-        };
+        let inner = |number: &str| number.parse().ok().filter(|sector| (1..sectors).contains(sector));
         if let Some(end) = words.strip_prefix("at sector ") {
             return inner(end).map(Tear::Before);
         }
@@ -132,17 +123,11 @@ impl Sectors {
     fn draw_proper(n: u32, expander: &mut Expander) -> Sectors {
         let set = Sectors::draw(n, expander);
         let out = expander.below(u64::from(n)) as u32;
-        if set.count() < n {
-            set
-        } else {
-            Sectors::collect((0..n).filter(|&number| number != out))
-        }
+        if set.count() < n { set } else { Sectors::collect((0..n).filter(|&number| number != out)) }
     }
 
     pub(crate) fn contains(&self, number: u32) -> bool {
-        self.0
-            .iter()
-            .any(|&(start, end)| (start..=end).contains(&number))
+        self.0.iter().any(|&(start, end)| (start..=end).contains(&number))
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -157,11 +142,7 @@ impl Sectors {
         let mut words = String::from("{");
         for (index, &(start, end)) in self.0.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            let _ = if start == end {
-                write!(words, "{comma}{start}")
-            } else {
-                write!(words, "{comma}{start}-{end}")
-            };
+            let _ = if start == end { write!(words, "{comma}{start}") } else { write!(words, "{comma}{start}-{end}") };
         }
         words.push('}');
         words
@@ -236,9 +217,6 @@ mod tests {
         ] {
             assert_eq!(Tear::parse(words, 4), None, "{words}");
         }
-        assert_eq!(
-            Tear::parse("to sectors {0,2-3}", 4),
-            Some(Tear::Only(Sectors(vec![(0, 0), (2, 3)])))
-        );
+        assert_eq!(Tear::parse("to sectors {0,2-3}", 4), Some(Tear::Only(Sectors(vec![(0, 0), (2, 3)]))));
     }
 }

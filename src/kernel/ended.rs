@@ -91,9 +91,6 @@ impl IncidentKind {
     /// Whether a run cannot go on after it.
     #[must_use]
     pub const fn is_fatal(self) -> bool {
-        matches!(
-            self,
-            IncidentKind::Panic | IncidentKind::Hang | IncidentKind::ConflictingBorrow
-        )
+        matches!(self, IncidentKind::Panic | IncidentKind::Hang | IncidentKind::ConflictingBorrow)
     }
 }

@@ -25,11 +25,7 @@ pub struct NodeHandle {
 
 impl NodeHandle {
     pub(super) fn new(sim: Sim, id: NodeId, incarnation: u32) -> NodeHandle {
-        NodeHandle {
-            sim,
-            id,
-            incarnation,
-        }
+        NodeHandle { sim, id, incarnation }
     }
 
     /// The simulation it is part of.
@@ -90,11 +86,7 @@ impl NodeHandle {
         let done = Rc::new(RefCell::new(Joined::default()));
         if !self.acts("spawns a task") {
             done.borrow_mut().ended = true;
-            return TaskHandle {
-                sim: self.sim.clone(),
-                key: None,
-                done,
-            };
+            return TaskHandle { sim: self.sim.clone(), key: None, done };
         }
         let name = self.sim.task_name(self.id, name);
         let notify = JoinGuard(Rc::clone(&done));
@@ -108,13 +100,9 @@ impl NodeHandle {
             (key, tasks.get(key).map(|task| task.waker.clone()))
         };
         if let Some(waker) = waker {
-            waker.wake();
+            waker.wake_by_ref();
         }
-        TaskHandle {
-            sim: self.sim.clone(),
-            key: Some(key),
-            done,
-        }
+        TaskHandle { sim: self.sim.clone(), key: Some(key), done }
     }
 
     /// Starts a task whose error, if it ends with one, goes to the node's crash sink.
@@ -133,12 +121,7 @@ impl NodeHandle {
     }
 
     /// Calls back after a delay, unless the node goes down or the timer is cancelled.
-    pub fn after(
-        &self,
-        delay: Duration,
-        label: &'static str,
-        callback: impl FnOnce() + 'static,
-    ) -> Option<QueueKey> {
+    pub fn after(&self, delay: Duration, label: &'static str, callback: impl FnOnce() + 'static) -> Option<QueueKey> {
         if !self.acts("sets a timer") {
             return None;
         }
@@ -164,14 +147,7 @@ impl NodeHandle {
         }
         let name = self.sim.name(label);
         let cause = self.sim.cause();
-        self.sim.queue_continuation(
-            self.id,
-            Continuation {
-                name,
-                cause,
-                code: Box::new(continuation),
-            },
-        );
+        self.sim.queue_continuation(self.id, Continuation { name, cause, code: Box::new(continuation) });
     }
 
     /// One offer at a site; the actor is the node's name. A dead node gets the quiet value.
@@ -241,12 +217,7 @@ impl NodeHandle {
         if self.is_alive() {
             let name = self.name();
             let detail = format!("nobody consumed a failure on node {name}: {cause}: {error}");
-            self.sim.incident(
-                Some(self.id),
-                IncidentKind::Unowned,
-                format!("{name}: {cause}"),
-                detail,
-            );
+            self.sim.incident(Some(self.id), IncidentKind::Unowned, format!("{name}: {cause}"), detail);
         }
     }
 
@@ -261,20 +232,16 @@ impl NodeHandle {
     /// before each effect, with a phrase for it (`sends on a connection`).
     #[must_use]
     pub fn acts(&self, what: &'static str) -> bool {
-        if !self.is_alive() {
-            return false;
+        match self.sim.has_stopped(self.id, self.incarnation) {
+            None => false,
+            Some(false) => true,
+            Some(true) => {
+                let name = self.name();
+                let detail = format!("node {name} {what} although it was told to stop");
+                self.sim.incident(Some(self.id), IncidentKind::AfterStop, format!("{name} {what}"), detail);
+                true
+            }
         }
-        if self.sim.is_told_to_stop(self.id) {
-            let name = self.name();
-            let detail = format!("node {name} {what} although it was told to stop");
-            self.sim.incident(
-                Some(self.id),
-                IncidentKind::AfterStop,
-                format!("{name} {what}"),
-                detail,
-            );
-        }
-        true
     }
 }
 

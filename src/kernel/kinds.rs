@@ -8,24 +8,9 @@ pub(super) static NODE_DOWN: Kind = Kind::new("down", 'X', "a node goes down", &
 pub(super) static NODE_PAUSE: Kind = Kind::new("pause", '=', "a node is paused", &[]);
 pub(super) static NODE_RESUME: Kind = Kind::new("resume", '~', "a paused node goes on", &[]);
 pub(super) static TIMER: Kind = Kind::new("timer", 't', "a timer is due", &[]);
-pub(super) static TURN: Kind = Kind::new(
-    "turn",
-    'e',
-    "a node's eventual queue is drained once",
-    &["queued"],
-);
-pub(super) static READY_PICK: Kind = Kind::new(
-    "ready",
-    'r',
-    "one of several ready tasks goes first",
-    &["of"],
-);
-pub(super) static NESTED: Kind = Kind::new(
-    "nested",
-    'R',
-    "an event is dispatched inside a callback",
-    &["depth"],
-);
+pub(super) static TURN: Kind = Kind::new("turn", 'e', "a node's eventual queue is drained once", &["queued"]);
+pub(super) static READY_PICK: Kind = Kind::new("ready", 'r', "one of several ready tasks goes first", &["of"]);
+pub(super) static NESTED: Kind = Kind::new("nested", 'R', "an event is dispatched inside a callback", &["depth"]);
 pub(super) static MARK: Kind = Kind::new("mark", 'm', "a point of the flow's story", &[]);
 pub(super) static OUTCOME: Kind = Kind::new("outcome", 'o', "an operation has ended", &[]);
 pub(super) static SOMETIMES: Kind = Kind::new("sometimes", 's', "something rare has happened", &[]);
@@ -50,16 +35,12 @@ pub static KINDS: &[&Kind] = &[
 ];
 
 /// Which of several ready tasks of a node is polled first. Quiet: the one woken first.
-pub(super) static READY_TASK: Site = Site::schedule(
-    "kernel/ready-task",
-    "which of several ready tasks of a node is polled first",
-);
+pub(super) static READY_TASK: Site =
+    Site::schedule("kernel/ready-task", "which of several ready tasks of a node is polled first");
 
 /// Which enabled event is dispatched next; only asked when exploring.
-pub(super) static NEXT_EVENT: Site = Site::schedule(
-    "kernel/next-event",
-    "which enabled event is dispatched next (only when exploring)",
-);
+pub(super) static NEXT_EVENT: Site =
+    Site::schedule("kernel/next-event", "which enabled event is dispatched next (only when exploring)");
 
 /// Every choice site of the kernel.
 pub static SITES: &[&Site] = &[&READY_TASK, &NEXT_EVENT];

@@ -5,12 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::kinds;
+use super::order::Admission;
+use super::panics::guarded;
 use super::sim::{Action, Frame, Lane, Queued, Schedule, Sim};
-use super::{Down, NodeHandle, NodeId, Time};
+use super::task::{Task, TaskKey};
+use super::{Down, NodeHandle, NodeId, QueueKey, Time};
 use crate::trace::{EventId, NameId};
 
 /// Runs each time the node starts.
-type Starter = Rc<dyn Fn(NodeHandle)>;
+pub(super) type Starter = Rc<dyn Fn(NodeHandle)>;
 
 /// A continuation in a node's eventual queue.
 pub(super) struct Continuation {
@@ -36,8 +39,10 @@ pub(super) struct Node {
     eventual: VecDeque<Continuation>,
     draining: VecDeque<Continuation>,
     turn_queued: bool,
-    /// Events that came due while it was paused.
-    deferred: Vec<Queued>,
+    /// Events that came due while it was paused; they are parked in the queue.
+    deferred: Vec<QueueKey>,
+    /// Tasks that were woken while it was paused.
+    held_back: Vec<TaskKey>,
     /// Synchronous work keeps it busy until then: its events wait.
     busy_until: Time,
     told_to_stop: bool,
@@ -49,10 +54,7 @@ impl Sim {
     pub fn add_node(&self, name: &str, starter: impl Fn(NodeHandle) + 'static) -> NodeId {
         let name_id = self.name(name);
         let mut nodes = self.core.nodes.borrow_mut();
-        assert!(
-            nodes.iter().all(|node| &*node.name != name),
-            "two nodes are called `{name}`"
-        );
+        assert!(nodes.iter().all(|node| &*node.name != name), "two nodes are called `{name}`");
         nodes.push(Node {
             name: name.into(),
             name_id,
@@ -63,6 +65,7 @@ impl Sim {
             draining: VecDeque::new(),
             turn_queued: false,
             deferred: Vec::new(),
+            held_back: Vec::new(),
             busy_until: Time::ZERO,
             told_to_stop: false,
             task_names: std::collections::BTreeMap::new(),
@@ -92,18 +95,13 @@ impl Sim {
     #[must_use]
     pub fn node_named(&self, name: &str) -> Option<NodeId> {
         let nodes = self.core.nodes.borrow();
-        nodes
-            .iter()
-            .position(|node| &*node.name == name)
-            .map(|index| NodeId(index as u32))
+        nodes.iter().position(|node| &*node.name == name).map(|index| NodeId(index as u32))
     }
 
     /// All nodes, in the order in which they were added.
     #[must_use]
     pub fn node_ids(&self) -> Vec<NodeId> {
-        (0..self.core.nodes.borrow().len() as u32)
-            .map(NodeId)
-            .collect()
+        (0..self.core.nodes.borrow().len() as u32).map(NodeId).collect()
     }
 
     /// Whether a node runs or is paused.
@@ -120,11 +118,7 @@ impl Sim {
 
     /// Goes up at each start and each end of a node; 0 for the world.
     pub(super) fn incarnation(&self, node: NodeId) -> u32 {
-        self.core
-            .nodes
-            .borrow()
-            .get(node.0 as usize)
-            .map_or(0, |node| node.incarnation)
+        self.core.nodes.borrow().get(node.0 as usize).map_or(0, |node| node.incarnation)
     }
 
     pub(super) fn is_current(&self, node: NodeId, incarnation: u32) -> bool {
@@ -137,14 +131,7 @@ impl Sim {
     pub fn start(&self, node: NodeId, after: Duration) {
         let subject = self.node_name_id(node);
         let at = self.now() + after;
-        self.schedule(Schedule {
-            at,
-            lane: Lane::TIMER,
-            node,
-            label: "start",
-            subject,
-            action: Action::Start,
-        });
+        self.schedule(Schedule { at, lane: Lane::TIMER, node, label: "start", subject, action: Action::Start });
     }
 
     pub(super) fn boot(&self, node: NodeId, cause: EventId) {
@@ -167,14 +154,7 @@ impl Sim {
         if let Some(starter) = starter {
             let handle = NodeHandle::new(self.clone(), node, incarnation);
             let name = self.node_name_id(node);
-            self.on_stack(
-                Frame {
-                    node,
-                    task: None,
-                    name,
-                },
-                || starter(handle),
-            );
+            self.on_stack(Frame { node, task: None, name }, || starter(handle));
         }
     }
 
@@ -183,7 +163,7 @@ impl Sim {
     /// If code of the node is on the stack (the crash struck inside a call it made), that code is frozen: what it
     /// still calls has no effect, and its task is dropped when it returns.
     pub fn kill(&self, node: NodeId, how: Down) {
-        let dropped = {
+        let (old, deferred, continuations) = {
             let mut nodes = self.core.nodes.borrow_mut();
             let state = &mut nodes[node.0 as usize];
             if state.state == State::Down {
@@ -193,49 +173,44 @@ impl Sim {
             state.state = State::Down;
             state.incarnation += 1;
             state.turn_queued = false;
-            (
-                old,
-                std::mem::take(&mut state.eventual),
-                std::mem::take(&mut state.draining),
-                std::mem::take(&mut state.deferred),
-            )
+            state.busy_until = Time::ZERO;
+            state.held_back.clear();
+            let mut continuations = std::mem::take(&mut state.draining);
+            continuations.append(&mut state.eventual);
+            (old, std::mem::take(&mut state.deferred), continuations)
         };
-        self.emit(
-            node,
-            &kinds::NODE_DOWN,
-            NameId::NONE,
-            [u64::from(dropped.0), 0, 0],
-        );
-        let keys = self
-            .core
-            .tasks
-            .borrow()
-            .keys_where(|task| task.node == node);
-        let mut removed = Vec::new();
-        for key in keys {
-            let mut tasks = self.core.tasks.borrow_mut();
-            let Some(task) = tasks.get_mut(key) else {
-                continue;
-            };
-            if task.future.is_some() {
-                removed.extend(tasks.remove(key));
-            } else {
-                task.doomed = true;
+        self.core.turns.borrow_mut().retain(|other| *other != node);
+        self.put_back(deferred);
+        let before = self.cause();
+        let args = [u64::from(old), 0, 0];
+        let event = self.emit(node, &kinds::NODE_DOWN, NameId::NONE, args);
+        self.set_cause(event);
+        for continuation in continuations {
+            drop_quietly(continuation);
+        }
+        for task in self.take_tasks_of(node) {
+            drop_quietly(task);
+        }
+        for timer in self.take_timers_of(node) {
+            drop_quietly(timer);
+        }
+        for resource in self.all_resources() {
+            self.guard("node down", || resource.node_down(self, node, how));
+        }
+        self.set_cause(before);
+    }
+
+    /// The tasks of a node, apart from those that are being polled: these are dropped when they return.
+    fn take_tasks_of(&self, node: NodeId) -> Vec<Task> {
+        let mut tasks = self.core.tasks.borrow_mut();
+        let mut taken = Vec::new();
+        for key in tasks.keys_where(|task| task.node == node) {
+            match tasks.get_mut(key) {
+                Some(task) if task.future.is_none() => task.doomed = true,
+                _ => taken.extend(tasks.remove(key)),
             }
         }
-        let timers = self.take_timers_of(node);
-        let name = self.node_name_id(node);
-        self.on_stack(
-            Frame {
-                node,
-                task: None,
-                name,
-            },
-            || drop((removed, timers, dropped)),
-        );
-        for resource in self.all_resources() {
-            resource.node_down(self, node, how);
-        }
+        taken
     }
 
     fn take_timers_of(&self, node: NodeId) -> Vec<Queued> {
@@ -243,15 +218,10 @@ impl Sim {
         let keys: Vec<_> = queue
             .iter_in_order()
             .into_iter()
-            .filter(|(_, _, queued)| {
-                queued.schedule.node == node
-                    && matches!(queued.schedule.action, Action::Wake(_) | Action::Call(_))
-            })
+            .filter(|(_, _, queued)| queued.schedule.node == node && queued.schedule.action.is_own_code())
             .map(|(key, _, _)| key)
             .collect();
-        keys.into_iter()
-            .filter_map(|key| queue.cancel(key))
-            .collect()
+        keys.into_iter().filter_map(|key| queue.cancel(key)).collect()
     }
 
     /// Pauses a node: nothing of it runs until it is resumed; what comes due meanwhile waits, in order.
@@ -274,35 +244,47 @@ impl Sim {
     pub fn resume_after(&self, node: NodeId, after: Duration) {
         let subject = self.node_name_id(node);
         let at = self.now() + after;
-        self.schedule(Schedule {
-            at,
-            lane: Lane::TIMER,
-            node,
-            label: "resume",
-            subject,
-            action: Action::Resume,
-        });
+        self.schedule(Schedule { at, lane: Lane::TIMER, node, label: "resume", subject, action: Action::Resume });
     }
 
     /// Resumes a paused node: what came due meanwhile happens now, in order.
     pub fn resume(&self, node: NodeId) {
-        let deferred = {
+        let (deferred, mut held_back) = {
             let mut nodes = self.core.nodes.borrow_mut();
             let state = &mut nodes[node.0 as usize];
             if state.state != State::Paused {
                 return;
             }
             state.state = State::Up;
-            std::mem::take(&mut state.deferred)
+            (std::mem::take(&mut state.deferred), std::mem::take(&mut state.held_back))
         };
         self.emit(node, &kinds::NODE_RESUME, NameId::NONE, [0; 3]);
-        let now = self.now();
-        let mut queue = self.core.queue.borrow_mut();
-        for queued in deferred {
-            queue.push(now, queued);
-        }
-        drop(queue);
+        self.put_back(deferred);
+        self.core.ready.borrow_mut().append(&mut held_back);
         self.queue_turn_if_needed(node);
+    }
+
+    /// Events that a paused node has put off are due now, in the order in which they came due.
+    fn put_back(&self, deferred: Vec<QueueKey>) {
+        let mut queue = self.core.queue.borrow_mut();
+        for key in deferred {
+            queue.unpark(key, self.now());
+        }
+    }
+
+    pub(super) fn defer(&self, node: NodeId, key: QueueKey) {
+        self.core.nodes.borrow_mut()[node.0 as usize].deferred.push(key);
+    }
+
+    /// A woken task of a paused node waits until it is resumed.
+    pub(super) fn is_held_back(&self, node: NodeId, key: TaskKey) -> bool {
+        let mut nodes = self.core.nodes.borrow_mut();
+        let state = &mut nodes[node.0 as usize];
+        let paused = state.state == State::Paused;
+        if paused {
+            state.held_back.push(key);
+        }
+        paused
     }
 
     /// Lets synchronous work take time: the node's clock is ahead by this much, and its events wait.
@@ -315,52 +297,56 @@ impl Sim {
     /// The clock of a node: the world's, plus the time its synchronous work has taken.
     #[must_use]
     pub fn node_now(&self, node: NodeId) -> Time {
-        self.core.nodes.borrow()[node.0 as usize]
-            .busy_until
-            .max(self.now())
+        self.core.nodes.borrow()[node.0 as usize].busy_until.max(self.now())
     }
 
-    /// Whether a due event may be dispatched; otherwise it is dropped (its node is gone) or kept for later.
-    pub(super) fn admit(&self, at: Time, queued: Queued) -> Option<Queued> {
-        let mut nodes = self.core.nodes.borrow_mut();
-        let Some(state) = nodes.get_mut(queued.schedule.node.0 as usize) else {
-            return Some(queued);
+    /// Whether the node of an event that is due at `at` can take it.
+    pub(super) fn admission(&self, at: Time, queued: &Queued) -> Admission {
+        let nodes = self.core.nodes.borrow();
+        let Some(state) = nodes.get(queued.schedule.node.0 as usize) else {
+            return Admission::Now;
         };
-        let own_code = matches!(queued.schedule.action, Action::Wake(_) | Action::Call(_));
-        if own_code && queued.incarnation != state.incarnation {
-            drop(nodes);
-            drop(queued);
-            return None;
+        let action = &queued.schedule.action;
+        let gone = queued.incarnation != state.incarnation || state.state == State::Down;
+        match (action, state.state) {
+            (Action::Start, _) => Admission::Now,
+            // A resumption of an earlier life says nothing about a pause of this one.
+            (Action::Resume, _) if gone => Admission::Never,
+            (Action::Resume, _) => Admission::Now,
+            (action, _) if gone && action.is_own_code() => Admission::Never,
+            (_, State::Paused) => Admission::WhenResumed,
+            (_, State::Up) if state.busy_until > at => Admission::Later(state.busy_until),
+            _ => Admission::Now,
         }
-        let lifecycle = matches!(queued.schedule.action, Action::Start | Action::Resume);
-        if lifecycle {
-            return Some(queued);
+    }
+
+    /// Whether a node whose turn has come can take it.
+    pub(super) fn turn_admission(&self, node: NodeId) -> Admission {
+        let mut nodes = self.core.nodes.borrow_mut();
+        let state = &mut nodes[node.0 as usize];
+        match state.state {
+            State::Up if state.busy_until > self.now() => Admission::Later(state.busy_until),
+            State::Up => Admission::Now,
+            State::Paused => {
+                state.turn_queued = false;
+                Admission::WhenResumed
+            }
+            State::Down => Admission::Never,
         }
-        if state.state == State::Paused {
-            state.deferred.push(queued);
-            return None;
-        }
-        if state.state == State::Up && state.busy_until > at {
-            let until = state.busy_until;
-            self.core.queue.borrow_mut().push(until, queued);
-            return None;
-        }
-        Some(queued)
     }
 
     // --- the eventual queue ----------------------------------------------------------------------------------------
 
     pub(super) fn queue_continuation(&self, node: NodeId, continuation: Continuation) {
-        self.core.nodes.borrow_mut()[node.0 as usize]
-            .eventual
-            .push_back(continuation);
+        self.core.nodes.borrow_mut()[node.0 as usize].eventual.push_back(continuation);
         self.queue_turn_if_needed(node);
     }
 
     fn queue_turn_if_needed(&self, node: NodeId) {
         let mut nodes = self.core.nodes.borrow_mut();
         let state = &mut nodes[node.0 as usize];
-        if !state.eventual.is_empty() && !state.turn_queued && state.state == State::Up {
+        let waiting = !state.eventual.is_empty() || !state.draining.is_empty();
+        if waiting && !state.turn_queued && state.state == State::Up {
             state.turn_queued = true;
             self.core.turns.borrow_mut().push_back(node);
         }
@@ -379,42 +365,29 @@ impl Sim {
         state.draining.len() as u64
     }
 
+    /// The next continuation of this turn; none if the node was paused or killed meanwhile.
     pub(super) fn next_in_turn(&self, node: NodeId) -> Option<Continuation> {
-        self.core.nodes.borrow_mut()[node.0 as usize]
-            .draining
-            .pop_front()
+        let mut nodes = self.core.nodes.borrow_mut();
+        let state = &mut nodes[node.0 as usize];
+        if state.state == State::Up { state.draining.pop_front() } else { None }
     }
 
     pub(super) fn has_continuation(&self, node: NodeId) -> Option<NameId> {
         let nodes = self.core.nodes.borrow();
         let state = &nodes[node.0 as usize];
-        state
-            .draining
-            .front()
-            .or(state.eventual.front())
-            .map(|continuation| continuation.name)
+        state.draining.front().or(state.eventual.front()).map(|continuation| continuation.name)
     }
 
     pub(super) fn take_continuation(&self, node: NodeId) -> Option<Continuation> {
         let mut nodes = self.core.nodes.borrow_mut();
         let state = &mut nodes[node.0 as usize];
-        state
-            .draining
-            .pop_front()
-            .or_else(|| state.eventual.pop_front())
+        state.draining.pop_front().or_else(|| state.eventual.pop_front())
     }
 
     pub(super) fn run_continuation(&self, node: NodeId, continuation: Continuation, turn: EventId) {
         let Continuation { name, cause, code } = continuation;
         self.set_cause(if cause == EventId::ROOT { turn } else { cause });
-        self.on_stack(
-            Frame {
-                node,
-                task: None,
-                name,
-            },
-            code,
-        );
+        self.on_stack(Frame { node, task: None, name }, code);
     }
 
     // --- for handles -----------------------------------------------------------------------------------------------
@@ -423,16 +396,9 @@ impl Sim {
     pub(super) fn task_name(&self, node: NodeId, name: &str) -> NameId {
         let full = {
             let mut nodes = self.core.nodes.borrow_mut();
-            let count = nodes[node.0 as usize]
-                .task_names
-                .entry(name.to_owned())
-                .or_insert(0);
+            let count = nodes[node.0 as usize].task_names.entry(name.to_owned()).or_insert(0);
             *count += 1;
-            if *count == 1 {
-                name.to_owned()
-            } else {
-                format!("{name}#{count}")
-            }
+            if *count == 1 { name.to_owned() } else { format!("{name}#{count}") }
         };
         self.name(&full)
     }
@@ -441,34 +407,27 @@ impl Sim {
         self.core.nodes.borrow_mut()[node.0 as usize].told_to_stop = true;
     }
 
-    pub(super) fn is_told_to_stop(&self, node: NodeId) -> bool {
-        self.core.nodes.borrow()[node.0 as usize].told_to_stop
+    /// Takes a node down for good, with what its own code has left in it.
+    pub(super) fn strip(&self, node: NodeId) -> (Option<Starter>, VecDeque<Continuation>) {
+        let mut nodes = self.core.nodes.borrow_mut();
+        let state = &mut nodes[node.0 as usize];
+        state.state = State::Down;
+        state.incarnation += 1;
+        let mut continuations = std::mem::take(&mut state.draining);
+        continuations.append(&mut state.eventual);
+        (state.starter.take(), continuations)
     }
 
-    /// Ends the run: every task, timer, callback and resource is dropped, so that nothing points in a circle.
-    pub fn tear_down(&self) {
-        for node in self.node_ids() {
-            let parts = {
-                let mut nodes = self.core.nodes.borrow_mut();
-                let state = &mut nodes[node.0 as usize];
-                state.state = State::Down;
-                state.incarnation += 1;
-                (
-                    state.starter.take(),
-                    std::mem::take(&mut state.eventual),
-                    std::mem::take(&mut state.draining),
-                    std::mem::take(&mut state.deferred),
-                )
-            };
-            drop(parts);
-        }
-        let tasks = std::mem::take(&mut *self.core.tasks.borrow_mut());
-        drop(tasks);
-        let queue = std::mem::take(&mut *self.core.queue.borrow_mut());
-        drop(queue);
-        for resource in self.all_resources() {
-            resource.tear_down();
-        }
-        self.core.resources.borrow_mut().clear();
+    /// Whether a node has said that it stopped; `None` if this life of it is over.
+    pub(super) fn has_stopped(&self, node: NodeId, incarnation: u32) -> Option<bool> {
+        let nodes = self.core.nodes.borrow();
+        let node = &nodes[node.0 as usize];
+        let alive = node.incarnation == incarnation && node.state != State::Down;
+        alive.then_some(node.told_to_stop)
     }
+}
+
+/// Drops something of a node that is gone. Whatever its destructors do, the node cannot fail any more.
+pub(super) fn drop_quietly<T>(value: T) {
+    let _ = guarded(|| drop(value));
 }

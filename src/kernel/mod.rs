@@ -10,10 +10,12 @@
 //! | `sim` | [`Sim`], the handle to a running simulation |
 //! | `steps` | the loop: dispatch, draining ready tasks, budgets |
 //! | `order` | which event is next: by time or by choice |
+//! | `timing` | what an explored run knows about its times |
 //! | `nested` | dispatching an event inside a callback |
 //! | `lifecycle` | start, kill, restart, pause, resume |
 //! | `handle` | [`NodeHandle`], what code on a node holds |
 //! | `timer` | sleeping, deadlines, callback timers |
+//! | `tear_down` | the end of a run, after which none of its memory is left |
 //! | `host` | madsim, which simulates std's clock and randomness |
 
 mod ended;
@@ -30,8 +32,13 @@ mod resource;
 mod sim;
 mod steps;
 mod task;
+mod tear_down;
 mod time;
 mod timer;
+mod timing;
+
+#[cfg(test)]
+mod tests;
 
 pub use ended::{Ended, Exhausted, Incident, IncidentKind};
 pub use handle::{NodeHandle, TaskHandle};
@@ -46,5 +53,7 @@ pub use resource::{Down, Resource, ResourceId, StepHook};
 pub use sim::{Action, Counters, Lane, MAX_INLINE_DEPTH, NodeId, Schedule, Sim};
 pub use steps::Until;
 pub use task::TaskKey;
+pub use tear_down::InCircle;
 pub use time::{EPOCH_SECS, Time};
 pub use timer::{Elapsed, Sleep, Timeout};
+pub use timing::{Due, Governed, Timing};

@@ -8,11 +8,11 @@
 
 use std::task::Waker;
 
+use super::NodeId;
 use super::kinds;
 use super::queue::QueueKey;
 use super::sim::{Action, Lane, Queued, Sim};
 use super::task::TaskKey;
-use super::{IncidentKind, NodeId};
 use crate::choice::StreamId;
 use crate::trace::{EventId, NameId};
 
@@ -40,6 +40,7 @@ impl Sim {
     pub fn boundary(&self, node: NodeId, stream: StreamId, outer: &str) -> bool {
         if self.core.failed.get()
             || !self.is_up(node)
+            || self.is_paused(node)
             || self.core.nested_depth.get() >= MAX_NESTED_DEPTH
         {
             self.ineligible(stream);
@@ -68,11 +69,9 @@ impl Sim {
     fn nested_candidates(&self, node: NodeId) -> Vec<(String, Source)> {
         let mut candidates = Vec::new();
         if let Some(name) = self.has_continuation(node) {
-            candidates.push((
-                format!("continuation {}", self.name_text(name)),
-                Source::Continuation,
-            ));
+            candidates.push((format!("continuation {}", self.name_text(name)), Source::Continuation));
         }
+        let now = self.node_now(node);
         let queue = self.core.queue.borrow();
         let mut lanes: Vec<Lane> = Vec::new();
         for (key, at, queued) in queue.iter_as_scheduled() {
@@ -81,7 +80,7 @@ impl Sim {
                 continue;
             }
             if schedule.lane == Lane::TIMER || schedule.lane == Lane::SOON {
-                if at > self.now() {
+                if at > now {
                     continue;
                 }
             } else if lanes.contains(&schedule.lane) {
@@ -102,7 +101,7 @@ impl Sim {
             Action::Resource { resource, token } => self.resource(*resource).eligible(self, *token),
             Action::Wake(waker) => Eligible::Wakes(waker.clone()),
             Action::Call(_) => Eligible::Callback,
-            Action::Start | Action::Resume => Eligible::No,
+            Action::Start | Action::Resume | Action::Turn => Eligible::No,
         };
         match eligible {
             Eligible::No => false,
@@ -114,10 +113,7 @@ impl Sim {
     fn is_on_poll_stack(&self, waker: &Waker) -> bool {
         let tasks = self.core.tasks.borrow();
         let stack = self.core.stack.borrow();
-        stack
-            .iter()
-            .filter_map(|frame| tasks.get(frame.task?))
-            .any(|task| task.waker.will_wake(waker))
+        stack.iter().filter_map(|frame| tasks.get(frame.task?)).any(|task| task.waker.will_wake(waker))
     }
 
     fn dispatch_nested(&self, node: NodeId, name: &str, source: Source, outer: &str) {
@@ -128,13 +124,7 @@ impl Sim {
         self.collect_woken();
         let subject = self.name(name);
         self.emit(node, &kinds::NESTED, subject, [u64::from(depth), 0, 0]);
-        *self
-            .core
-            .counters
-            .borrow_mut()
-            .reentries
-            .entry((name.to_owned(), outer.to_owned()))
-            .or_default() += 1;
+        *self.core.counters.borrow_mut().reentries.entry((name.to_owned(), outer.to_owned())).or_default() += 1;
         match source {
             Source::Continuation => {
                 if let Some(continuation) = self.take_continuation(node) {
@@ -148,55 +138,39 @@ impl Sim {
                 }
             }
         }
-        self.drain_nested();
+        self.drain_nested(node);
         self.core.nested_depth.set(depth - 1);
         self.set_cause(outer_cause);
     }
 
-    /// Polls what the nested event woke, except tasks on the stack: those stay ready for the outer step.
-    fn drain_nested(&self) {
-        let mut polls = 0;
+    /// Polls what the nested event woke on this node, except tasks on the stack: those, and tasks of other nodes, stay
+    /// ready for the outer step.
+    fn drain_nested(&self, node: NodeId) {
         let mut woken: Vec<TaskKey> = Vec::new();
-        loop {
+        while !self.core.failed.get() {
             self.core.woken.drain(&mut woken);
-            if woken.is_empty() || self.core.failed.get() {
-                break;
+            if woken.is_empty() {
+                return;
             }
             let key = woken.remove(0);
-            let on_stack = self
-                .core
-                .stack
-                .borrow()
-                .iter()
-                .any(|frame| frame.task == Some(key));
-            if on_stack {
+            if self.may_poll_nested(node, key) {
+                self.poll(key);
+            } else {
                 self.core.ready.borrow_mut().push(key);
-                continue;
             }
-            if polls >= self.core.limits.polls_per_step_max {
-                let detail =
-                    format!("a task woken inside a callback was still ready after {polls} polls");
-                self.incident(
-                    None,
-                    IncidentKind::Hang,
-                    "a nested task wakes itself".to_owned(),
-                    detail,
-                );
-                break;
-            }
-            polls += 1;
-            self.poll(key);
         }
         self.core.ready.borrow_mut().append(&mut woken);
+    }
+
+    fn may_poll_nested(&self, node: NodeId, key: TaskKey) -> bool {
+        let tasks = self.core.tasks.borrow();
+        let stack = self.core.stack.borrow();
+        tasks.get(key).is_some_and(|task| task.node == node) && stack.iter().all(|frame| frame.task != Some(key))
     }
 
     /// The name of the task or callback that runs now.
     #[must_use]
     pub fn running_name(&self) -> NameId {
-        self.core
-            .stack
-            .borrow()
-            .last()
-            .map_or(NameId::NONE, |frame| frame.name)
+        self.core.stack.borrow().last().map_or(NameId::NONE, |frame| frame.name)
     }
 }

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::IncidentKind;
 
@@ -36,17 +37,26 @@ thread_local! {
 }
 
 static HOOK: Once = Once::new();
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Keeps panics that the kernel catches off stderr, from now on and for the whole process. Idempotent.
 ///
 /// Panics outside a run, and those of the simulator itself, still reach the hook that was there before.
 pub fn quiet_panics() {
+    QUIET.store(true, Ordering::Relaxed);
+    install_hook();
+}
+
+/// Makes sure that where a panic happened is known, so that its cause does not depend on who asked for quiet.
+pub(super) fn install_hook() {
     HOOK.call_once(|| {
         let previous = take_hook();
         set_hook(Box::new(move |info| {
-            if GUARDED.with(Cell::get) > 0 {
+            let guarded = GUARDED.with(Cell::get) > 0;
+            if guarded {
                 LAST.with(|last| *last.borrow_mut() = Some(located(info)));
-            } else {
+            }
+            if !guarded || !QUIET.load(Ordering::Relaxed) {
                 previous(info);
             }
         }));
@@ -54,9 +64,7 @@ pub fn quiet_panics() {
 }
 
 fn located(info: &PanicHookInfo<'_>) -> (String, String) {
-    let place = info
-        .location()
-        .map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
+    let place = info.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
     (place, message_of(info.payload()))
 }
 
@@ -76,25 +84,36 @@ pub(super) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Caught> {
     let result = catch_unwind(AssertUnwindSafe(code));
     GUARDED.with(|depth| depth.set(depth.get() - 1));
     result.map_err(|payload| {
-        let last = LAST.with(|last| last.borrow_mut().take());
-        if let Some(failure) = payload.downcast_ref::<TypedFailure>() {
-            return Caught {
-                kind: failure.kind,
-                cause: failure.cause.clone(),
-                detail: failure.detail.clone(),
-                typed: true,
-            };
-        }
-        let (place, message) = last.unwrap_or_else(|| (String::new(), message_of(&*payload)));
-        let file = place.rsplit_once(':').map_or("", |(file, _)| file);
-        let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
-        Caught {
-            kind: IncidentKind::Panic,
-            cause: format!("{file}: {}", without_numbers(&message)),
-            detail: format!("panicked at {place}: {message}"),
-            typed: false,
-        }
+        let caught = describe(&*payload);
+        // A payload may panic while it is dropped; it is of no further use.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        caught
     })
+}
+
+fn describe(payload: &(dyn Any + Send)) -> Caught {
+    let last = LAST.with(|last| last.borrow_mut().take());
+    if let Some(failure) = payload.downcast_ref::<TypedFailure>() {
+        return Caught {
+            kind: failure.kind,
+            cause: failure.cause.clone(),
+            detail: failure.detail.clone(),
+            typed: true,
+        };
+    }
+    let (place, mut message) = last.unwrap_or_else(|| (String::new(), message_of(payload)));
+    if place.contains("std/src/sys/") && place.contains("thread") {
+        // The host refuses the thread, and std says no more than that an assertion failed.
+        message = format!("a thread was to be started, but a run has one thread ({message})");
+    }
+    let file = place.rsplit_once(':').map_or("", |(file, _)| file);
+    let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    Caught {
+        kind: IncidentKind::Panic,
+        cause: format!("{file}: {}", without_numbers(&message)),
+        detail: format!("panicked at {place}: {message}"),
+        typed: false,
+    }
 }
 
 /// A message with each run of digits replaced, so that it is the same for every seed.
@@ -125,24 +144,14 @@ mod tests {
         let number = 1_234;
         let caught = guarded(|| panic!("index {number} of 77 is out")).expect_err("it panicked");
         assert_eq!(caught.cause, "panics.rs: index # of # is out");
-        assert!(
-            caught.detail.contains("index 1234 of 77 is out"),
-            "{}",
-            caught.detail
-        );
+        assert!(caught.detail.contains("index 1234 of 77 is out"), "{}", caught.detail);
     }
 
     #[test]
     fn a_typed_failure_keeps_its_cause() {
-        let failure = TypedFailure {
-            kind: IncidentKind::ConflictingBorrow,
-            cause: "state".into(),
-            detail: "twice".into(),
-        };
+        let failure =
+            TypedFailure { kind: IncidentKind::ConflictingBorrow, cause: "state".into(), detail: "twice".into() };
         let caught = guarded(|| std::panic::panic_any(failure)).expect_err("it was raised");
-        assert_eq!(
-            (caught.kind, caught.cause.as_str()),
-            (IncidentKind::ConflictingBorrow, "state")
-        );
+        assert_eq!((caught.kind, caught.cause.as_str()), (IncidentKind::ConflictingBorrow, "state"));
     }
 }

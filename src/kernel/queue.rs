@@ -1,11 +1,13 @@
 //! The event queue: a 4-ary heap with cancellation, so that a cancelled timer costs nothing later.
 //!
-//! Events at the same instant leave in the order in which they were scheduled.
+//! Events at the same instant leave in the order in which they were scheduled. An event whose node cannot take it yet
+//! is postponed (its node is busy until an instant) or parked (its node is paused, nobody knows for how long); it keeps
+//! its key, and comes before what is due only then.
 
 use super::Time;
 
 /// Names a queued event; stays harmless after the event has left the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueKey {
     slot: u32,
     generation: u32,
@@ -13,6 +15,7 @@ pub struct QueueKey {
 
 struct Slot<T> {
     generation: u32,
+    /// [`PARKED`] while the event is in no order.
     heap_index: u32,
     value: Option<T>,
 }
@@ -44,14 +47,14 @@ const ARITY: usize = 4;
 /// Set in the order of normal events, so that those without it come first.
 const NORMAL: u64 = 1 << 63;
 
+/// Set in the order of events that had to wait: they were due earlier than the normal ones of their instant.
+const LATE: u64 = 1 << 62;
+
+const PARKED: u32 = u32::MAX;
+
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Queue {
-            heap: Vec::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            next_order: 0,
-        }
+        Queue { heap: Vec::new(), slots: Vec::new(), free: Vec::new(), next_order: 0 }
     }
 }
 
@@ -67,35 +70,26 @@ impl<T> Queue<T> {
     }
 
     fn insert(&mut self, at: Time, class: u64, value: T) -> QueueKey {
-        let order = class | self.next_order;
-        self.next_order += 1;
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                let slot =
-                    u32::try_from(self.slots.len()).expect("fewer than 2^32 events are queued");
-                self.slots.push(Slot {
-                    generation: 0,
-                    heap_index: 0,
-                    value: None,
-                });
+                let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 events are queued");
+                self.slots.push(Slot { generation: 0, heap_index: 0, value: None });
                 slot
             }
         };
         let entry = &mut self.slots[slot as usize];
         entry.value = Some(value);
-        let key = QueueKey {
-            slot,
-            generation: entry.generation,
-        };
-        self.heap.push(Position { at, order, slot });
-        self.sift_up(self.heap.len() - 1);
+        let key = QueueKey { slot, generation: entry.generation };
+        self.enqueue(at, class, slot);
         key
     }
 
-    /// When the next event is due.
-    pub fn next_at(&self) -> Option<Time> {
-        self.heap.first().map(|position| position.at)
+    fn enqueue(&mut self, at: Time, class: u64, slot: u32) {
+        let order = class | self.next_order;
+        self.next_order += 1;
+        self.heap.push(Position { at, order, slot });
+        self.sift_up(self.heap.len() - 1);
     }
 
     /// Takes the next event.
@@ -104,13 +98,48 @@ impl<T> Queue<T> {
         self.remove_at(0).map(|value| (first.at, value))
     }
 
+    /// The next event, left where it is.
+    pub fn peek(&self) -> Option<(QueueKey, Time, &T)> {
+        let first = self.heap.first()?;
+        let slot = &self.slots[first.slot as usize];
+        let key = QueueKey { slot: first.slot, generation: slot.generation };
+        slot.value.as_ref().map(|value| (key, first.at, value))
+    }
+
     /// Takes an event out, wherever it stands.
     pub fn cancel(&mut self, key: QueueKey) -> Option<T> {
-        let slot = self.slots.get(key.slot as usize)?;
-        if slot.generation != key.generation || slot.value.is_none() {
+        if !self.holds(key) {
             return None;
         }
-        self.remove_at(slot.heap_index as usize)
+        match self.slots[key.slot as usize].heap_index {
+            PARKED => self.free_slot(key.slot),
+            index => self.remove_at(index as usize),
+        }
+    }
+
+    /// Moves a queued event to a later instant, ahead of the normal ones there and behind those moved there before it.
+    pub fn postpone(&mut self, key: QueueKey, until: Time) {
+        self.park(key);
+        self.unpark(key, until);
+    }
+
+    /// Takes an event out of the order but keeps it.
+    pub fn park(&mut self, key: QueueKey) {
+        if self.holds(key) && self.slots[key.slot as usize].heap_index != PARKED {
+            self.detach(self.slots[key.slot as usize].heap_index as usize);
+            self.slots[key.slot as usize].heap_index = PARKED;
+        }
+    }
+
+    /// Puts a parked event back, due at this instant, ahead of the normal ones there.
+    pub fn unpark(&mut self, key: QueueKey, at: Time) {
+        if self.holds(key) && self.slots[key.slot as usize].heap_index == PARKED {
+            self.enqueue(at, LATE, key.slot);
+        }
+    }
+
+    fn holds(&self, key: QueueKey) -> bool {
+        self.slots.get(key.slot as usize).is_some_and(|slot| slot.generation == key.generation && slot.value.is_some())
     }
 
     /// All queued events with their keys, in the order in which they would leave.
@@ -132,21 +161,33 @@ impl<T> Queue<T> {
             .into_iter()
             .filter_map(|position| {
                 let slot = &self.slots[position.slot as usize];
-                let key = QueueKey {
-                    slot: position.slot,
-                    generation: slot.generation,
-                };
+                let key = QueueKey { slot: position.slot, generation: slot.generation };
                 slot.value.as_ref().map(|value| (key, position.at, value))
             })
             .collect()
     }
 
-    /// Whether nothing is queued.
+    /// All queued events that are not parked, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Time, &T)> {
+        let value = |position: &Position| {
+            let slot = &self.slots[position.slot as usize];
+            slot.value.as_ref().map(|value| (position.at, value))
+        };
+        self.heap.iter().filter_map(value)
+    }
+
+    /// Whether nothing is queued, parked events aside.
     pub fn is_empty(&self) -> bool {
         self.heap.is_empty()
     }
 
     fn remove_at(&mut self, index: usize) -> Option<T> {
+        let slot = self.detach(index);
+        self.free_slot(slot)
+    }
+
+    /// Takes a position out of the heap; answers its slot.
+    fn detach(&mut self, index: usize) -> u32 {
         let removed = self.heap.swap_remove(index);
         if index < self.heap.len() {
             self.place(index);
@@ -154,9 +195,13 @@ impl<T> Queue<T> {
                 self.sift_down(index);
             }
         }
-        let slot = &mut self.slots[removed.slot as usize];
+        removed.slot
+    }
+
+    fn free_slot(&mut self, slot: u32) -> Option<T> {
+        self.free.push(slot);
+        let slot = &mut self.slots[slot as usize];
         slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(removed.slot);
         slot.value.take()
     }
 
@@ -211,46 +256,111 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Act {
         Push(u64),
+        PushFirst(u64),
         Pop,
         Cancel(usize),
+        Postpone(usize, u64),
+        Park(usize),
+        Unpark(usize, u64),
     }
 
     fn act() -> impl Strategy<Value = Act> {
         prop_oneof![
-            3 => (0_u64..20).prop_map(Act::Push),
+            4 => (0_u64..20).prop_map(Act::Push),
+            1 => (0_u64..20).prop_map(Act::PushFirst),
             2 => Just(Act::Pop),
             1 => (0_usize..64).prop_map(Act::Cancel),
+            1 => (0_usize..64, 0_u64..20).prop_map(|(which, at)| Act::Postpone(which, at)),
+            1 => (0_usize..64).prop_map(Act::Park),
+            1 => (0_usize..64, 0_u64..20).prop_map(|(which, at)| Act::Unpark(which, at)),
         ]
     }
 
+    /// The queue as a plain list: (due, class, order of entering, id), and what is parked.
+    #[derive(Default)]
+    struct Model {
+        queued: Vec<(u64, u8, usize, usize)>,
+        parked: Vec<usize>,
+        entered: usize,
+    }
+
+    impl Model {
+        fn enter(&mut self, at: u64, class: u8, id: usize) {
+            self.entered += 1;
+            self.queued.push((at, class, self.entered, id));
+        }
+
+        fn take(&mut self, id: usize) -> bool {
+            let before = self.queued.len();
+            self.queued.retain(|entry| entry.3 != id);
+            before != self.queued.len()
+        }
+
+        fn take_parked(&mut self, id: usize) -> bool {
+            let before = self.parked.len();
+            self.parked.retain(|parked| *parked != id);
+            before != self.parked.len()
+        }
+    }
+
     proptest! {
+        /// A sorted list with a shelf beside it does the same, whatever is done to both.
         #[test]
         fn it_behaves_like_a_sorted_list(acts in proptest::collection::vec(act(), 0..200)) {
             let mut queue = Queue::default();
-            let mut model: Vec<(u64, usize)> = Vec::new();
+            let mut model = Model::default();
             let mut keys = Vec::new();
             for act in acts {
                 match act {
                     Act::Push(at) => {
-                        let id = keys.len();
-                        keys.push(queue.push(Time::from_nanos(at), id));
-                        model.push((at, id));
+                        model.enter(at, 2, keys.len());
+                        keys.push(queue.push(Time::from_nanos(at), keys.len()));
+                    }
+                    Act::PushFirst(at) => {
+                        model.enter(at, 0, keys.len());
+                        keys.push(queue.push_first(Time::from_nanos(at), keys.len()));
                     }
                     Act::Pop => {
-                        model.sort_unstable();
-                        let expected = (!model.is_empty()).then(|| model.remove(0));
+                        model.queued.sort_unstable();
+                        let expected = (!model.queued.is_empty()).then(|| model.queued.remove(0));
+                        let expected = expected.map(|(at, _, _, id)| (at, id));
+                        let seen = queue.peek().map(|(_, at, id)| (at.as_nanos(), *id));
+                        prop_assert_eq!(seen, expected);
                         let got = queue.pop().map(|(at, id)| (at.as_nanos(), id));
                         prop_assert_eq!(got, expected);
                     }
                     Act::Cancel(which) => {
                         if let Some(key) = keys.get(which) {
-                            let known = model.iter().position(|(_, id)| *id == which);
-                            prop_assert_eq!(queue.cancel(*key).is_some(), known.is_some());
-                            if let Some(index) = known { model.remove(index); }
+                            let known = model.take(which) || model.take_parked(which);
+                            prop_assert_eq!(queue.cancel(*key), known.then_some(which));
+                        }
+                    }
+                    Act::Postpone(which, at) => {
+                        if let Some(key) = keys.get(which) {
+                            queue.postpone(*key, Time::from_nanos(at));
+                            if model.take(which) || model.take_parked(which) {
+                                model.enter(at, 1, which);
+                            }
+                        }
+                    }
+                    Act::Park(which) => {
+                        if let Some(key) = keys.get(which) {
+                            queue.park(*key);
+                            if model.take(which) {
+                                model.parked.push(which);
+                            }
+                        }
+                    }
+                    Act::Unpark(which, at) => {
+                        if let Some(key) = keys.get(which) {
+                            queue.unpark(*key, Time::from_nanos(at));
+                            if model.take_parked(which) {
+                                model.enter(at, 1, which);
+                            }
                         }
                     }
                 }
-                prop_assert_eq!(queue.is_empty(), model.is_empty());
+                prop_assert_eq!(queue.is_empty(), model.queued.is_empty());
             }
         }
     }

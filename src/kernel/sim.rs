@@ -10,8 +10,11 @@ use std::task::Waker;
 use super::host::HostClock;
 use super::kinds;
 use super::lifecycle::Node;
+use super::panics::{guarded, install_hook};
 use super::queue::Queue;
 use super::task::{TaskKey, Tasks, Woken};
+use super::tear_down::Circles;
+use super::timing::Timings;
 use super::{Dispatch, Incident, IncidentKind, Limits, QueueKey, Resource, ResourceId, Time};
 use crate::choice::{Choices, Domain, Site, StreamId};
 use crate::trace::{EventId, Header, Kind, NameId, Trace};
@@ -54,6 +57,15 @@ pub enum Action {
     Start,
     /// A paused node goes on.
     Resume,
+    /// A node's eventual queue is drained once: a turn that had to wait for a busy node.
+    Turn,
+}
+
+impl Action {
+    /// Whether it is the node's own code, which ends with the node's life.
+    pub(super) fn is_own_code(&self) -> bool {
+        matches!(self, Action::Wake(_) | Action::Call(_) | Action::Turn)
+    }
 }
 
 /// An event to be queued.
@@ -87,6 +99,13 @@ pub(super) struct Frame {
     pub(super) name: NameId,
 }
 
+impl Frame {
+    /// Code that belongs to no node.
+    pub(super) fn of_world(name: NameId) -> Frame {
+        Frame { node: NodeId::WORLD, task: None, name }
+    }
+}
+
 /// Counts kept while a run goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
@@ -113,6 +132,8 @@ pub(super) struct Core {
     pub(super) now: Cell<Time>,
     pub(super) step: Cell<u64>,
     pub(super) instant_steps: Cell<u64>,
+    /// Polls in this step, nested ones included.
+    pub(super) polls: Cell<u64>,
     pub(super) stepped: Cell<Option<NodeId>>,
     pub(super) cause: Cell<EventId>,
     pub(super) turns: RefCell<VecDeque<NodeId>>,
@@ -125,8 +146,15 @@ pub(super) struct Core {
     pub(super) incidents: RefCell<Vec<Incident>>,
     pub(super) failed: Cell<bool>,
     pub(super) counters: RefCell<Counters>,
+    pub(super) circles: RefCell<Circles>,
     pub(super) limits: Limits,
     pub(super) dispatch: RefCell<Dispatch>,
+    /// The order is chosen although the choices are not armed.
+    pub(super) choosing_on: Cell<bool>,
+    /// Kept only if the order is chosen at some point.
+    pub(super) timings: Option<RefCell<Timings>>,
+    /// Offers are listed from this mark on.
+    log_from: RefCell<Option<String>>,
     pub(super) host: HostClock,
     next_lane: Cell<u32>,
 }
@@ -141,6 +169,7 @@ impl Sim {
     /// A simulation in which nothing has happened yet.
     #[must_use]
     pub fn new(choices: Choices, trace: Trace, limits: Limits, dispatch: Dispatch) -> Sim {
+        install_hook();
         Sim {
             core: Rc::new(Core {
                 choices: RefCell::new(choices),
@@ -152,6 +181,7 @@ impl Sim {
                 now: Cell::new(Time::ZERO),
                 step: Cell::new(0),
                 instant_steps: Cell::new(0),
+                polls: Cell::new(0),
                 stepped: Cell::new(None),
                 cause: Cell::new(EventId::ROOT),
                 turns: RefCell::default(),
@@ -164,8 +194,12 @@ impl Sim {
                 incidents: RefCell::default(),
                 failed: Cell::new(false),
                 counters: RefCell::default(),
+                circles: RefCell::default(),
                 limits,
+                timings: (dispatch != Dispatch::ByTime).then(RefCell::default),
                 dispatch: RefCell::new(dispatch),
+                choosing_on: Cell::new(false),
+                log_from: RefCell::default(),
                 host: HostClock::current(),
                 next_lane: Cell::new(2),
             }),
@@ -233,13 +267,7 @@ impl Sim {
     }
 
     /// Adds an event on a node, caused by what is going on.
-    pub fn emit(
-        &self,
-        node: NodeId,
-        kind: &'static Kind,
-        subject: NameId,
-        args: [u64; 3],
-    ) -> EventId {
+    pub fn emit(&self, node: NodeId, kind: &'static Kind, subject: NameId, args: [u64; 3]) -> EventId {
         self.emit_caused(node, kind, subject, args, self.core.cause.get())
     }
 
@@ -265,43 +293,18 @@ impl Sim {
         args: [u64; 3],
         text: fmt::Arguments<'_>,
     ) -> EventId {
-        let header = self.header(
-            self.node_name_id(node),
-            kind,
-            subject,
-            args,
-            self.core.cause.get(),
-        );
+        let header = self.header(self.node_name_id(node), kind, subject, args, self.core.cause.get());
         self.core.trace.borrow_mut().emit_text(header, text)
     }
 
     /// Adds an event that belongs to no node.
-    pub fn emit_world(
-        &self,
-        kind: &'static Kind,
-        subject: NameId,
-        text: fmt::Arguments<'_>,
-    ) -> EventId {
+    pub fn emit_world(&self, kind: &'static Kind, subject: NameId, text: fmt::Arguments<'_>) -> EventId {
         let header = self.header(NameId::NONE, kind, subject, [0; 3], self.core.cause.get());
         self.core.trace.borrow_mut().emit_text(header, text)
     }
 
-    fn header(
-        &self,
-        node: NameId,
-        kind: &'static Kind,
-        subject: NameId,
-        args: [u64; 3],
-        cause: EventId,
-    ) -> Header {
-        Header {
-            at_ns: self.now().as_nanos(),
-            node,
-            kind,
-            cause,
-            subject,
-            args,
-        }
+    fn header(&self, node: NameId, kind: &'static Kind, subject: NameId, args: [u64; 3], cause: EventId) -> Header {
+        Header { at_ns: self.now().as_nanos(), node, kind, cause, subject, args }
     }
 
     /// The event that what happens now is caused by.
@@ -334,24 +337,15 @@ impl Sim {
     /// Queues an event with an explicit cause. An instant in the past means now.
     pub fn schedule_caused(&self, mut schedule: Schedule, cause: EventId) -> QueueKey {
         schedule.at = schedule.at.max(self.now());
-        let incarnation = self
-            .core
-            .nodes
-            .borrow()
-            .get(schedule.node.0 as usize)
-            .map_or(0, |node| node.incarnation);
+        let incarnation = self.core.nodes.borrow().get(schedule.node.0 as usize).map_or(0, |node| node.incarnation);
         let at = schedule.at;
-        let queued = Queued {
-            schedule,
-            cause,
-            incarnation,
-        };
+        let queued = Queued { schedule, cause, incarnation };
         let mut queue = self.core.queue.borrow_mut();
-        if queued.schedule.lane == Lane::SOON {
-            queue.push_first(at, queued)
-        } else {
-            queue.push(at, queued)
-        }
+        let key =
+            if queued.schedule.lane == Lane::SOON { queue.push_first(at, queued) } else { queue.push(at, queued) };
+        drop(queue);
+        self.note_queued(key);
+        key
     }
 
     /// Takes a queued event back; answers whether it was still there.
@@ -374,7 +368,7 @@ impl Sim {
     /// Faults end: every resource lets blocked things go on.
     pub fn heal_resources(&self) {
         for resource in self.all_resources() {
-            resource.heal(self);
+            self.guard("heal", || resource.heal(self));
         }
     }
 
@@ -384,17 +378,21 @@ impl Sim {
         self.core.stepped.get()
     }
 
-    /// Runs code outside a step as code under test: a panic becomes an incident.
+    /// Runs code that belongs to no node (building, checks) as code under test: a panic becomes an incident.
     pub fn guard(&self, name: &str, code: impl FnOnce()) {
-        let name = self.name(name);
-        self.on_stack(
-            Frame {
-                node: NodeId::WORLD,
-                task: None,
-                name,
-            },
-            code,
-        );
+        if let Err(caught) = guarded(code) {
+            let name = self.name(name);
+            self.note_panic(Frame::of_world(name), 0, &caught);
+        }
+    }
+
+    /// Runs a callback of a node on the current stack: a panic becomes an incident of that node, and what the callback
+    /// does has its name. Nothing happens if the node is down.
+    pub fn call_back(&self, node: NodeId, name: NameId, callback: impl FnOnce()) {
+        if self.is_up(node) {
+            let frame = Frame { node, task: None, name };
+            self.on_stack(frame, callback);
+        }
     }
 
     pub(super) fn all_resources(&self) -> Vec<Rc<dyn Resource>> {
@@ -404,37 +402,15 @@ impl Sim {
     // --- incidents, guards, counters -------------------------------------------------------------------------------
 
     /// Notes a failure that no invariant of a flow stands for.
-    pub fn incident(
-        &self,
-        node: Option<NodeId>,
-        kind: IncidentKind,
-        cause: String,
-        detail: String,
-    ) {
+    pub fn incident(&self, node: Option<NodeId>, kind: IncidentKind, cause: String, detail: String) {
         let name = node.map_or(NameId::NONE, |node| self.node_name_id(node));
         let subject = self.name(kind.invariant());
-        let header = self.header(
-            name,
-            &kinds::INCIDENT,
-            subject,
-            [0; 3],
-            self.core.cause.get(),
-        );
-        let event = self
-            .core
-            .trace
-            .borrow_mut()
-            .emit_text(header, format_args!("{detail}"));
+        let header = self.header(name, &kinds::INCIDENT, subject, [0; 3], self.core.cause.get());
+        let event = self.core.trace.borrow_mut().emit_text(header, format_args!("{detail}"));
         if kind.is_fatal() {
             self.core.failed.set(true);
         }
-        self.core.incidents.borrow_mut().push(Incident {
-            kind,
-            cause,
-            detail,
-            step: self.step(),
-            event,
-        });
+        self.core.incidents.borrow_mut().push(Incident { kind, cause, detail, step: self.step(), event });
     }
 
     /// The failures noticed so far.
@@ -461,15 +437,8 @@ impl Sim {
     pub fn enter_inline(&self, node: NodeId, label: &'static str) -> bool {
         let depth = self.core.inline_depth.get() + 1;
         if depth > MAX_INLINE_DEPTH {
-            let detail = format!(
-                "more than {MAX_INLINE_DEPTH} completions run inside one another at `{label}`"
-            );
-            self.incident(
-                Some(node),
-                IncidentKind::Hang,
-                format!("{label} completes without end"),
-                detail,
-            );
+            let detail = format!("more than {MAX_INLINE_DEPTH} completions run inside one another at `{label}`");
+            self.incident(Some(node), IncidentKind::Hang, format!("{label} completes without end"), detail);
             return false;
         }
         self.core.inline_depth.set(depth);
@@ -478,9 +447,7 @@ impl Sim {
 
     /// The inline completion has returned (or was unwound).
     pub fn leave_inline(&self) {
-        self.core
-            .inline_depth
-            .set(self.core.inline_depth.get().saturating_sub(1));
+        self.core.inline_depth.set(self.core.inline_depth.get().saturating_sub(1));
     }
 
     /// The counts so far.
@@ -493,13 +460,7 @@ impl Sim {
     pub fn count_outcome(&self, node: NodeId, outcome: &'static str) {
         let subject = self.name(outcome);
         self.emit(node, &kinds::OUTCOME, subject, [0; 3]);
-        *self
-            .core
-            .counters
-            .borrow_mut()
-            .outcomes
-            .entry(outcome)
-            .or_default() += 1;
+        *self.core.counters.borrow_mut().outcomes.entry(outcome).or_default() += 1;
     }
 
     /// Something that should happen now and then has happened. Only the first time stands in the trace.
@@ -521,12 +482,19 @@ impl Sim {
         let subject = self.name(mark);
         self.emit(node, &kinds::MARK, subject, [0; 3]);
         let step = self.step();
-        self.core
-            .counters
-            .borrow_mut()
-            .marks
-            .entry(mark)
-            .or_insert(step);
+        self.core.counters.borrow_mut().marks.entry(mark).or_insert(step);
+        let log_from = self.core.log_from.borrow_mut().take_if(|from| from == mark);
+        if log_from.is_some() {
+            self.with_choices(|choices| choices.log_offers(true));
+        }
+    }
+
+    /// Lists offers: at once, or from a mark of the flow on.
+    pub fn log_offers_from(&self, mark: Option<&str>) {
+        match mark {
+            None => self.with_choices(|choices| choices.log_offers(true)),
+            Some(mark) => *self.core.log_from.borrow_mut() = Some(mark.to_owned()),
+        }
     }
 
     /// Notes the phase in the trace.

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
 use super::NodeId;
@@ -19,15 +20,30 @@ pub struct TaskKey {
     generation: u32,
 }
 
+impl TaskKey {
+    fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    fn from_bits(bits: u64) -> TaskKey {
+        TaskKey { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
 /// Tasks that were woken, in the order of their waking.
 ///
-/// A `Waker` must be `Send`, so this part is behind a mutex although one thread alone uses it.
+/// A `Waker` must be `Send`, so this part is made of atomics and a mutex although one thread alone uses it. For the
+/// few tasks that most steps wake, plain loads and stores do; the mutex is for the others.
 #[derive(Default)]
 pub(super) struct Woken {
-    keys: Mutex<Vec<TaskKey>>,
-    some: AtomicBool,
+    first: [AtomicU64; FIRST],
+    count: AtomicUsize,
+    others: Mutex<Vec<TaskKey>>,
     cause: AtomicU32,
 }
+
+/// So many woken tasks wait without the mutex.
+const FIRST: usize = 4;
 
 impl Woken {
     /// Wakes from now on are caused by this event.
@@ -35,12 +51,32 @@ impl Woken {
         self.cause.store(cause.0, Ordering::Relaxed);
     }
 
+    fn add(&self, key: TaskKey) {
+        let count = self.count.load(Ordering::Relaxed);
+        self.count.store(count + 1, Ordering::Relaxed);
+        match self.first.get(count) {
+            Some(slot) => slot.store(key.to_bits(), Ordering::Relaxed),
+            None => self.others().push(key),
+        }
+    }
+
     /// Moves what was woken to the end of `into`.
     pub(super) fn drain(&self, into: &mut Vec<TaskKey>) {
-        if self.some.load(Ordering::Relaxed) {
-            self.some.store(false, Ordering::Relaxed);
-            into.append(&mut self.keys.lock().unwrap_or_else(PoisonError::into_inner));
+        let count = self.count.load(Ordering::Relaxed);
+        if count == 0 {
+            return;
         }
+        self.count.store(0, Ordering::Relaxed);
+        for slot in self.first.iter().take(count) {
+            into.push(TaskKey::from_bits(slot.load(Ordering::Relaxed)));
+        }
+        if count > FIRST {
+            into.append(&mut self.others());
+        }
+    }
+
+    fn others(&self) -> MutexGuard<'_, Vec<TaskKey>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,17 +102,12 @@ impl Wake for TaskFlag {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.queued.swap(true, Ordering::Relaxed) {
+        if self.queued.load(Ordering::Relaxed) {
             return;
         }
-        self.cause
-            .store(self.woken.cause.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.woken
-            .keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(self.key);
-        self.woken.some.store(true, Ordering::Relaxed);
+        self.queued.store(true, Ordering::Relaxed);
+        self.cause.store(self.woken.cause.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.woken.add(self.key);
     }
 }
 
@@ -86,7 +117,8 @@ pub(super) struct Task {
     pub(super) name: NameId,
     /// Absent while it is being polled.
     pub(super) future: Option<LocalFuture>,
-    pub(super) waker: Waker,
+    /// Shared without atomics, since each poll takes it along.
+    pub(super) waker: Rc<Waker>,
     pub(super) flag: Arc<TaskFlag>,
     /// Killed or aborted while it was on the poll stack: dropped on return.
     pub(super) doomed: bool,
@@ -106,64 +138,37 @@ pub(super) struct Tasks {
 
 impl Tasks {
     /// Adds a task, not yet woken.
-    pub(super) fn insert(
-        &mut self,
-        node: NodeId,
-        name: NameId,
-        future: LocalFuture,
-        woken: &Arc<Woken>,
-    ) -> TaskKey {
+    pub(super) fn insert(&mut self, node: NodeId, name: NameId, future: LocalFuture, woken: &Arc<Woken>) -> TaskKey {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
-                self.slots.push(Slot {
-                    generation: 0,
-                    task: None,
-                });
+                self.slots.push(Slot { generation: 0, task: None });
                 u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks are alive")
             }
         };
         let slot = &mut self.slots[index as usize];
-        let key = TaskKey {
-            index,
-            generation: slot.generation,
-        };
+        let key = TaskKey { index, generation: slot.generation };
         let flag = Arc::new(TaskFlag {
             key,
             queued: AtomicBool::new(false),
             cause: AtomicU32::new(0),
             woken: Arc::clone(woken),
         });
-        let waker = Waker::from(Arc::clone(&flag));
-        slot.task = Some(Task {
-            node,
-            name,
-            future: Some(future),
-            waker,
-            flag,
-            doomed: false,
-        });
+        let waker = Rc::new(Waker::from(Arc::clone(&flag)));
+        slot.task = Some(Task { node, name, future: Some(future), waker, flag, doomed: false });
         key
     }
 
     /// The task, if it is still alive.
     pub(super) fn get_mut(&mut self, key: TaskKey) -> Option<&mut Task> {
         let slot = self.slots.get_mut(key.index as usize)?;
-        if slot.generation == key.generation {
-            slot.task.as_mut()
-        } else {
-            None
-        }
+        if slot.generation == key.generation { slot.task.as_mut() } else { None }
     }
 
     /// The task, if it is still alive.
     pub(super) fn get(&self, key: TaskKey) -> Option<&Task> {
         let slot = self.slots.get(key.index as usize)?;
-        if slot.generation == key.generation {
-            slot.task.as_ref()
-        } else {
-            None
-        }
+        if slot.generation == key.generation { slot.task.as_ref() } else { None }
     }
 
     /// Takes a task out; the caller drops it when no borrow is held.
@@ -177,14 +182,16 @@ impl Tasks {
         slot.task.take()
     }
 
+    /// All live tasks, in slot order.
+    pub(super) fn into_tasks(self) -> impl Iterator<Item = Task> {
+        self.slots.into_iter().filter_map(|slot| slot.task)
+    }
+
     /// Keys of the live tasks that satisfy a condition, in slot order.
     pub(super) fn keys_where(&self, condition: impl Fn(&Task) -> bool) -> Vec<TaskKey> {
         let key = |(index, slot): (usize, &Slot)| {
             let task = slot.task.as_ref()?;
-            condition(task).then_some(TaskKey {
-                index: index as u32,
-                generation: slot.generation,
-            })
+            condition(task).then_some(TaskKey { index: index as u32, generation: slot.generation })
         };
         self.slots.iter().enumerate().filter_map(key).collect()
     }

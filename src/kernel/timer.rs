@@ -17,11 +17,7 @@ pub struct Sleep {
 
 impl Sleep {
     pub(super) fn new(node: NodeHandle, deadline: Time) -> Sleep {
-        Sleep {
-            node,
-            deadline,
-            timer: None,
-        }
+        Sleep { node, deadline, timer: None }
     }
 
     /// When it ends.
@@ -39,14 +35,13 @@ impl Future for Sleep {
             return Poll::Pending;
         }
         if self.node.now() >= self.deadline {
-            self.timer = None;
+            // Its event may still be queued: the node's clock can be ahead of the world's.
+            if let Some((key, _)) = self.timer.take() {
+                self.node.sim().unschedule(key);
+            }
             return Poll::Ready(());
         }
-        if self
-            .timer
-            .as_ref()
-            .is_some_and(|(_, waker)| waker.will_wake(cx.waker()))
-        {
+        if self.timer.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
             return Poll::Pending;
         }
         let sim = self.node.sim().clone();
@@ -86,7 +81,7 @@ impl fmt::Display for Elapsed {
 
 impl std::error::Error for Elapsed {}
 
-/// A future with a time limit. When both are over at the same instant the future wins.
+/// A future with a time limit. When a poll finds both over, the future wins.
 pub struct Timeout<F> {
     sleep: Sleep,
     future: Pin<Box<F>>,
@@ -94,10 +89,7 @@ pub struct Timeout<F> {
 
 impl<F: Future> Timeout<F> {
     pub(super) fn new(sleep: Sleep, future: F) -> Timeout<F> {
-        Timeout {
-            sleep,
-            future: Box::pin(future),
-        }
+        Timeout { sleep, future: Box::pin(future) }
     }
 }
 

@@ -106,10 +106,7 @@ impl NodeNet {
     /// The network for a node's code.
     #[must_use]
     pub fn new(net: &Net, node: &NodeHandle) -> NodeNet {
-        NodeNet {
-            net: net.clone(),
-            node: node.clone(),
-        }
+        NodeNet { net: net.clone(), node: node.clone() }
     }
 
     /// Accepts connections on a port of this node. Ports are names.
@@ -125,17 +122,9 @@ impl NodeNet {
         if state.listeners.contains_key(&key) {
             return Err(NetError::InUse);
         }
-        let listening = Listening {
-            node: self.node.clone(),
-            backlog: VecDeque::new(),
-            waker: None,
-        };
+        let listening = Listening { node: self.node.clone(), backlog: VecDeque::new(), waker: None };
         state.listeners.insert(key, listening);
-        Ok(Listener {
-            net: self.net.clone(),
-            node: self.node.clone(),
-            port: port.into(),
-        })
+        Ok(Listener { net: self.net.clone(), node: self.node.clone(), port: port.into() })
     }
 
     /// Connects to a port of a node. The connection is asked for at once, not at the first poll.
@@ -149,10 +138,7 @@ impl NodeNet {
             Some(_) => Err(NetError::Closed),
             None => Err(NetError::NoSuchNode),
         };
-        Connecting {
-            net: self.net.clone(),
-            number,
-        }
+        Connecting { net: self.net.clone(), number }
     }
 }
 
@@ -215,10 +201,7 @@ impl Listener {
                 return Poll::Ready(Err(NetError::Closed));
             }
             let mut state = self.net.inner.state.borrow_mut();
-            let Some(listening) = state
-                .listeners
-                .get_mut(&(self.node.id(), self.port.clone()))
-            else {
+            let Some(listening) = state.listeners.get_mut(&(self.node.id(), self.port.clone())) else {
                 return Poll::Ready(Err(NetError::Closed));
             };
             match listening.backlog.pop_front() {
@@ -252,10 +235,7 @@ impl Inner {
         let text = format!("{}->{}", node.name(), sim.node_name(to));
         let name = sim.name(&text);
         let actor = format!("{text}/connect");
-        let (latency, site) = (
-            sim.stream(&sites::LATENCY, &actor),
-            sim.stream(&sites::CONNECT, &actor),
-        );
+        let (latency, site) = (sim.stream(&sites::LATENCY, &actor), sim.stream(&sites::CONNECT, &actor));
         let welcome = sim.choose(site, &WELCOMES);
         let event = sim.emit(node.id(), &kinds::CONNECT, name, [0; 3]);
         let number = {
@@ -264,10 +244,12 @@ impl Inner {
             state.next_dial += 1;
             number
         };
-        let delay = sim.choose(latency, &self.latencies());
+        let transit = sim.with_choices(|choices| self.transit(choices, latency));
         if welcome != Welcome::Lost {
-            let arrives = self.dial_event(number, to, name, node.now() + delay, deliver::DIAL);
-            sim.schedule_caused(arrives, event);
+            let at = node.now() + transit.latency;
+            let arrives = self.dial_event(number, to, name, at, deliver::DIAL);
+            let key = sim.schedule_caused(arrives, event);
+            sim.governed(key, transit.governs(node.now() - sim.now()));
         }
         let give_up = node.now() + self.config.connect_timeout;
         let timeout = self.dial_event(number, node.id(), name, give_up, deliver::GIVE_UP);
@@ -323,26 +305,19 @@ impl Inner {
         if let Some(dial) = self.state.borrow_mut().dials.get_mut(&number) {
             dial.made = Some(made);
         }
-        let delay = self.sim.choose(latency, &self.latencies());
-        let at = self.sim.node_now(to) + delay;
-        self.sim
-            .schedule(self.dial_event(number, from, name, at, deliver::ANSWER));
+        let transit = self.sim.with_choices(|choices| self.transit(choices, latency));
+        let answered_at = self.sim.node_now(to);
+        let at = answered_at + transit.latency;
+        let key = self.sim.schedule(self.dial_event(number, from, name, at, deliver::ANSWER));
+        self.sim.governed(key, transit.governs(answered_at - self.sim.now()));
     }
 
     /// Where an attempt comes from and goes to, its name and what it meets; `None` if nobody waits for it any more,
     /// or if the link it needs next is blocked: then it waits there.
-    fn pass_link(
-        &self,
-        state: &mut State,
-        number: u32,
-    ) -> Option<(NodeId, NodeId, NameId, Welcome)> {
+    fn pass_link(&self, state: &mut State, number: u32) -> Option<(NodeId, NodeId, NameId, Welcome)> {
         let dial = state.dials.get(&number).filter(|dial| !dial.answered)?;
         let (from, to) = (dial.node.id(), dial.to);
-        let link = if dial.made.is_some() {
-            state.link(to, from)
-        } else {
-            state.link(from, to)
-        };
+        let link = if dial.made.is_some() { state.link(to, from) } else { state.link(from, to) };
         let link = &mut state.links[link.0];
         let dial = state.dials.get_mut(&number)?;
         if link.blocked > 0 {
@@ -353,29 +328,20 @@ impl Inner {
         Some((from, to, dial.name, dial.welcome))
     }
 
-    fn dial_event(
-        &self,
-        number: u32,
-        node: NodeId,
-        subject: NameId,
-        at: Time,
-        kind: u64,
-    ) -> Schedule {
-        let label = match kind {
-            deliver::ANSWER => "connected",
-            deliver::GIVE_UP => "connect-timeout",
-            _ => "connect",
+    fn dial_event(&self, number: u32, node: NodeId, subject: NameId, at: Time, kind: u64) -> Schedule {
+        // An attempt and its answer are on their way like messages, and in no order with anything else.
+        let (label, lane) = match kind {
+            deliver::ANSWER => ("connected", self.sim.lane()),
+            deliver::GIVE_UP => ("connect-timeout", Lane::TIMER),
+            _ => ("connect", self.sim.lane()),
         };
         Schedule {
             at,
-            lane: Lane::TIMER,
+            lane,
             node,
             label,
             subject,
-            action: Action::Resource {
-                resource: self.id.get(),
-                token: deliver::token(kind, 0, number),
-            },
+            action: Action::Resource { resource: self.id.get(), token: deliver::token(kind, 0, number) },
         }
     }
 
@@ -397,10 +363,7 @@ impl Inner {
     fn establish(&self, number: u32, to: NodeId, port: Box<str>) -> Stream {
         let (dialer, acceptor) = {
             let state = self.state.borrow();
-            (
-                state.dials[&number].node.clone(),
-                state.listeners[&(to, port.clone())].node.clone(),
-            )
+            (state.dials[&number].node.clone(), state.listeners[&(to, port.clone())].node.clone())
         };
         let from = dialer.id();
         let ordinal = {
@@ -409,29 +372,16 @@ impl Inner {
             *ordinal += 1;
             *ordinal
         };
-        let suffix = if ordinal == 1 {
-            String::new()
-        } else {
-            format!("#{ordinal}")
-        };
+        let suffix = if ordinal == 1 { String::new() } else { format!("#{ordinal}") };
         let pipes = [(from, to), (to, from)].map(|(from, to)| {
-            let name = format!(
-                "{}->{}{suffix}",
-                self.sim.node_name(from),
-                self.sim.node_name(to)
-            );
+            let name = format!("{}->{}{suffix}", self.sim.node_name(from), self.sim.node_name(to));
             let link = self.state.borrow_mut().link(from, to);
             self.new_pipe(from, to, link, &name)
         });
         let (index, generation) = {
             let mut state = self.state.borrow_mut();
-            let mut conn = Conn {
-                generation: 0,
-                pipes,
-                ended: false,
-                ended_by: None,
-                sides: [Side::default(), Side::default()],
-            };
+            let mut conn =
+                Conn { generation: 0, pipes, ended: false, ended_by: None, sides: [Side::default(), Side::default()] };
             match state.free.pop() {
                 Some(index) => {
                     conn.generation = state.conns[index].generation;

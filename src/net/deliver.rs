@@ -33,20 +33,12 @@ struct Token {
 }
 
 fn unpack(token: u64) -> Token {
-    Token {
-        kind: token >> 56,
-        generation: (token >> 32) as u32 & GENERATION_MASK,
-        number: token as u32,
-    }
+    Token { kind: token >> 56, generation: (token >> 32) as u32 & GENERATION_MASK, number: token as u32 }
 }
 
 impl Resource for Inner {
     fn dispatch(&self, _sim: &Sim, token: u64) {
-        let Token {
-            kind,
-            generation,
-            number,
-        } = unpack(token);
+        let Token { kind, generation, number } = unpack(token);
         match kind {
             ARRIVE => self.arrive(PipeId(number), generation),
             NOTICE => self.notice_due(PipeId(number), generation),
@@ -58,11 +50,7 @@ impl Resource for Inner {
     }
 
     fn eligible(&self, _sim: &Sim, token: u64) -> Eligible {
-        let Token {
-            kind,
-            generation,
-            number,
-        } = unpack(token);
+        let Token { kind, generation, number } = unpack(token);
         match kind {
             ARRIVE => {
                 let mut state = self.state.borrow_mut();
@@ -77,11 +65,7 @@ impl Resource for Inner {
                     (None, Some(waker)) => Eligible::Wakes(waker.clone()),
                     (None, None) => Eligible::No,
                 };
-                if state.links[link.0].blocked > 0 {
-                    Eligible::No
-                } else {
-                    answer
-                }
+                if state.links[link.0].blocked > 0 { Eligible::No } else { answer }
             }
             NOTICE => {
                 let mut state = self.state.borrow_mut();
@@ -199,13 +183,11 @@ impl Inner {
             Payload::Bytes(bytes) => {
                 let args = [bytes.len() as u64, 0, 0];
                 pipe.received.push_back(Chunk { bytes, start: 0 });
-                self.sim
-                    .emit_caused(to, &kinds::DELIVER, name, args, segment.sent)
+                self.sim.emit_caused(to, &kinds::DELIVER, name, args, segment.sent)
             }
             Payload::Fin => {
                 pipe.fin_received = true;
-                self.sim
-                    .emit_caused(to, &kinds::FIN, name, [0; 3], segment.sent)
+                self.sim.emit_caused(to, &kinds::FIN, name, [0; 3], segment.sent)
             }
             Payload::Rst => {
                 drop(guard);

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use super::sites::{Notice, Notices};
+use super::sites::{LATENCY, Notice, Notices};
 use super::state::{Conn, EndReason, Inner, Marks, Payload, PipeId, State};
 use super::transmit::Piece;
 use super::{deliver, kinds};
 use crate::choice::Coin;
 use crate::kernel::{Action, Down, Lane, NodeId, Schedule};
-use crate::trace::EventId;
+use crate::trace::{EventId, NameId};
 
 /// When an owner is told.
 pub(super) enum Told {
@@ -141,9 +141,7 @@ impl Inner {
         let on_end = side.on_end.take();
         let node = conn.pipes[out.direction()].from;
         let incoming = &mut conn.pipes[1 - out.direction()];
-        let event = self
-            .sim
-            .emit(node, &kinds::TOLD, incoming.name, [0; 3]);
+        let event = self.sim.emit(node, &kinds::TOLD, incoming.name, [0; 3]);
         self.sim.set_cause(event);
         if half_open {
             self.sim.observed(incoming.streams.half_open);
@@ -216,7 +214,8 @@ impl Inner {
             return;
         }
         pipe.fin_sent = true;
-        self.push_payload(state, out, Payload::Fin, "fin", self.plain());
+        let last = self.last_piece(pipe.name);
+        self.push_payload(state, out, Payload::Fin, "fin", last);
     }
 
     /// This side knows nothing of the connection any more, and says so.
@@ -227,12 +226,18 @@ impl Inner {
             return;
         }
         pipe.rst_sent = true;
-        self.push_payload(state, out, Payload::Rst, "reset", self.plain());
+        let last = self.last_piece(pipe.name);
+        self.push_payload(state, out, Payload::Rst, "reset", last);
     }
 
-    fn plain(&self) -> Piece {
+    /// What says that a direction has ended takes its time like everything else. It has a stream of its own, so
+    /// that the n-th write stays the n-th offer.
+    fn last_piece(&self, direction: NameId) -> Piece {
+        let actor = format!("{}/end", self.sim.name_text(direction));
+        let stream = self.sim.stream(&LATENCY, &actor);
         Piece {
-            delay: self.config.latency,
+            transit: self.sim.with_choices(|choices| self.transit(choices, stream)),
+            stall: Duration::ZERO,
             marks: Marks::default(),
             ends: None,
         }
@@ -252,10 +257,7 @@ impl Inner {
             (side.vanished, side.half_open) = (false, false);
         }
         let [near, far] = &mut conn.pipes;
-        let (near, far) = (
-            std::mem::take(&mut near.received),
-            std::mem::take(&mut far.received),
-        );
+        let (near, far) = (std::mem::take(&mut near.received), std::mem::take(&mut far.received));
         for chunk in near.into_iter().chain(far) {
             state.recycle(chunk.bytes);
         }
@@ -269,13 +271,10 @@ impl Inner {
             Down::PowerCut => state.dark.insert(node),
             Down::Kill => state.dark.remove(&node),
         };
-        let (gone, listeners) = std::mem::take(&mut state.listeners)
-            .into_iter()
-            .partition(|((owner, _), _)| *owner == node);
+        let (gone, listeners) =
+            std::mem::take(&mut state.listeners).into_iter().partition(|((owner, _), _)| *owner == node);
         state.listeners = listeners;
-        let (forgotten, dials) = std::mem::take(&mut state.dials)
-            .into_iter()
-            .partition(|(_, dial)| dial.is_of(node));
+        let (forgotten, dials) = std::mem::take(&mut state.dials).into_iter().partition(|(_, dial)| dial.is_of(node));
         state.dials = dials;
         for dial in forgotten.values() {
             self.forget_timeout(dial);

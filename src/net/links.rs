@@ -29,14 +29,7 @@ pub(super) struct TimedFault {
 
 impl Inner {
     /// Blocks a link, for a while or until it is unblocked.
-    pub(super) fn block(
-        &self,
-        state: &mut State,
-        from: NodeId,
-        to: NodeId,
-        way: Way,
-        fault: Option<&TimedFault>,
-    ) {
+    pub(super) fn block(&self, state: &mut State, from: NodeId, to: NodeId, way: Way, fault: Option<&TimedFault>) {
         for (from, to) in directions(from, to, way) {
             let link = state.link(from, to);
             let link = &mut state.links[link.0];
@@ -54,10 +47,7 @@ impl Inner {
             node: NodeId::WORLD,
             label: "unblock",
             subject: name,
-            action: Action::Resource {
-                resource: self.id.get(),
-                token: deliver::token(deliver::OPEN, 0, number),
-            },
+            action: Action::Resource { resource: self.id.get(), token: deliver::token(deliver::OPEN, 0, number) },
         };
         let key = self.sim.schedule_caused(schedule, event);
         state.blocks.push(Some(TimedBlock { from, to, way, key }));
@@ -101,10 +91,7 @@ impl Inner {
         let waiting = std::mem::take(&mut link.waiting);
         let dials = std::mem::take(&mut link.dials);
         let (from, to) = (link.from, link.to);
-        let parked: u32 = waiting
-            .iter()
-            .map(|pipe| state.conns[pipe.conn()].pipes[pipe.direction()].parked)
-            .sum();
+        let parked: u32 = waiting.iter().map(|pipe| state.conns[pipe.conn()].pipes[pipe.direction()].parked).sum();
         let name = self.link_name(from, to, Way::One);
         let args = [u64::from(parked), 0, 0];
         let event = self.sim.emit(from, &kinds::UNBLOCK, name, args);
@@ -146,11 +133,7 @@ impl Inner {
             Way::One => "->",
             Way::Both => "<->",
         };
-        self.sim.name(&format!(
-            "{}{arrow}{}",
-            self.sim.node_name(from),
-            self.sim.node_name(to)
-        ))
+        self.sim.name(&format!("{}{arrow}{}", self.sim.node_name(from), self.sim.node_name(to)))
     }
 }
 

@@ -28,20 +28,14 @@ impl Messages {
     /// Speaks messages on a stream. Both sides must.
     #[must_use]
     pub fn new(stream: Stream) -> Messages {
-        Messages {
-            end: Rc::clone(&stream.end),
-            in_order: false,
-        }
+        Messages { end: Rc::clone(&stream.end), in_order: false }
     }
 
     /// As [`new`](Messages::new), over a transport that neither repeats nor reorders what it carries, as TCP does
     /// not: the sites `net/duplicate` and `net/reorder` leave these messages alone.
     #[must_use]
     pub fn in_order(stream: Stream) -> Messages {
-        Messages {
-            in_order: true,
-            ..Messages::new(stream)
-        }
+        Messages { in_order: true, ..Messages::new(stream) }
     }
 
     /// Sends a message. It is queued whatever the window says.
@@ -62,7 +56,7 @@ impl Messages {
             return Err(NetError::TooLong);
         }
         let outgoing = Outgoing {
-            header: &(message.len() as u32).to_be_bytes(),
+            header: Some((message.len() as u32).to_be_bytes()),
             body: message,
             whole: true,
             in_order: self.in_order,
@@ -102,6 +96,9 @@ impl Messages {
     /// The handler is dropped when the owner is told that the connection ended, or when the connection is closed. It
     /// does not keep the connection open: whoever attaches it keeps a clone of this.
     pub fn on_message(&self, handler: impl Fn(&[u8]) + 'static) {
+        if !self.end.node.is_alive() {
+            return;
+        }
         let end: Weak<Endpoint> = Rc::downgrade(&self.end);
         let scratch = Cell::new(Vec::new());
         let callback: Rc<dyn Fn()> = Rc::new(move || {
@@ -142,7 +139,7 @@ impl Messages {
             return;
         };
         let side = &mut conn.sides[self.end.out.direction()];
-        if side.gone {
+        if side.gone || !self.end.node.is_alive() {
             return;
         }
         let reason = match (side.told, side.told_fin) {
@@ -199,9 +196,6 @@ enum Taken {
 impl Inner {
     /// Takes the next message out. If there is none yet, the waker is kept.
     fn take_message(&self, end: &Endpoint, message: &mut Vec<u8>, waker: Option<&Waker>) -> Taken {
-        if !end.node.is_alive() {
-            return Taken::Ended(NetError::Closed);
-        }
         let incoming = end.out.reverse();
         let mut state = self.state.borrow_mut();
         let Some(conn) = state.conn(incoming, end.generation) else {
@@ -212,17 +206,19 @@ impl Inner {
             return Taken::Ended(NetError::Closed);
         }
         let pipe = &mut conn.pipes[incoming.direction()];
-        join_until_whole(&mut pipe.received);
-        let front = pipe.received.front().map_or(Front::Part, front_of);
-        let length = match (front, pipe.received.front_mut()) {
-            (Front::Message(length), Some(chunk)) => {
+        if pipe.received.len() > 1 {
+            join_until_whole(&mut pipe.received);
+        }
+        let front = pipe.received.front_mut();
+        let (length, used_up) = match front.map(|chunk| (front_of(chunk), chunk)) {
+            Some((Front::Message(length), chunk)) => {
                 let start = chunk.start + HEADER_BYTES;
                 message.clear();
                 message.extend_from_slice(&chunk.bytes[start..start + length]);
                 chunk.start = start + length;
-                length
+                (length, chunk.start == chunk.bytes.len())
             }
-            (Front::Nonsense, _) => {
+            Some((Front::Nonsense, _)) => {
                 let fresh = !std::mem::replace(&mut side.told, true);
                 drop(state);
                 if fresh {
@@ -242,10 +238,6 @@ impl Inner {
                 return Taken::NotYet;
             }
         };
-        let used_up = pipe
-            .received
-            .front()
-            .is_some_and(|chunk| chunk.start == chunk.bytes.len());
         let chunk = if used_up { pipe.received.pop_front() } else { None };
         self.consumed(conn, incoming, HEADER_BYTES + length);
         if let Some(chunk) = chunk {
@@ -312,11 +304,7 @@ fn front_of(chunk: &Chunk) -> Front {
 
 /// Joins chunks until the first holds a whole message, or there is only one.
 fn join_until_whole(received: &mut VecDeque<Chunk>) {
-    while received.len() > 1
-        && received
-            .front()
-            .is_some_and(|chunk| matches!(front_of(chunk), Front::Part))
-    {
+    while received.len() > 1 && received.front().is_some_and(|chunk| matches!(front_of(chunk), Front::Part)) {
         let second = received.remove(1);
         if let (Some(first), Some(second)) = (received.front_mut(), second) {
             first.bytes.extend_from_slice(&second.bytes[second.start..]);

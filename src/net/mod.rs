@@ -34,3 +34,6 @@ pub use message::Messages;
 pub use sites::{Cut, SITES};
 pub use state::{EndReason, Net, NetConfig};
 pub use stream::Stream;
+
+#[cfg(test)]
+mod tests;

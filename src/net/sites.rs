@@ -2,76 +2,25 @@
 
 use std::time::Duration;
 
-use crate::choice::{Domain, Expander, Latency, Note, OneOf, Rate, Site, smaller};
+use crate::choice::{Domain, Expander, Latency, Note, OneOf, Rate, Site, distinct, smaller};
 
 const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
-    Site::fault(
-        label,
-        doc,
-        Rate::per_million(default),
-        Rate::per_million(cap),
-    )
+    Site::fault(label, doc, Rate::per_million(default), Rate::per_million(cap))
 }
 
 pub(super) static LATENCY: Site = Site::latency("net/latency", "how long a segment is under way");
-pub(super) static STALL: Site = fault(
-    "net/stall",
-    "a direction stands still for up to 10 s",
-    1_000,
-    50_000,
-);
-pub(super) static PARTIAL_WRITE: Site = fault(
-    "net/partial-write",
-    "a write takes only a part",
-    10_000,
-    300_000,
-);
-pub(super) static SHORT_READ: Site = fault(
-    "net/short-read",
-    "a read returns less than is there",
-    10_000,
-    300_000,
-);
-pub(super) static CUT: Site = fault(
-    "net/cut",
-    "the connection ends around a write",
-    2_000,
-    100_000,
-);
-pub(super) static CONNECT: Site = fault(
-    "net/connect",
-    "a connection is refused or times out",
-    5_000,
-    200_000,
-);
-pub(super) static PARTITION: Site = fault(
-    "net/partition",
-    "the link is blocked, one way or both",
-    1_000,
-    50_000,
-);
-pub(super) static DUPLICATE: Site = fault(
-    "net/duplicate",
-    "the transport delivers a message twice",
-    1_000,
-    50_000,
-);
-pub(super) static REORDER: Site = fault(
-    "net/reorder",
-    "a message overtakes the one before it",
-    1_000,
-    50_000,
-);
-pub(super) static HALF_OPEN: Site = fault(
-    "net/half-open",
-    "one side is never told that the connection ended",
-    10_000,
-    300_000,
-);
-pub(super) static NOTICE: Site = Site::reentry(
-    "net/notice",
-    "when the owner of an ended connection is told: on this stack, next turn or later",
-);
+pub(super) static STALL: Site = fault("net/stall", "a direction stands still for up to 10 s", 1_000, 50_000);
+pub(super) static PARTIAL_WRITE: Site = fault("net/partial-write", "a write takes only a part", 10_000, 300_000);
+pub(super) static SHORT_READ: Site = fault("net/short-read", "a read returns less than is there", 10_000, 300_000);
+pub(super) static CUT: Site = fault("net/cut", "the connection ends around a write", 2_000, 100_000);
+pub(super) static CONNECT: Site = fault("net/connect", "a connection is refused or times out", 5_000, 200_000);
+pub(super) static PARTITION: Site = fault("net/partition", "the link is blocked, one way or both", 1_000, 50_000);
+pub(super) static DUPLICATE: Site = fault("net/duplicate", "the transport delivers a message twice", 1_000, 50_000);
+pub(super) static REORDER: Site = fault("net/reorder", "a message overtakes the one before it", 1_000, 50_000);
+pub(super) static HALF_OPEN: Site =
+    fault("net/half-open", "one side is never told that the connection ended", 10_000, 300_000);
+pub(super) static NOTICE: Site =
+    Site::reentry("net/notice", "when the owner of an ended connection is told: on this stack, next turn or later");
 
 /// Every choice site of the network.
 pub static SITES: &[&Site] = &[
@@ -89,10 +38,7 @@ pub static SITES: &[&Site] = &[
 ];
 
 /// How long a stalled direction stands still, at most.
-pub(super) const STALL_MAX: Latency = Latency {
-    quiet: Duration::ZERO,
-    max: Duration::from_secs(10),
-};
+pub(super) const STALL_MAX: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_secs(10) };
 
 /// Where around a write the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,23 +94,14 @@ impl Domain for Cuts {
             "before the reply" => Some(Cut::BeforeReply),
             "after the reply" => Some(Cut::AfterReply),
             _ => {
-                let bytes = words
-                    .strip_prefix("inside, after ")?
-                    .strip_suffix(" bytes")?
-                    .parse()
-                    .ok()?;
+                let bytes = words.strip_prefix("inside, after ")?.strip_suffix(" bytes")?.parse().ok()?;
                 (bytes >= 1 && bytes < self.bytes).then_some(Cut::Inside(bytes))
             }
         }
     }
 
     fn values(&self) -> Option<Vec<Cut>> {
-        let mut values = vec![
-            Cut::None,
-            Cut::BeforeDelivery,
-            Cut::BeforeReply,
-            Cut::AfterReply,
-        ];
+        let mut values = vec![Cut::None, Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
         if self.bytes > 1 && self.bytes <= 64 {
             values.extend((1..self.bytes).map(Cut::Inside));
             Some(values)
@@ -175,6 +112,14 @@ impl Domain for Cuts {
         }
     }
 
+    /// Between messages, and inside one: in the length that stands in front of it, and after half of it.
+    fn representatives(&self) -> Vec<Cut> {
+        let mut some = vec![Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
+        let inside = [1, self.bytes / 2];
+        some.extend(inside.into_iter().filter(|bytes| (1..self.bytes).contains(bytes)).map(Cut::Inside));
+        distinct(some)
+    }
+
     /// Between two messages rather than inside one; there, after fewer bytes.
     fn simpler(&self, value: &Cut) -> Vec<Cut> {
         let whole = [Cut::BeforeDelivery, Cut::BeforeReply, Cut::AfterReply];
@@ -183,10 +128,7 @@ impl Domain for Cuts {
                 let fewer = smaller(*bytes).into_iter().map(Cut::Inside);
                 whole.into_iter().chain(fewer).collect()
             }
-            _ => whole
-                .into_iter()
-                .take_while(|whole| whole != value)
-                .collect(),
+            _ => whole.into_iter().take_while(|whole| whole != value).collect(),
         }
     }
 }
@@ -232,6 +174,13 @@ impl Domain for Part {
         (self.bytes <= 64).then(|| (1..=self.bytes.max(1)).rev().collect())
     }
 
+    /// One byte, half of them, all but one.
+    fn representatives(&self) -> Vec<u64> {
+        let mut some = vec![1, self.bytes / 2, self.bytes.saturating_sub(1)];
+        some.retain(|part| (1..self.bytes).contains(part));
+        distinct(some)
+    }
+
     /// Larger parts, nearer to all of it.
     fn simpler(&self, value: &u64) -> Vec<u64> {
         let left_out = smaller(self.bytes.saturating_sub(*value));
@@ -250,10 +199,7 @@ pub(super) enum Block {
 /// The ways in which a link can be blocked: for 1 µs to 60 s.
 pub(super) struct Blocks;
 
-const BLOCK_MAX: Latency = Latency {
-    quiet: Duration::ZERO,
-    max: Duration::from_secs(60),
-};
+const BLOCK_MAX: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_secs(60) };
 
 impl Domain for Blocks {
     type Value = Block;
@@ -265,11 +211,7 @@ impl Domain for Blocks {
     fn draw(&self, e: &mut Expander) -> Block {
         let both = e.below(2) == 1;
         let length = BLOCK_MAX.draw(e);
-        if both {
-            Block::BothWays(length)
-        } else {
-            Block::OneWay(length)
-        }
+        if both { Block::BothWays(length) } else { Block::OneWay(length) }
     }
 
     fn words(&self, value: &Block) -> String {
@@ -287,13 +229,17 @@ impl Domain for Blocks {
         if let Some(length) = words.strip_prefix("one way for ") {
             return BLOCK_MAX.parse(length).map(Block::OneWay);
         }
-        BLOCK_MAX
-            .parse(words.strip_prefix("both ways for ")?)
-            .map(Block::BothWays)
+        BLOCK_MAX.parse(words.strip_prefix("both ways for ")?).map(Block::BothWays)
     }
 
     fn values(&self) -> Option<Vec<Block>> {
         None
+    }
+
+    /// Shorter than the usual time limits, and longer.
+    fn representatives(&self) -> Vec<Block> {
+        let lengths = [Duration::from_millis(10), Duration::from_secs(60)];
+        lengths.into_iter().flat_map(|length| [Block::OneWay(length), Block::BothWays(length)]).collect()
     }
 
     /// One way rather than both, and for a rounder time.
@@ -302,10 +248,9 @@ impl Domain for Blocks {
         match value {
             Block::None => Vec::new(),
             Block::OneWay(length) => rounder(length).map(Block::OneWay).collect(),
-            Block::BothWays(length) => [Block::OneWay(*length)]
-                .into_iter()
-                .chain(rounder(length).map(Block::BothWays))
-                .collect(),
+            Block::BothWays(length) => {
+                [Block::OneWay(*length)].into_iter().chain(rounder(length).map(Block::BothWays)).collect()
+            }
         }
     }
 }
@@ -318,11 +263,8 @@ pub(super) enum Welcome {
     Lost,
 }
 
-pub(super) static WELCOMES: OneOf<Welcome> = OneOf(&[
-    ("normal", Welcome::Normal, 0),
-    ("refused", Welcome::Refused, 2),
-    ("lost", Welcome::Lost, 1),
-]);
+pub(super) static WELCOMES: OneOf<Welcome> =
+    OneOf(&[("normal", Welcome::Normal, 0), ("refused", Welcome::Refused, 2), ("lost", Welcome::Lost, 1)]);
 
 /// When the owner of an ended connection is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -339,10 +281,7 @@ pub(super) struct Notices {
 }
 
 /// How much later it may be told, at most.
-const NOTICE_MAX: Latency = Latency {
-    quiet: Duration::ZERO,
-    max: Duration::from_secs(30),
-};
+const NOTICE_MAX: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_secs(30) };
 
 /// Drawn delays are powers of four from 1 µs to 17 s: few enough to be enumerated.
 const NOTICE_SCALES: u64 = 13;
@@ -361,11 +300,7 @@ impl Domain for Notices {
     fn draw(&self, e: &mut Expander) -> Notice {
         let inline = e.below(2) == 0;
         let scale = e.below(NOTICE_SCALES);
-        if inline && self.on_stack {
-            Notice::Inline
-        } else {
-            later(scale)
-        }
+        if inline && self.on_stack { Notice::Inline } else { later(scale) }
     }
 
     fn words(&self, value: &Notice) -> String {
@@ -380,9 +315,7 @@ impl Domain for Notices {
         match words {
             "next turn" => Some(Notice::NextTurn),
             "inline" => self.on_stack.then_some(Notice::Inline),
-            _ => NOTICE_MAX
-                .parse(words.strip_prefix("after ")?)
-                .map(Notice::Later),
+            _ => NOTICE_MAX.parse(words.strip_prefix("after ")?).map(Notice::Later),
         }
     }
 
@@ -391,6 +324,13 @@ impl Domain for Notices {
         values.extend(self.on_stack.then_some(Notice::Inline));
         values.extend((0..NOTICE_SCALES).map(later));
         Some(values)
+    }
+
+    /// Inline, where that is possible, and late.
+    fn representatives(&self) -> Vec<Notice> {
+        let inline = self.on_stack.then_some(Notice::Inline);
+        // About 1 ms, which other events can come before, and about 17 s, which most time limits do.
+        inline.into_iter().chain([later(5), later(NOTICE_SCALES - 1)]).collect()
     }
 
     /// Inline, without a time, or after a rounder time.

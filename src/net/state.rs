@@ -225,6 +225,11 @@ pub(super) struct PipeStreams {
 }
 
 impl PipeStreams {
+    /// The faults that every write is asked about.
+    pub(super) fn of_a_write(&self) -> [StreamId; 6] {
+        [self.stall, self.partial_write, self.cut, self.partition, self.duplicate, self.reorder]
+    }
+
     pub(super) fn new(sim: &Sim, actor: &str) -> PipeStreams {
         PipeStreams {
             latency: sim.stream(&sites::LATENCY, actor),
@@ -320,14 +325,12 @@ impl Net {
 
     /// Blocks a link: what is under way or sent later waits, in order, until it is unblocked as often as blocked.
     pub fn block(&self, from: NodeId, to: NodeId, way: Way) {
-        self.inner
-            .block(&mut self.inner.state.borrow_mut(), from, to, way, None);
+        self.inner.block(&mut self.inner.state.borrow_mut(), from, to, way, None);
     }
 
     /// Takes one block of a link away.
     pub fn unblock(&self, from: NodeId, to: NodeId, way: Way) {
-        self.inner
-            .unblock(&mut self.inner.state.borrow_mut(), from, to, way);
+        self.inner.unblock(&mut self.inner.state.borrow_mut(), from, to, way);
     }
 }
 
@@ -342,14 +345,7 @@ impl State {
     pub(super) fn link(&mut self, from: NodeId, to: NodeId) -> LinkId {
         let links = &mut self.links;
         *self.link_ids.entry((from, to)).or_insert_with(|| {
-            links.push(Link {
-                from,
-                to,
-                blocked: 0,
-                fault: None,
-                waiting: Vec::new(),
-                dials: Vec::new(),
-            });
+            links.push(Link { from, to, blocked: 0, fault: None, waiting: Vec::new(), dials: Vec::new() });
             LinkId(links.len() - 1)
         })
     }

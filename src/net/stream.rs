@@ -26,21 +26,8 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(
-        net: Net,
-        node: NodeHandle,
-        peer: NodeId,
-        out: PipeId,
-        generation: u32,
-    ) -> Rc<Endpoint> {
-        Rc::new(Endpoint {
-            net,
-            node,
-            peer,
-            out,
-            generation,
-            aborted: Cell::new(false),
-        })
+    pub(super) fn new(net: Net, node: NodeHandle, peer: NodeId, out: PipeId, generation: u32) -> Rc<Endpoint> {
+        Rc::new(Endpoint { net, node, peer, out, generation, aborted: Cell::new(false) })
     }
 
     pub(super) fn write(&self, outgoing: &Outgoing<'_>) -> Result<usize, NetError> {
@@ -77,9 +64,7 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         if self.node.is_alive() {
-            self.net
-                .inner
-                .close_side(self.out, self.generation, self.aborted.get());
+            self.net.inner.close_side(self.out, self.generation, self.aborted.get());
         }
     }
 }
@@ -110,38 +95,21 @@ impl Stream {
     /// Reader and writer apart; the connection closes when both are gone.
     #[must_use]
     pub fn split(self) -> (Stream, Stream) {
-        (
-            Stream {
-                end: Rc::clone(&self.end),
-            },
-            self,
-        )
+        (Stream { end: Rc::clone(&self.end) }, self)
     }
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.end.node.is_alive() {
             return Poll::Ready(Err(NetError::Closed.into()));
         }
-        self.end
-            .net
-            .inner
-            .poll_read(&self.end, cx, buf)
-            .map_err(io::Error::from)
+        self.end.net.inner.poll_read(&self.end, cx, buf).map_err(io::Error::from)
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(room) = self.end.net.inner.room(&self.end, cx.waker()) else {
             return Poll::Pending;
         };
@@ -149,7 +117,7 @@ impl AsyncWrite for Stream {
             return Poll::Ready(Ok(0));
         }
         let outgoing = Outgoing {
-            header: &[],
+            header: None,
             body: &bytes[..bytes.len().min(room)],
             whole: false,
             in_order: true,
@@ -170,20 +138,10 @@ impl AsyncWrite for Stream {
 
 impl Inner {
     pub(super) fn net(&self) -> Net {
-        Net {
-            inner: self
-                .this
-                .upgrade()
-                .expect("the network is alive while it is used"),
-        }
+        Net { inner: self.this.upgrade().expect("the network is alive while it is used") }
     }
 
-    fn poll_read(
-        &self,
-        end: &Endpoint,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<Result<(), NetError>> {
+    fn poll_read(&self, end: &Endpoint, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<(), NetError>> {
         let incoming = end.out.reverse();
         let mut state = self.state.borrow_mut();
         let Some(conn) = state.conn(incoming, end.generation) else {
@@ -208,9 +166,7 @@ impl Inner {
         if available == 0 {
             return Poll::Ready(Ok(()));
         }
-        let part = Part {
-            bytes: available as u64,
-        };
+        let part = Part { bytes: available as u64 };
         let count = self.sim.choose(pipe.streams.short_read, &part) as usize;
         if count < available {
             self.sim.observed(pipe.streams.short_read);

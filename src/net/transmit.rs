@@ -11,12 +11,13 @@ use super::kinds;
 use super::sites::{Block, Blocks, Cut, Cuts, Part, STALL_MAX};
 use super::state::{Inner, Marks, Payload, PipeId, PipeStreams, Segment, State};
 use super::{Way, links};
-use crate::choice::{Coin, Domain, Latency, StreamId};
-use crate::kernel::{Action, NodeId, Schedule};
+use crate::choice::{Choices, Coin, Domain, Latency, StreamId};
+use crate::kernel::{Action, Governed, NodeId, Schedule};
 
 /// What a writer hands over: a message with its header, or bytes of a stream.
 pub(super) struct Outgoing<'a> {
-    pub(super) header: &'a [u8],
+    /// The length, in front of a message.
+    pub(super) header: Option<[u8; 4]>,
     pub(super) body: &'a [u8],
     /// A message: taken completely, even if it travels in two pieces. Otherwise a part may be taken.
     pub(super) whole: bool,
@@ -28,14 +29,42 @@ pub(super) struct Outgoing<'a> {
 
 impl Outgoing<'_> {
     fn len(&self) -> usize {
-        self.header.len() + self.body.len()
+        self.header_bytes().len() + self.body.len()
+    }
+
+    fn header_bytes(&self) -> &[u8] {
+        self.header.as_ref().map_or(&[], |header| header)
+    }
+
+    fn copy_all(&self, buffer: &mut Vec<u8>) {
+        buffer.reserve(self.len());
+        if let Some(header) = self.header {
+            buffer.extend_from_slice(&header);
+        }
+        buffer.extend_from_slice(self.body);
     }
 
     fn copy(&self, range: Range<usize>, buffer: &mut Vec<u8>) {
-        let split = self.header.len();
-        buffer.extend_from_slice(&self.header[range.start.min(split)..range.end.min(split)]);
+        let header = self.header_bytes();
+        let split = header.len();
+        buffer.extend_from_slice(&header[range.start.min(split)..range.end.min(split)]);
         let (start, end) = (range.start.max(split) - split, range.end.max(split) - split);
         buffer.extend_from_slice(&self.body[start..end]);
+    }
+}
+
+/// How long a segment is under way, and which choice said so.
+#[derive(Clone, Copy)]
+pub(super) struct Transit {
+    pub(super) latency: Duration,
+    stream: StreamId,
+    n: u64,
+}
+
+impl Transit {
+    /// For telling an explored order as latencies; `base` comes on top of the latency in any case.
+    pub(super) fn governs(self, base: Duration) -> Governed {
+        Governed { stream: self.stream, n: self.n, latency: self.latency, base }
     }
 }
 
@@ -44,39 +73,36 @@ struct Weather {
     cut: Cut,
     block: Block,
     taken: usize,
-    delay: Duration,
-    stalled: bool,
+    stall: Duration,
     twice: bool,
     overtakes: bool,
 }
 
 impl Weather {
+    fn fair(bytes: usize) -> Weather {
+        Weather {
+            cut: Cut::None,
+            block: Block::None,
+            taken: bytes,
+            stall: STALL_MAX.quiet(),
+            twice: false,
+            overtakes: false,
+        }
+    }
+
     /// Nothing happens to it, apart from taking its time.
     fn is_fair(&self, bytes: usize) -> bool {
-        self.taken == bytes
-            && self.cut == Cut::None
-            && self.block == Block::None
-            && !self.twice
-            && !self.overtakes
+        self.taken == bytes && self.cut == Cut::None && self.block == Block::None && !self.twice && !self.overtakes
     }
 
     fn marks(&self) -> Marks {
-        if self.stalled {
-            Marks::STALLED
-        } else {
-            Marks::default()
-        }
+        if self.stall == STALL_MAX.quiet() { Marks::default() } else { Marks::STALLED }
     }
 }
 
 impl Inner {
     /// Writes into a direction. Answers how many bytes were taken.
-    pub(super) fn write(
-        &self,
-        pipe: PipeId,
-        generation: u32,
-        outgoing: &Outgoing<'_>,
-    ) -> Result<usize, NetError> {
+    pub(super) fn write(&self, pipe: PipeId, generation: u32, outgoing: &Outgoing<'_>) -> Result<usize, NetError> {
         let mut state = self.state.borrow_mut();
         let conn = state.conn(pipe, generation).ok_or(NetError::Reset)?;
         let side = &conn.sides[pipe.direction()];
@@ -96,38 +122,38 @@ impl Inner {
             self.write_into_nothing(&mut state, pipe, bytes);
             return Ok(bytes);
         }
-        let overtakable = direction
-            .in_flight
-            .back()
-            .is_some_and(|last| last.marks.has(Marks::WHOLE));
-        let weather = self.weather(direction.streams, bytes, outgoing, overtakable);
-        if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
-            return Ok(self.write_in_bad_weather(state, pipe, outgoing, &weather));
-        }
-        let mut marks = weather.marks();
-        if outgoing.whole {
-            marks.add(Marks::WHOLE);
-        }
-        let piece = Piece {
-            delay: weather.delay,
-            marks,
+        let overtakable = direction.in_flight.back().is_some_and(|last| last.marks.has(Marks::WHOLE));
+        let streams = direction.streams;
+        let (transit, calm) = self.sim.with_choices(|choices| {
+            let transit = self.transit(choices, streams.latency);
+            (transit, choices.pass_all(&streams.of_a_write()))
+        });
+        let mut piece = Piece {
+            transit,
+            stall: Duration::ZERO,
+            marks: if outgoing.whole { Marks::WHOLE } else { Marks::default() },
             ends: None,
         };
-        self.push(&mut state, pipe, outgoing, 0..bytes, piece);
+        if !calm || direction.ends_after_next.is_some() {
+            let weather = if calm { Weather::fair(bytes) } else { self.weather(streams, bytes, outgoing, overtakable) };
+            piece.stall = weather.stall;
+            if !weather.is_fair(bytes) || direction.ends_after_next.is_some() {
+                let taken = self.write_in_bad_weather(state, pipe, outgoing, &weather, transit);
+                return Ok(taken);
+            }
+            piece.marks.add(weather.marks());
+        }
+        let mut buffer = state.buffer();
+        outgoing.copy_all(&mut buffer);
+        let payload = Payload::Bytes(buffer);
+        self.push_payload(&mut state, pipe, payload, outgoing.label, piece);
         Ok(bytes)
     }
 
-    /// Asks every site about one write, each exactly once, so that the n-th write is always the n-th offer.
-    fn weather(
-        &self,
-        streams: PipeStreams,
-        bytes: usize,
-        outgoing: &Outgoing<'_>,
-        overtakable: bool,
-    ) -> Weather {
+    /// Asks every fault site about one write, each exactly once, so that the n-th write is always the n-th offer.
+    fn weather(&self, streams: PipeStreams, bytes: usize, outgoing: &Outgoing<'_>, overtakable: bool) -> Weather {
         let bytes = bytes as u64;
         self.sim.with_choices(|choices| {
-            let latency = choices.choose(streams.latency, &self.latencies());
             let stall = choices.choose(streams.stall, &STALL_MAX);
             let taken = choices.choose(streams.partial_write, &Part { bytes });
             let cut = choices.choose(streams.cut, &Cuts { bytes });
@@ -144,23 +170,14 @@ impl Inner {
             let shuffled = in_one_piece && !outgoing.in_order;
             let twice = coin(streams.duplicate, shuffled);
             let overtakes = coin(streams.reorder, shuffled && overtakable && !twice);
-            Weather {
-                cut,
-                block,
-                taken: taken as usize,
-                delay: latency + stall,
-                stalled: stall != STALL_MAX.quiet(),
-                twice,
-                overtakes,
-            }
+            Weather { cut, block, taken: taken as usize, stall, twice, overtakes }
         })
     }
 
-    pub(super) fn latencies(&self) -> Latency {
-        Latency {
-            quiet: self.config.latency,
-            max: self.config.latency_max,
-        }
+    /// Chooses how long something is under way.
+    pub(super) fn transit(&self, choices: &mut Choices, stream: StreamId) -> Transit {
+        let latencies = Latency { quiet: self.config.latency, max: self.config.latency_max };
+        Transit { n: choices.position(stream), stream, latency: choices.choose(stream, &latencies) }
     }
 
     #[cold]
@@ -170,15 +187,12 @@ impl Inner {
         pipe: PipeId,
         outgoing: &Outgoing<'_>,
         weather: &Weather,
+        transit: Transit,
     ) -> usize {
         let state = &mut *guard;
         let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
         let (from, to, streams) = (direction.from, direction.to, direction.streams);
-        let taken = if outgoing.whole {
-            outgoing.len()
-        } else {
-            weather.taken
-        };
+        let taken = if outgoing.whole { outgoing.len() } else { weather.taken };
         if taken < outgoing.len() {
             self.sim.observed(streams.partial_write);
         }
@@ -188,10 +202,7 @@ impl Inner {
             Block::BothWays(length) => Some((Way::Both, length)),
         };
         if let Some((way, length)) = blocked {
-            let fault = links::TimedFault {
-                length,
-                stream: streams.partition,
-            };
+            let fault = links::TimedFault { length, stream: streams.partition };
             self.block(state, from, to, way, Some(&fault));
         }
         let direction = &mut state.conns[pipe.conn()].pipes[pipe.direction()];
@@ -220,36 +231,21 @@ impl Inner {
                 }
             }
         }
-        let split = if outgoing.whole {
-            weather.taken.min(arriving)
-        } else {
-            arriving
-        };
+        let split = if outgoing.whole { weather.taken.min(arriving) } else { arriving };
         let in_one_piece = outgoing.whole && split == outgoing.len();
-        let mut first = Piece {
-            delay: weather.delay,
-            marks: weather.marks(),
-            ends: ends.filter(|_| split == arriving),
-        };
+        let mut first =
+            Piece { transit, stall: weather.stall, marks: weather.marks(), ends: ends.filter(|_| split == arriving) };
         if in_one_piece {
             first.marks.add(Marks::WHOLE);
         }
         self.push(state, pipe, outgoing, 0..split, first);
         if split < arriving {
-            let second = Piece {
-                marks: Marks::SPLIT,
-                ends,
-                ..first
-            };
+            let second = Piece { marks: Marks::SPLIT, ends, ..first };
             self.push(state, pipe, outgoing, split..arriving, second);
         }
         if weather.twice {
             self.emit_on_sender(state, pipe, &kinds::DUPLICATE, arriving);
-            let mut copy = Piece {
-                marks: Marks::COPY,
-                ends: None,
-                ..first
-            };
+            let mut copy = Piece { marks: Marks::COPY, ends: None, ..first };
             copy.marks.add(Marks::WHOLE);
             self.push(state, pipe, outgoing, 0..arriving, copy);
         }
@@ -267,9 +263,7 @@ impl Inner {
             Cut::BeforeReply => "after delivery, before the reply",
             Cut::AfterReply => "after the reply",
         };
-        let event = self
-            .sim
-            .emit_text(from, &kinds::CUT, name, [0; 3], format_args!("{words}"));
+        let event = self.sim.emit_text(from, &kinds::CUT, name, [0; 3], format_args!("{words}"));
         self.sim.set_cause(event);
     }
 
@@ -279,15 +273,8 @@ impl Inner {
         let conn = &state.conns[pipe.conn()];
         let streams = conn.pipes[pipe.direction()].streams;
         self.sim.with_choices(|choices| {
-            for stream in [
-                streams.latency,
-                streams.stall,
-                streams.partial_write,
-                streams.cut,
-                streams.partition,
-                streams.duplicate,
-                streams.reorder,
-            ] {
+            choices.ineligible(streams.latency);
+            for stream in streams.of_a_write() {
                 choices.ineligible(stream);
             }
         });
@@ -297,14 +284,7 @@ impl Inner {
         }
     }
 
-    fn push(
-        &self,
-        state: &mut State,
-        pipe: PipeId,
-        outgoing: &Outgoing<'_>,
-        range: Range<usize>,
-        piece: Piece,
-    ) {
+    fn push(&self, state: &mut State, pipe: PipeId, outgoing: &Outgoing<'_>, range: Range<usize>, piece: Piece) {
         let mut buffer = state.buffer();
         outgoing.copy(range, &mut buffer);
         self.push_payload(state, pipe, Payload::Bytes(buffer), outgoing.label, piece);
@@ -321,7 +301,8 @@ impl Inner {
     ) {
         let conn = &mut state.conns[pipe_id.conn()];
         let pipe = &mut conn.pipes[pipe_id.direction()];
-        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(piece.delay));
+        let delay = piece.transit.latency + piece.stall;
+        let (bytes, delay_ns) = (payload.bytes(), links::nanoseconds(delay));
         let kind = match payload {
             Payload::Rst => &kinds::RESET,
             Payload::Fin => &kinds::CLOSE,
@@ -329,7 +310,8 @@ impl Inner {
         };
         let args = [bytes as u64, delay_ns, 0];
         let sent = self.sim.emit(pipe.from, kind, pipe.name, args);
-        let at = (self.sim.node_now(pipe.from) + piece.delay).max(pipe.last_at);
+        let sent_at = self.sim.node_now(pipe.from);
+        let at = (sent_at + delay).max(pipe.last_at);
         pipe.last_at = at;
         let schedule = Schedule {
             at,
@@ -343,14 +325,10 @@ impl Inner {
             },
         };
         let key = self.sim.schedule_caused(schedule, sent);
+        let base = (sent_at - self.sim.now()) + piece.stall;
+        self.sim.governed(key, piece.transit.governs(base));
         pipe.pending_bytes += bytes;
-        pipe.in_flight.push_back(Segment {
-            payload,
-            sent,
-            marks: piece.marks,
-            ends: piece.ends,
-            key,
-        });
+        pipe.in_flight.push_back(Segment { payload, sent, marks: piece.marks, ends: piece.ends, key });
     }
 
     /// The last message changes places with the one before it.
@@ -368,23 +346,18 @@ impl Inner {
         self.emit_on_sender(state, pipe, &kinds::REORDER, bytes);
     }
 
-    fn emit_on_sender(
-        &self,
-        state: &State,
-        pipe: PipeId,
-        kind: &'static crate::trace::Kind,
-        bytes: usize,
-    ) {
+    fn emit_on_sender(&self, state: &State, pipe: PipeId, kind: &'static crate::trace::Kind, bytes: usize) {
         let pipe = &state.conns[pipe.conn()].pipes[pipe.direction()];
-        self.sim
-            .emit(pipe.from, kind, pipe.name, [bytes as u64, 0, 0]);
+        self.sim.emit(pipe.from, kind, pipe.name, [bytes as u64, 0, 0]);
     }
 }
 
 /// How a segment travels.
 #[derive(Clone, Copy)]
 pub(super) struct Piece {
-    pub(super) delay: Duration,
+    pub(super) transit: Transit,
+    /// The direction stands still for this long before.
+    pub(super) stall: Duration,
     pub(super) marks: Marks,
     pub(super) ends: Option<StreamId>,
 }

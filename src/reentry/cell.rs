@@ -9,13 +9,22 @@ use std::ops::{Deref, DerefMut};
 use std::panic::panic_any;
 use std::rc::Rc;
 
-use crate::kernel::{IncidentKind, NodeHandle, Sim, TypedFailure};
+use crate::kernel::{InCircle, IncidentKind, NodeHandle, Sim, TypedFailure};
+use crate::trace::NameId;
 
 struct Inner<T> {
     sim: Sim,
     label: &'static str,
-    value: RefCell<T>,
-    holder: RefCell<String>,
+    /// `None` once the run is over.
+    value: RefCell<Option<T>>,
+    holder: std::cell::Cell<NameId>,
+}
+
+impl<T> InCircle for Inner<T> {
+    fn let_go(&self) {
+        let value = self.value.try_borrow_mut().ok().and_then(|mut v| v.take());
+        drop(value);
+    }
 }
 
 /// Shared state with a label. Clones share it.
@@ -27,27 +36,30 @@ impl<T> Clone for Cell<T> {
     }
 }
 
-impl<T> Cell<T> {
-    /// A cell of a node. The label is part of a failure's fingerprint.
+impl<T: 'static> Cell<T> {
+    /// A cell of a node. The label is part of a failure's fingerprint. Its value is dropped when the run is over, even
+    /// if it points back at the cell.
     pub fn new(node: &NodeHandle, label: &'static str, value: T) -> Cell<T> {
-        let holder = RefCell::new(String::new());
-        Cell(Rc::new(Inner {
+        let inner = Rc::new(Inner {
             sim: node.sim().clone(),
             label,
-            value: RefCell::new(value),
-            holder,
-        }))
+            value: RefCell::new(Some(value)),
+            holder: std::cell::Cell::new(NameId::NONE),
+        });
+        node.sim().in_circle(&inner);
+        Cell(inner)
     }
+}
 
+impl<T> Cell<T> {
     /// Borrows for reading.
     ///
     /// # Panics
     /// With a typed failure (verdict `violates`, invariant `no-conflicting-borrow`) while a [`CellMut`] is alive.
     #[track_caller]
     pub fn borrow(&self) -> CellRef<'_, T> {
-        let Ok(value) = self.0.value.try_borrow() else {
-            self.conflict("read")
-        };
+        let Ok(value) = self.0.value.try_borrow() else { self.conflict("read") };
+        let Ok(value) = Ref::filter_map(value, Option::as_ref) else { self.gone() };
         self.taken();
         CellRef { value, cell: self }
     }
@@ -58,9 +70,8 @@ impl<T> Cell<T> {
     /// With a typed failure (verdict `violates`, invariant `no-conflicting-borrow`) while any guard is alive.
     #[track_caller]
     pub fn borrow_mut(&self) -> CellMut<'_, T> {
-        let Ok(value) = self.0.value.try_borrow_mut() else {
-            self.conflict("write")
-        };
+        let Ok(value) = self.0.value.try_borrow_mut() else { self.conflict("write") };
+        let Ok(value) = RefMut::filter_map(value, Option::as_mut) else { self.gone() };
         self.taken();
         CellMut { value, cell: self }
     }
@@ -73,8 +84,13 @@ impl<T> Cell<T> {
 
     fn taken(&self) {
         self.0.sim.guard_taken(self.0.label);
-        let running = self.0.sim.name_text(self.0.sim.running_name());
-        *self.0.holder.borrow_mut() = running;
+        self.0.holder.set(self.0.sim.running_name());
+    }
+
+    /// Only destructors that run while the run's memory is dropped come here, and whatever they do is ignored.
+    #[track_caller]
+    fn gone(&self) -> ! {
+        panic!("cell `{}` is used after its run is over", self.0.label)
     }
 
     #[track_caller]
@@ -89,7 +105,7 @@ impl<T> Cell<T> {
                 "`{running}` wants to {wanted} cell `{}` ({file}:{}) while `{}` holds it: re-entered with a borrow alive",
                 self.0.label,
                 place.line(),
-                self.0.holder.borrow(),
+                self.0.sim.name_text(self.0.holder.get()),
             ),
         })
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::choice::{Coin, OneOf, Rate, Site};
-use crate::kernel::NodeHandle;
+use crate::kernel::{InCircle, NodeHandle};
 
 /// Whether a completion comes once, twice or never. Only asked where a flow allows it.
 pub static OUTCOME: Site = Site::fault(
@@ -50,11 +50,8 @@ pub enum Outcome {
     Never,
 }
 
-static OUTCOMES: OneOf<Outcome> = OneOf(&[
-    ("once", Outcome::Once, 0),
-    ("twice", Outcome::Twice, 1),
-    ("never", Outcome::Never, 1),
-]);
+static OUTCOMES: OneOf<Outcome> =
+    OneOf(&[("once", Outcome::Once, 0), ("twice", Outcome::Twice, 1), ("never", Outcome::Never, 1)]);
 
 type Callback<T> = Rc<dyn Fn(T)>;
 
@@ -65,6 +62,15 @@ struct Shared<T> {
     callback: Option<Callback<T>>,
     waker: Option<Waker>,
     cancelled: bool,
+    /// A continuation is attached and has not been called yet.
+    awaited: bool,
+}
+
+impl<T> InCircle for RefCell<Shared<T>> {
+    fn let_go(&self) {
+        let held = self.try_borrow_mut().map(|mut shared| (shared.callback.take(), shared.value.take()));
+        drop(held);
+    }
 }
 
 /// The answer to a call: await it, or attach a continuation.
@@ -87,15 +93,17 @@ impl<T: 'static> Completion<T> {
     }
 
     fn shared(node: &NodeHandle, label: &'static str, value: Option<T>) -> Rc<RefCell<Shared<T>>> {
-        let node = node.clone();
-        Rc::new(RefCell::new(Shared {
-            node,
+        let shared = Rc::new(RefCell::new(Shared {
+            node: node.clone(),
             label,
             value,
             callback: None,
             waker: None,
             cancelled: false,
-        }))
+            awaited: false,
+        }));
+        node.sim().in_circle(&shared);
+        shared
     }
 
     /// Whether the answer is there.
@@ -104,42 +112,49 @@ impl<T: 'static> Completion<T> {
         self.0.borrow().value.is_some()
     }
 
-    /// Attaches the continuation. If the answer is there, `delivery` says where it runs; if not, it runs where the
-    /// answer is given.
-    pub fn then(self, delivery: Delivery, continuation: impl Fn(T) + 'static) {
+    /// Attaches the continuation, in place of one attached before. If the answer is there, `delivery` says where it
+    /// runs; if not, it runs where the answer is given.
+    pub fn then(&self, delivery: Delivery, continuation: impl Fn(T) + 'static) {
         let callback: Callback<T> = Rc::new(continuation);
-        let (node, label, value) = {
+        let (node, label, value, replaced) = {
             let mut shared = self.0.borrow_mut();
+            shared.awaited = true;
             let value = shared.value.take();
-            if value.is_none() {
-                shared.callback = Some(Rc::clone(&callback));
-            }
-            (shared.node.clone(), shared.label, value)
+            let replaced = match value {
+                None => shared.callback.replace(Rc::clone(&callback)),
+                Some(_) => None,
+            };
+            (shared.node.clone(), shared.label, value, replaced)
         };
+        drop(replaced);
         let Some(value) = value else { return };
         let inline = match delivery {
             Delivery::Inline => true,
             Delivery::Eventual => false,
-            Delivery::Chosen(site) => {
-                node.choose_as(site, &format!("{}:{label}", node.name()), &Coin)
-            }
+            Delivery::Chosen(site) => node.choose_as(site, &format!("{}:{label}", node.name()), &Coin),
         };
         if inline {
-            run_inline(&node, label, &callback, value);
+            call(&self.0, &callback, value);
         } else {
-            node.eventually(label, move || callback(value));
+            let shared = Rc::clone(&self.0);
+            node.eventually(label, move || call(&shared, &callback, value));
         }
     }
 
-    /// The caller is no longer interested: the continuation is dropped, unless the fault site says that it is called
-    /// all the same.
+    /// The caller is no longer interested: a continuation that has not been called is dropped, unless the fault site
+    /// says that it is called all the same.
     pub fn cancel(&self) {
-        let (node, label) = {
+        let (node, label, awaited) = {
             let shared = self.0.borrow();
-            (shared.node.clone(), shared.label)
+            (shared.node.clone(), shared.label, shared.awaited)
         };
-        let ignored = node.choose_as(&AFTER_CANCEL, &format!("{}:{label}", node.name()), &Coin);
-        if ignored {
+        if !node.is_alive() {
+            return;
+        }
+        let stream = node.sim().stream(&AFTER_CANCEL, &format!("{}:{label}", node.name()));
+        if !awaited {
+            node.sim().ineligible(stream);
+        } else if node.sim().choose(stream, &Coin) {
             return;
         }
         let callback = {
@@ -151,16 +166,24 @@ impl<T: 'static> Completion<T> {
     }
 }
 
-/// Runs a continuation on the current stack, up to the limit of frames.
-fn run_inline<T>(node: &NodeHandle, label: &'static str, callback: &Callback<T>, value: T) {
+/// Calls a continuation on the current stack, up to the limit of frames, unless its completion was cancelled.
+fn call<T>(shared: &Rc<RefCell<Shared<T>>>, callback: &Callback<T>, value: T) {
     struct Leave<'a>(&'a NodeHandle);
     impl Drop for Leave<'_> {
         fn drop(&mut self) {
             self.0.sim().leave_inline();
         }
     }
-    if node.sim().enter_inline(node.id(), label) {
-        let _leave = Leave(node);
+    let (node, label) = {
+        let mut shared = shared.borrow_mut();
+        if shared.cancelled {
+            return;
+        }
+        shared.awaited = false;
+        (shared.node.clone(), shared.label)
+    };
+    if node.is_alive() && node.sim().enter_inline(node.id(), label) {
+        let _leave = Leave(&node);
         callback(value);
     }
 }
@@ -168,21 +191,24 @@ fn run_inline<T>(node: &NodeHandle, label: &'static str, callback: &Callback<T>,
 impl<T: 'static> Completer<T> {
     /// Gives the answer: the continuation runs here and now, on this stack.
     pub fn complete(self, value: T) {
-        let (node, label, callback, waker) = {
+        let callback = self.0.borrow_mut().callback.take();
+        self.answer(callback, value);
+    }
+
+    fn answer(&self, callback: Option<Callback<T>>, value: T) {
+        let waker = {
             let mut shared = self.0.borrow_mut();
             if shared.cancelled || !shared.node.is_alive() {
                 return;
             }
-            (
-                shared.node.clone(),
-                shared.label,
-                shared.callback.clone(),
-                shared.waker.take(),
-            )
+            shared.waker.take()
         };
         match callback {
-            Some(callback) => run_inline(&node, label, &callback, value),
-            None => self.0.borrow_mut().value = Some(value),
+            Some(callback) => call(&self.0, &callback, value),
+            None => {
+                let unread = self.0.borrow_mut().value.replace(value);
+                drop(unread);
+            }
         }
         if let Some(waker) = waker {
             waker.wake();
@@ -198,7 +224,8 @@ impl<T: 'static> Completer<T> {
         node.eventually(label, move || self.complete(value));
     }
 
-    /// Gives the answer here and now, or twice, or never, by choice (site `reentry/completion`).
+    /// Gives the answer here and now, or twice (again in the next turn), or never, by choice (site
+    /// `reentry/completion`).
     pub fn complete_by_choice(self, value: T)
     where
         T: Clone,
@@ -211,10 +238,10 @@ impl<T: 'static> Completer<T> {
             Outcome::Once => self.complete(value),
             Outcome::Never => {}
             Outcome::Twice => {
-                let again = Completer(Rc::clone(&self.0));
                 let second = value.clone();
-                self.complete(value);
-                node.eventually(label, move || again.complete(second));
+                let callback = self.0.borrow().callback.clone();
+                self.answer(callback, value);
+                node.eventually(label, move || self.complete(second));
             }
         }
     }

@@ -13,3 +13,6 @@ mod completion;
 pub use boundary::boundary;
 pub use cell::{Cell, CellMut, CellRef};
 pub use completion::{Completer, Completion, Delivery, Outcome, SITES};
+
+#[cfg(test)]
+mod tests;

@@ -7,14 +7,7 @@ use crate::{disk, kernel, net, reentry, world};
 /// The choice sites that exist under every flow.
 #[must_use]
 pub fn engine_sites() -> Vec<&'static Site> {
-    [
-        kernel::SITES,
-        net::SITES,
-        disk::SITES,
-        reentry::SITES,
-        world::SITES,
-    ]
-    .concat()
+    [kernel::SITES, net::SITES, disk::SITES, reentry::SITES, world::SITES].concat()
 }
 
 /// The trace kinds that exist under every flow.

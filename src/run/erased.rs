@@ -37,19 +37,9 @@ impl<F: Flow> FlowSchema for Erased<F> {
 }
 
 impl<F: Flow> AnyFlow for Erased<F> {
-    fn draw_operations(
-        &self,
-        config: &toml::Table,
-        seed: Seed,
-        count: usize,
-    ) -> Vec<(usize, toml::Value)> {
+    fn draw_operations(&self, config: &toml::Table, seed: Seed, count: usize) -> Vec<(usize, toml::Value)> {
         let config: F::Config = execute::config::<F>(config);
-        let draw = |index| {
-            (
-                index,
-                operations::to_value::<F>(&operations::draw::<F>(&config, seed, index)),
-            )
-        };
+        let draw = |index| (index, operations::to_value::<F>(&operations::draw::<F>(&config, seed, index)));
         (0..count).map(draw).collect()
     }
 
@@ -58,12 +48,7 @@ impl<F: Flow> AnyFlow for Erased<F> {
         simpler.iter().map(operations::to_value::<F>).collect()
     }
 
-    fn drawn_operation(
-        &self,
-        config: &toml::Table,
-        seed: Seed,
-        index: usize,
-    ) -> Option<Box<dyn OperationTree>> {
+    fn drawn_operation(&self, config: &toml::Table, seed: Seed, index: usize) -> Option<Box<dyn OperationTree>> {
         let config: F::Config = execute::config::<F>(config);
         Some(operations::tree::<F>(&config, seed, index))
     }

@@ -1,13 +1,17 @@
 //! One run: a scenario and a seed (or a script) in, a report out.
 //!
-//! A run passes through five phases. *start*: nodes boot at time zero, nothing harmful happens. *run*: faults strike
-//! until the workload has ended. *heal*: faults stop, links open, crashed nodes start again. *settle*: the system gets
+//! A run passes through five phases. *start*: nodes boot at time zero, nothing harmful happens. *run*: clients start,
+//! and faults strike until the workload has ended. *heal*: faults stop, links open, crashed nodes start again. *settle*: the system gets
 //! time to recover, then what must hold eventually is checked. *end*: what is looked at once is looked at.
 
 mod engine;
 mod erased;
 mod execute;
 mod operations;
+mod signature;
+
+#[cfg(test)]
+mod tests;
 
 pub use engine::{engine_kinds, engine_sites};
 pub use erased::erased;
@@ -15,10 +19,11 @@ pub use erased::erased;
 use std::collections::BTreeMap;
 
 use crate::check::{Evaluations, Failure, Verdict};
-use crate::choice::{Anchoring, Offer, Script, Seed, SiteCount};
+use crate::choice::{Anchoring, Deviation, Offer, Script, Seed, SiteCount};
 use crate::flow::FlowSchema;
-use crate::kernel::Dispatch;
+use crate::kernel::{Dispatch, Timing};
 use crate::scenario::Scenario;
+use crate::snapshot::{KeepStates, States};
 use crate::trace::{Digest, Trace};
 
 /// What to execute.
@@ -36,6 +41,8 @@ pub struct RunRequest<'a> {
     pub keep_trace: bool,
     /// Keep the list of all offers in the report.
     pub keep_offers: bool,
+    /// Keep the state of the nodes in the report.
+    pub keep_states: KeepStates,
     /// Order of dispatch; by time unless exploring.
     pub dispatch: Dispatch,
     /// End the run after this step.
@@ -51,6 +58,22 @@ pub enum Source<'a> {
     Replay(&'a Script),
     /// From the script up to a step, drawn from the seed afterwards.
     Mixed(&'a Script, u64),
+    /// Looked up in a script; what it does not mention is quiet, or what it is pinned to. Offers are listed, and
+    /// every invariant is recorded instead of ending the run: for enumerating.
+    Explore(Exploring<'a>),
+}
+
+/// A run among many that are enumerated.
+#[derive(Clone, Copy, Debug)]
+pub struct Exploring<'a> {
+    /// What deviates.
+    pub script: &'a Script,
+    /// What deviates there and at every later offer of the same site and actor.
+    pub lasting: &'a [Deviation],
+    /// Labels of the sites whose offers are listed.
+    pub sites: &'a [String],
+    /// They are listed from this mark of the flow on; `None`: from the start.
+    pub from: Option<&'a str>,
 }
 
 /// Everything a run has to say.
@@ -62,7 +85,7 @@ pub struct RunReport {
     pub failure: Option<Failure>,
     /// Other violations, in the order in which they were found (each fingerprint once).
     pub also: Vec<Failure>,
-    /// Which budget ended it, when one did: `steps`, `virtual`, `trace`.
+    /// Which budget ended it, when one did: `steps`, `virtual`, `trace-events`.
     pub exhausted: Option<&'static str>,
     /// Steps executed.
     pub steps: u64,
@@ -90,8 +113,15 @@ pub struct RunReport {
     pub operations: Vec<(usize, toml::Value)>,
     /// The trace; only with `keep_trace`.
     pub trace: Option<Trace>,
-    /// All offers; only with `keep_offers`.
+    /// All offers; only with `keep_offers`, or when exploring.
     pub offers: Vec<Offer>,
+    /// What kind of behaviour this was: which sites fired, what ran inside what, how operations ended and what the
+    /// invariants had to check, each about how often. Runs with equal signatures taught the same.
+    pub signature: u64,
+    /// When events were dispatched, and what would have decided it by time; only if the order was chosen.
+    pub timings: Vec<Timing>,
+    /// The state of the nodes; only with `keep_states`.
+    pub states: States,
 }
 
 /// A drawn operation that can be simplified step by step: a proptest `ValueTree` without its types.
@@ -109,23 +139,13 @@ pub trait OperationTree {
 /// A flow without its types: what the harness sweeps, replays and shrinks.
 pub trait AnyFlow: FlowSchema {
     /// The operations a seed stands for, each with its index.
-    fn draw_operations(
-        &self,
-        config: &toml::Table,
-        seed: Seed,
-        count: usize,
-    ) -> Vec<(usize, toml::Value)>;
+    fn draw_operations(&self, config: &toml::Table, seed: Seed, count: usize) -> Vec<(usize, toml::Value)>;
 
     /// Simpler forms of an operation, simplest first.
     fn simpler(&self, operation: &toml::Value) -> Vec<toml::Value>;
 
     /// The operation that a seed stands for, with the ways in which its strategy can simplify it.
-    fn drawn_operation(
-        &self,
-        config: &toml::Table,
-        seed: Seed,
-        index: usize,
-    ) -> Option<Box<dyn OperationTree>> {
+    fn drawn_operation(&self, config: &toml::Table, seed: Seed, index: usize) -> Option<Box<dyn OperationTree>> {
         let _ = (config, seed, index);
         None
     }

@@ -13,11 +13,7 @@ pub(super) fn draw<F: Flow>(config: &F::Config, seed: Seed, index: usize) -> F::
 }
 
 /// The same operation, which can be simplified.
-pub(super) fn tree<F: Flow>(
-    config: &F::Config,
-    seed: Seed,
-    index: usize,
-) -> Box<dyn OperationTree> {
+pub(super) fn tree<F: Flow>(config: &F::Config, seed: Seed, index: usize) -> Box<dyn OperationTree> {
     Box::new(Tree::<F>(drawn_tree::<F>(config, seed, index)))
 }
 
@@ -37,11 +33,7 @@ impl<F: Flow> OperationTree for Tree<F> {
     }
 }
 
-fn drawn_tree<F: Flow>(
-    config: &F::Config,
-    seed: Seed,
-    index: usize,
-) -> Box<dyn ValueTree<Value = F::Op>> {
+fn drawn_tree<F: Flow>(config: &F::Config, seed: Seed, index: usize) -> Box<dyn ValueTree<Value = F::Op>> {
     let mut key = [0; 32];
     for (part, bytes) in key.chunks_exact_mut(8).enumerate() {
         let word = seed.derive("operation", index as u64 * 4 + part as u64);
@@ -62,8 +54,7 @@ fn drawn_tree<F: Flow>(
         rng_algorithm: RngAlgorithm::ChaCha,
         ..Config::default()
     };
-    let mut runner =
-        TestRunner::new_with_rng(explicit, TestRng::from_seed(RngAlgorithm::ChaCha, &key));
+    let mut runner = TestRunner::new_with_rng(explicit, TestRng::from_seed(RngAlgorithm::ChaCha, &key));
     let strategy = F::operation(config);
     match strategy.new_tree(&mut runner) {
         Ok(tree) => tree,
@@ -73,14 +64,10 @@ fn drawn_tree<F: Flow>(
 
 /// An operation as data.
 pub(super) fn to_value<F: Flow>(operation: &F::Op) -> toml::Value {
-    toml::Value::try_from(operation)
-        .unwrap_or_else(|error| panic!("an operation is not TOML data: {error}"))
+    toml::Value::try_from(operation).unwrap_or_else(|error| panic!("an operation is not TOML data: {error}"))
 }
 
 /// Data as an operation; it was checked when the file was read.
 pub(super) fn from_value<F: Flow>(value: &toml::Value) -> F::Op {
-    value
-        .clone()
-        .try_into()
-        .unwrap_or_else(|error| panic!("not an operation of this flow: {error}"))
+    value.clone().try_into().unwrap_or_else(|error| panic!("not an operation of this flow: {error}"))
 }

@@ -26,19 +26,11 @@ pub(super) fn read(fields: Option<&Fields<'_, '_>>, findings: &mut Findings<'_>)
 /// Reads `seeds = { test, run, full }`.
 ///
 /// Each sweep takes at least the seeds of the shorter one. A default gives way to a number that was given.
-pub(super) fn read_seeds(
-    fields: &Fields<'_, '_>,
-    budget: &mut Budget,
-    findings: &mut Findings<'_>,
-) {
+pub(super) fn read_seeds(fields: &Fields<'_, '_>, budget: &mut Budget, findings: &mut Findings<'_>) {
     let Some(seeds) = fields.table("seeds", keys::SEEDS, findings) else {
         return;
     };
-    let mut given = |key| {
-        seeds
-            .count(key, 1, u64::MAX, findings)
-            .map(|count| (key, count))
-    };
+    let mut given = |key| seeds.count(key, 1, u64::MAX, findings).map(|count| (key, count));
     let counts = [given("test"), given("run"), given("full")];
     let number = |index: usize| counts[index].as_ref().map(|(_, count)| count.value);
 

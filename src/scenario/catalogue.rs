@@ -19,14 +19,7 @@ impl fmt::Debug for Catalogue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Catalogue")
             .field("flows", &self.flow_names())
-            .field(
-                "engine_sites",
-                &self
-                    .engine_sites
-                    .iter()
-                    .map(|site| site.label)
-                    .collect::<Vec<_>>(),
-            )
+            .field("engine_sites", &self.engine_sites.iter().map(|site| site.label).collect::<Vec<_>>())
             .finish()
     }
 }
@@ -35,10 +28,7 @@ impl<'a> Catalogue<'a> {
     /// The flow of this name.
     #[must_use]
     pub fn flow(&self, name: &str) -> Option<&'a dyn FlowSchema> {
-        self.flows
-            .iter()
-            .copied()
-            .find(|flow| flow.info().name == name)
+        self.flows.iter().copied().find(|flow| flow.info().name == name)
     }
 
     /// The names of all flows.
@@ -50,15 +40,7 @@ impl<'a> Catalogue<'a> {
     /// The names valid under one flow.
     pub(super) fn names_of(&self, flow: &'a dyn FlowSchema) -> Names<'a> {
         let info = flow.info();
-        Names {
-            flow,
-            sites: info
-                .sites
-                .iter()
-                .chain(&self.engine_sites)
-                .copied()
-                .collect(),
-        }
+        Names { flow, sites: info.sites.iter().chain(&self.engine_sites).copied().collect() }
     }
 }
 
@@ -72,9 +54,7 @@ impl Names<'_> {
     /// The site with this label, or which had it once.
     pub(super) fn site(&self, label: &str) -> Option<&'static Site> {
         let found = self.sites.iter().find(|site| site.label == label);
-        found
-            .or_else(|| self.sites.iter().find(|site| site.aliases.contains(&label)))
-            .copied()
+        found.or_else(|| self.sites.iter().find(|site| site.aliases.contains(&label))).copied()
     }
 
     pub(super) fn site_labels(&self) -> Vec<&'static str> {
@@ -82,13 +62,7 @@ impl Names<'_> {
     }
 
     pub(super) fn invariants(&self) -> Vec<&'static str> {
-        self.flow
-            .info()
-            .invariants
-            .iter()
-            .chain(BUILT_IN)
-            .map(|invariant| invariant.id)
-            .collect()
+        self.flow.info().invariants.iter().chain(BUILT_IN).map(|invariant| invariant.id).collect()
     }
 }
 

@@ -53,15 +53,9 @@ const HELP_BESIDE_CARET_MAX: usize = 60;
 impl Complaint {
     /// A complaint about a place.
     pub(super) fn at(excerpt: Excerpt, message: String, help: Option<String>) -> Complaint {
-        let position = Position {
-            line: excerpt.line,
-            column: excerpt.column,
-        };
+        let position = Position { line: excerpt.line, column: excerpt.column };
         Complaint {
-            path: excerpt
-                .path
-                .clone()
-                .unwrap_or_else(|| "command line".to_owned()),
+            path: excerpt.path.clone().unwrap_or_else(|| "command line".to_owned()),
             position: excerpt.path.is_some().then_some(position),
             message,
             help,
@@ -72,23 +66,13 @@ impl Complaint {
     /// A complaint about something that is not there and belongs at the top.
     pub(super) fn at_top(path: &str, message: String, help: Option<String>) -> Complaint {
         let position = Some(Position { line: 1, column: 1 });
-        Complaint {
-            position,
-            help,
-            ..Complaint::whole_file(path, message)
-        }
+        Complaint { position, help, ..Complaint::whole_file(path, message) }
     }
 
     /// A complaint about a file as a whole.
     #[must_use]
     pub fn whole_file(path: &str, message: impl Into<String>) -> Complaint {
-        Complaint {
-            path: path.to_owned(),
-            position: None,
-            message: message.into(),
-            help: None,
-            excerpt: None,
-        }
+        Complaint { path: path.to_owned(), position: None, message: message.into(), help: None, excerpt: None }
     }
 
     /// A complaint about what was typed on the command line.
@@ -127,18 +111,14 @@ impl Complaint {
         let tenths = (bytes * 10).div_ceil(1 << 20);
         let size = format!("{}.{} MiB", tenths / 10, tenths % 10);
         let limit = MAX_FILE_BYTES >> 20;
-        Complaint::whole_file(
-            path,
-            format!("is {size} large; at most {limit} MiB is read"),
-        )
-        .with_help("is this a scenario file at all?")
+        Complaint::whole_file(path, format!("is {size} large; at most {limit} MiB is read"))
+            .with_help("is this a scenario file at all?")
     }
 
     /// A file that is not UTF-8 text; `offset` counts bytes from 0.
     #[must_use]
     pub fn not_text(path: &str, offset: usize, line: usize, byte: u8) -> Complaint {
-        let message =
-            format!("is not UTF-8 text: byte 0x{byte:02x} at offset {offset} (line {line})");
+        let message = format!("is not UTF-8 text: byte 0x{byte:02x} at offset {offset} (line {line})");
         Complaint::whole_file(path, message).with_help("save the file as UTF-8")
     }
 
@@ -152,9 +132,7 @@ impl Complaint {
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.position {
-            Some(Position { line, column }) => {
-                write!(f, "{}:{line}:{column}: {}", self.path, self.message)?
-            }
+            Some(Position { line, column }) => write!(f, "{}:{line}:{column}: {}", self.path, self.message)?,
             None => write!(f, "{}: {}", self.path, self.message)?,
         }
         let number = match (&self.excerpt, self.position) {
@@ -166,11 +144,7 @@ impl fmt::Display for Complaint {
         if let Some(excerpt) = &self.excerpt {
             write!(f, "\n  {number} | {}", excerpt.text)?;
             let (indent, marks) = (" ".repeat(excerpt.caret), "^".repeat(excerpt.underline));
-            beside = self
-                .help
-                .as_deref()
-                .filter(|help| help.len() <= HELP_BESIDE_CARET_MAX)
-                .unwrap_or("");
+            beside = self.help.as_deref().filter(|help| help.len() <= HELP_BESIDE_CARET_MAX).unwrap_or("");
             let space = if beside.is_empty() { "" } else { " " };
             write!(f, "\n  {:gutter$} | {indent}{marks}{space}{beside}", "")?;
         }
@@ -208,10 +182,7 @@ impl Complaints {
 
 impl From<Complaint> for Complaints {
     fn from(complaint: Complaint) -> Complaints {
-        Complaints {
-            list: vec![complaint],
-            more: 0,
-        }
+        Complaints { list: vec![complaint], more: 0 }
     }
 }
 

@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 /// What a duration looks like, for messages.
-pub(super) const EXPECTED: &str =
-    "a number and a unit (ns, us, ms, s, m, h), as in \"250ms\", \"1.5s\" or \"10m\"";
+pub(super) const EXPECTED: &str = "a number and a unit (ns, us, ms, s, m, h), as in \"250ms\", \"1.5s\" or \"10m\"";
 
 /// Units with their nanoseconds, largest first.
 const UNITS: &[(&str, u128)] = &[
@@ -59,10 +58,7 @@ pub fn format_duration(duration: Duration) -> String {
     if ns == 0 {
         return "0s".to_owned();
     }
-    if let Some((name, unit_ns)) = UNITS[..3]
-        .iter()
-        .find(|(_, unit_ns)| ns.is_multiple_of(*unit_ns))
-    {
+    if let Some((name, unit_ns)) = UNITS[..3].iter().find(|(_, unit_ns)| ns.is_multiple_of(*unit_ns)) {
         return format!("{}{name}", ns / unit_ns);
     }
     let fits = UNITS[2..].iter().find(|(_, unit_ns)| ns >= *unit_ns);
@@ -97,11 +93,7 @@ mod tests {
             ("0.001us", 1),
         ];
         for (text, ns) in cases {
-            assert_eq!(
-                parse_duration(text),
-                Some(Duration::from_nanos(ns)),
-                "{text}"
-            );
+            assert_eq!(parse_duration(text), Some(Duration::from_nanos(ns)), "{text}");
         }
     }
 

@@ -15,23 +15,17 @@ use crate::choice::{Profile, Rate, Settings, SiteSetting};
 const PROFILES: &[(&str, Profile)] = &[("quiet", Profile::Quiet), ("swarm", Profile::Swarm)];
 
 /// The contracts there are and the values of each.
-const CONTRACTS: &[(&str, &[&str])] =
-    &[("disk", &["ordered", "posix-strict", "in-order", "hostile"])];
+const CONTRACTS: &[(&str, &[&str])] = &[("disk", &["ordered", "posix-strict", "in-order", "hostile"])];
 
 /// Reads the settings; labels are checked when the flow is known.
-pub(super) fn read(
-    table: &DeTable<'_>,
-    names: Option<&Names<'_>>,
-    findings: &mut Findings<'_>,
-) -> Settings {
+pub(super) fn read(table: &DeTable<'_>, names: Option<&Names<'_>>, findings: &mut Findings<'_>) -> Settings {
     let mut settings = Settings::default();
     // A site may be named by its current and by a former label, but not by both.
     let mut named: BTreeMap<&'static str, &str> = BTreeMap::new();
     for (key, value) in table.iter() {
         let name = key.get_ref().as_ref();
         if name == "profile" {
-            let profile =
-                values::one_of(value, "faults.profile", "fault profile", PROFILES, findings);
+            let profile = values::one_of(value, "faults.profile", "fault profile", PROFILES, findings);
             settings.profile = profile.unwrap_or_default();
             continue;
         }
@@ -64,36 +58,21 @@ pub(super) fn read(
 fn site_setting(value: &Value<'_>, name: &str, findings: &mut Findings<'_>) -> SiteSetting {
     if !value.get_ref().is_table() {
         let or_table = ", or a table { rate, actors, max, pin }";
-        return SiteSetting {
-            rate: rate(value, name, or_table, findings),
-            ..SiteSetting::default()
-        };
+        return SiteSetting { rate: rate(value, name, or_table, findings), ..SiteSetting::default() };
     }
     let Some(fields) = Fields::of(value, name, keys::SITE, findings) else {
         return SiteSetting::default();
     };
-    let rate = fields
-        .get("rate")
-        .and_then(|value| rate(value, "rate", "", findings));
+    let rate = fields.get("rate").and_then(|value| rate(value, "rate", "", findings));
     let actors = fields.list("actors", "a list of strings", findings);
     if actors.is_some_and(|list| list.is_empty()) {
         let message = "`actors` is empty: nobody would be offered this";
-        findings.add_help(
-            &fields.value_span("actors"),
-            message,
-            "leave it out to mean all actors",
-        );
+        findings.add_help(&fields.value_span("actors"), message, "leave it out to mean all actors");
     }
     SiteSetting {
         rate,
-        actors: fields
-            .strings("actors", findings)
-            .into_iter()
-            .map(|actor| actor.value)
-            .collect(),
-        max: fields
-            .count("max", 0, u64::MAX, findings)
-            .map(|count| count.value),
+        actors: fields.strings("actors", findings).into_iter().map(|actor| actor.value).collect(),
+        max: fields.count("max", 0, u64::MAX, findings).map(|count| count.value),
         pin: fields.string("pin", findings).map(|words| words.value),
     }
 }
@@ -104,12 +83,7 @@ fn rate(value: &Value<'_>, name: &str, or_else: &str, findings: &mut Findings<'_
         DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok(),
         DeValue::Float(number) => number.as_str().parse().ok(),
         _ => {
-            wrong_type(
-                value,
-                name,
-                &format!("a number from 0 to 1{or_else}"),
-                findings,
-            );
+            wrong_type(value, name, &format!("a number from 0 to 1{or_else}"), findings);
             return None;
         }
     };
@@ -117,20 +91,15 @@ fn rate(value: &Value<'_>, name: &str, or_else: &str, findings: &mut Findings<'_
     if rate.is_none() {
         let found = values::in_words(value.get_ref());
         let percent = number.filter(|number| (1.0..=100.0).contains(number));
-        findings.add_with(
-            &value.span(),
-            format!("`{name}` must be a number from 0 to 1, found {found}"),
-            || percent.map(|percent| format!("{percent} % is written {}", percent / 100.0)),
-        );
+        findings.add_with(&value.span(), format!("`{name}` must be a number from 0 to 1, found {found}"), || {
+            percent.map(|percent| format!("{percent} % is written {}", percent / 100.0))
+        });
     }
     rate
 }
 
 /// Reads `[contract]`.
-pub(super) fn read_contract(
-    table: &DeTable<'_>,
-    findings: &mut Findings<'_>,
-) -> BTreeMap<String, String> {
+pub(super) fn read_contract(table: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
     let mut contract = BTreeMap::new();
     for (key, value) in table.iter() {
         let name = key.get_ref().as_ref();
@@ -140,13 +109,7 @@ pub(super) fn read_contract(
             continue;
         };
         let words: Vec<_> = valid.iter().map(|word| (*word, *word)).collect();
-        let word = values::one_of(
-            value,
-            &format!("contract.{name}"),
-            &format!("{name} contract"),
-            &words,
-            findings,
-        );
+        let word = values::one_of(value, &format!("contract.{name}"), &format!("{name} contract"), &words, findings);
         contract.extend(word.map(|word| (name.to_owned(), word.to_owned())));
     }
     contract

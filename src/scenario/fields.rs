@@ -26,11 +26,7 @@ pub(super) struct Fields<'t, 'i> {
 impl<'t, 'i> Fields<'t, 'i> {
     /// The top level of a file.
     pub(super) fn root(table: &'t DeTable<'i>, keys: Keys) -> Fields<'t, 'i> {
-        Fields {
-            keys,
-            table,
-            span: TOP,
-        }
+        Fields { keys, table, span: TOP }
     }
 
     /// A value that has to be a table; complains about keys that do not exist.
@@ -41,11 +37,7 @@ impl<'t, 'i> Fields<'t, 'i> {
         findings: &mut Findings<'_>,
     ) -> Option<Fields<'t, 'i>> {
         let table = values::table(value, name, findings)?;
-        let fields = Fields {
-            keys,
-            table,
-            span: value.span(),
-        };
+        let fields = Fields { keys, table, span: value.span() };
         fields.refuse_unknown_keys(findings);
         Some(fields)
     }
@@ -72,15 +64,12 @@ impl<'t, 'i> Fields<'t, 'i> {
 
     /// Where a key stands (not its value).
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
-        self.table
-            .get_key_value(key)
-            .map_or(self.span.clone(), |(key, _)| key.span())
+        self.table.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
     }
 
     /// Where the value of a key stands.
     pub(super) fn value_span(&self, key: &'static str) -> Range<usize> {
-        self.get(key)
-            .map_or(self.span.clone(), |value| value.span())
+        self.get(key).map_or(self.span.clone(), |value| value.span())
     }
 
     /// How messages name a key of this table.
@@ -104,16 +93,10 @@ impl<'t, 'i> Fields<'t, 'i> {
     pub(super) fn misspelt(&self, key: &'static str) -> bool {
         let names = self.table.keys().map(|found| found.get_ref().as_ref());
         let unknown = names.filter(|name| !self.keys.keys.contains(name));
-        unknown
-            .take(COMPARED_KEYS_MAX)
-            .any(|name| nearest::nearest(name, self.keys.keys) == Some(key))
+        unknown.take(COMPARED_KEYS_MAX).any(|name| nearest::nearest(name, self.keys.keys) == Some(key))
     }
 
-    pub(super) fn string(
-        &self,
-        key: &'static str,
-        findings: &mut Findings<'_>,
-    ) -> Option<Placed<String>> {
+    pub(super) fn string(&self, key: &'static str, findings: &mut Findings<'_>) -> Option<Placed<String>> {
         values::string(self.get(key)?, &self.name(key), findings)
     }
 
@@ -129,15 +112,9 @@ impl<'t, 'i> Fields<'t, 'i> {
     }
 
     /// A list of strings; empty without the key.
-    pub(super) fn strings(
-        &self,
-        key: &'static str,
-        findings: &mut Findings<'_>,
-    ) -> Vec<Placed<String>> {
+    pub(super) fn strings(&self, key: &'static str, findings: &mut Findings<'_>) -> Vec<Placed<String>> {
         let list = self.list(key, "a list of strings", findings);
-        list.map_or(Vec::new(), |list| {
-            values::strings(list, &self.name(key), findings)
-        })
+        list.map_or(Vec::new(), |list| values::strings(list, &self.name(key), findings))
     }
 
     pub(super) fn list(
@@ -177,50 +154,28 @@ impl<'t, 'i> Fields<'t, 'i> {
                 u64::MAX => format!("at least {min}"),
                 max => format!("between {min} and {max}"),
             };
-            findings.add(
-                &value.span(),
-                format!("`{name}` is {number}; it must be {bounds}"),
-            );
+            findings.add(&value.span(), format!("`{name}` is {number}; it must be {bounds}"));
         }
-        Some(Placed {
-            value: found?,
-            span: value.span(),
-        })
+        Some(Placed { value: found?, span: value.span() })
     }
 
     /// A duration above zero.
-    pub(super) fn duration(
-        &self,
-        key: &'static str,
-        findings: &mut Findings<'_>,
-    ) -> Option<Duration> {
+    pub(super) fn duration(&self, key: &'static str, findings: &mut Findings<'_>) -> Option<Duration> {
         let value = self.get(key)?;
         let name = self.name(key);
         let Some(text) = values::string_on(value, &findings.sources) else {
-            wrong_type(
-                value,
-                &name,
-                "a duration in quotes, as in \"10m\" or \"1.5s\"",
-                findings,
-            );
+            wrong_type(value, &name, "a duration in quotes, as in \"10m\" or \"1.5s\"", findings);
             return None;
         };
         let found = duration::parse_duration(&text);
         match found {
             Some(Duration::ZERO) => {
-                findings.add(
-                    &value.span(),
-                    format!("`{name}` is zero; it must be above zero"),
-                );
+                findings.add(&value.span(), format!("`{name}` is zero; it must be above zero"));
                 None
             }
             None => {
                 let message = format!("`{name}` is not a duration: {}", shown(&text));
-                findings.add_help(
-                    &value.span(),
-                    message,
-                    format!("expected {}", duration::EXPECTED),
-                );
+                findings.add_help(&value.span(), message, format!("expected {}", duration::EXPECTED));
                 None
             }
             found => found,
@@ -228,21 +183,12 @@ impl<'t, 'i> Fields<'t, 'i> {
     }
 
     /// A table inside this one.
-    pub(super) fn table(
-        &self,
-        key: &'static str,
-        keys: Keys,
-        findings: &mut Findings<'_>,
-    ) -> Option<Fields<'t, 'i>> {
+    pub(super) fn table(&self, key: &'static str, keys: Keys, findings: &mut Findings<'_>) -> Option<Fields<'t, 'i>> {
         Fields::of(self.get(key)?, &self.name(key), keys, findings)
     }
 
     /// A table whose keys are names rather than keys of the format.
-    pub(super) fn names(
-        &self,
-        key: &'static str,
-        findings: &mut Findings<'_>,
-    ) -> Option<&'t DeTable<'i>> {
+    pub(super) fn names(&self, key: &'static str, findings: &mut Findings<'_>) -> Option<&'t DeTable<'i>> {
         values::table(self.get(key)?, &self.name(key), findings)
     }
 }

@@ -23,11 +23,7 @@ pub(super) struct Findings<'t> {
 
 impl<'t> Findings<'t> {
     pub(super) fn new(sources: Sources<'t>) -> Findings<'t> {
-        Findings {
-            sources,
-            found: Vec::new(),
-            more: 0,
-        }
+        Findings { sources, found: Vec::new(), more: 0 }
     }
 
     /// Something is wrong with what stands at `span`.
@@ -36,12 +32,7 @@ impl<'t> Findings<'t> {
     }
 
     /// The same with a way out.
-    pub(super) fn add_help(
-        &mut self,
-        span: &Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    pub(super) fn add_help(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.add_with(span, message, || Some(help.into()));
     }
 
@@ -72,14 +63,7 @@ impl<'t> Findings<'t> {
     }
 
     /// A name that the flow does not have.
-    pub(super) fn not_of(
-        &mut self,
-        span: &Range<usize>,
-        flow: &str,
-        kind: &str,
-        name: &str,
-        valid: &[&str],
-    ) {
+    pub(super) fn not_of(&mut self, span: &Range<usize>, flow: &str, kind: &str, name: &str, valid: &[&str]) {
         let message = format!("flow {flow} has no {kind} {}", shown(name));
         self.add_with(span, message, || nearest::way_out(name, valid));
     }
@@ -90,10 +74,7 @@ impl<'t> Findings<'t> {
             Some(value) if self.found.is_empty() => Ok(value),
             _ => {
                 let mut found = self.found;
-                debug_assert!(
-                    !found.is_empty(),
-                    "a value is only missing when something was found"
-                );
+                debug_assert!(!found.is_empty(), "a value is only missing when something was found");
                 found.sort_by_key(|(offset, _)| *offset);
                 let list = found.into_iter().map(|(_, complaint)| complaint).collect();
                 Err(Complaints::new(list, self.more))
@@ -104,11 +85,7 @@ impl<'t> Findings<'t> {
 
 /// A text of the file as a message may repeat it: in backticks, on one line, cut, harmless.
 pub(super) fn shown(text: &str) -> String {
-    let mut short: String = text
-        .chars()
-        .take(SHOWN_CHARS_MAX)
-        .flat_map(printable)
-        .collect();
+    let mut short: String = text.chars().take(SHOWN_CHARS_MAX).flat_map(printable).collect();
     if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
         short.push('…');
     }

@@ -61,10 +61,7 @@ fn check_config(
     let mut removed: Vec<String> = Vec::new();
     for _ in 0..TRIES_MAX {
         let value = Spanned::new(span.clone(), DeValue::Table(rest.clone()));
-        let error = match names
-            .flow
-            .check_config(checked_as, ValueDeserializer::from(value))
-        {
+        let error = match names.flow.check_config(checked_as, ValueDeserializer::from(value)) {
             // Without a variant, or with keys taken out, a configuration cannot be judged as a whole.
             Ok(complaints) if variant.is_some() && removed.is_empty() => {
                 for complaint in &complaints {
@@ -92,9 +89,7 @@ fn check_config(
 /// The key of a table whose entry covers a place.
 fn key_at(table: &DeTable<'_>, place: &Range<usize>) -> Option<String> {
     let inside = |span: Range<usize>| span.start <= place.start && place.end <= span.end;
-    let entry = table
-        .iter()
-        .find(|(key, value)| inside(key.span()) || covers(value, place));
+    let entry = table.iter().find(|(key, value)| inside(key.span()) || covers(value, place));
     entry.map(|(key, _)| key.get_ref().as_ref().to_owned())
 }
 
@@ -126,10 +121,7 @@ fn complain_about_key(
         place = value.span();
         inner = value.get_ref().as_table();
     }
-    findings.add(
-        &place,
-        format!("flow-config.{}: {}", complaint.key, complaint.message),
-    );
+    findings.add(&place, format!("flow-config.{}: {}", complaint.key, complaint.message));
 }
 
 /// Reads one operation. `None`: it has been complained about.
@@ -139,9 +131,7 @@ pub(super) fn read_operation(
     findings: &mut Findings<'_>,
 ) -> Option<toml::Value> {
     if let Some(names) = names {
-        let checked = names
-            .flow
-            .check_operation(ValueDeserializer::from(operation.clone()));
+        let checked = names.flow.check_operation(ValueDeserializer::from(operation.clone()));
         if let Err(error) = checked {
             complain(&error, &operation.span(), "operation", findings);
             return None;
@@ -157,22 +147,14 @@ fn plain(value: &Value<'_>, findings: &mut Findings<'_>) -> Option<toml::Value> 
         Ok(plain) => Some(plain),
         Err(error) => {
             let span = error.span().unwrap_or_else(|| value.span());
-            findings.add(
-                &span,
-                format!("this number is too large; at most {}", i64::MAX),
-            );
+            findings.add(&span, format!("this number is too large; at most {}", i64::MAX));
             None
         }
     }
 }
 
 /// Says what serde says, in plain words and where it says it.
-fn complain(
-    error: &toml::de::Error,
-    whole: &Range<usize>,
-    what: &str,
-    findings: &mut Findings<'_>,
-) {
+fn complain(error: &toml::de::Error, whole: &Range<usize>, what: &str, findings: &mut Findings<'_>) {
     let span = error.span().unwrap_or_else(|| whole.clone());
     let words = serde_words::of_type_error(error.message());
     findings.add_with(&span, format!("{what}: {}", words.message), || words.help);

@@ -17,10 +17,7 @@ pub(super) const VERSION: u64 = 1;
 ///
 /// # Errors
 /// It is not TOML: then nothing else can be checked.
-pub(super) fn parse<'t>(
-    path: &'t str,
-    bytes: &'t [u8],
-) -> Result<(DeTable<'t>, Findings<'t>), Complaints> {
+pub(super) fn parse<'t>(path: &'t str, bytes: &'t [u8]) -> Result<(DeTable<'t>, Findings<'t>), Complaints> {
     let text = decode(path, bytes)?;
     let mut findings = Findings::new(Sources::new(path, text));
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -28,9 +25,7 @@ pub(super) fn parse<'t>(
         return Ok((table.into_inner(), findings));
     }
     // After an error the parser guesses how to go on; within one line its further errors are echoes.
-    let places = errors
-        .iter()
-        .map(|error| (error.span().unwrap_or(TOP), error.message()));
+    let places = errors.iter().map(|error| (error.span().unwrap_or(TOP), error.message()));
     let mut places: Vec<_> = places.collect();
     places.sort_by_key(|(span, _)| span.start);
     let mut line = 0;
@@ -59,9 +54,7 @@ pub(super) fn check_version(root: &Fields<'_, '_>, findings: &mut Findings<'_>) 
     let found = in_words(value.get_ref());
     let message = match version {
         Some(newer) if newer > VERSION => {
-            format!(
-                "format version {newer} is newer than this build, which reads version {VERSION}"
-            )
+            format!("format version {newer} is newer than this build, which reads version {VERSION}")
         }
         _ => format!("unknown format version: found {found}, expected seedbed = {VERSION}"),
     };
@@ -85,12 +78,8 @@ pub(super) fn read_subject<'a>(
     catalogue: &Catalogue<'a>,
     findings: &mut Findings<'_>,
 ) -> Subject<'a> {
-    let example = catalogue
-        .flow_names()
-        .first()
-        .map_or("flow = \"publish\"".to_owned(), |name| {
-            format!("flow = \"{name}\"")
-        });
+    let example =
+        catalogue.flow_names().first().map_or("flow = \"publish\"".to_owned(), |name| format!("flow = \"{name}\""));
     let flow = root.required_string("flow", &example, findings);
     let known = flow.as_ref().and_then(|flow| {
         let known = catalogue.flow(&flow.value);
@@ -106,20 +95,11 @@ pub(super) fn read_subject<'a>(
         _ => false,
     };
     let variant = variant.map(|variant| variant.value);
-    Subject {
-        flow: flow.map(|flow| flow.value),
-        valid_variant: variant.clone().filter(|_| valid),
-        variant,
-        names,
-    }
+    Subject { flow: flow.map(|flow| flow.value), valid_variant: variant.clone().filter(|_| valid), variant, names }
 }
 
 /// Whether the flow has the variant; complains if not.
-pub(super) fn check_variant(
-    variant: &Placed<String>,
-    names: &Names<'_>,
-    findings: &mut Findings<'_>,
-) -> bool {
+pub(super) fn check_variant(variant: &Placed<String>, names: &Names<'_>, findings: &mut Findings<'_>) -> bool {
     let info = names.flow.info();
     let valid = labels(info.variants);
     let known = valid.contains(&variant.value.as_str());
@@ -148,10 +128,7 @@ mod tests {
     /// A scenario is called by its folder and its stem.
     #[test]
     fn names_of_paths() {
-        assert_eq!(
-            name_of("scenarios/publish/ticket-877.toml"),
-            "publish/ticket-877"
-        );
+        assert_eq!(name_of("scenarios/publish/ticket-877.toml"), "publish/ticket-877");
         assert_eq!(name_of("a\\publish\\x.plan.toml"), "publish/x");
         assert_eq!(name_of("./x.toml"), "x");
         assert_eq!(name_of("x"), "x");

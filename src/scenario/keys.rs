@@ -21,26 +21,12 @@ pub(super) enum FileKind {
     Plan,
 }
 
-const fn scenario(
-    table: &'static str,
-    prefix: &'static str,
-    keys: &'static [&'static str],
-) -> Keys {
-    Keys {
-        table,
-        prefix,
-        file: FileKind::Scenario,
-        keys,
-    }
+const fn scenario(table: &'static str, prefix: &'static str, keys: &'static [&'static str]) -> Keys {
+    Keys { table, prefix, file: FileKind::Scenario, keys }
 }
 
 const fn plan(table: &'static str, prefix: &'static str, keys: &'static [&'static str]) -> Keys {
-    Keys {
-        table,
-        prefix,
-        file: FileKind::Plan,
-        keys,
-    }
+    Keys { table, prefix, file: FileKind::Plan, keys }
 }
 
 #[rustfmt::skip] // One table, one paragraph.
@@ -89,9 +75,7 @@ impl Keys {
     /// A way out of a key that this table does not have.
     pub(super) fn way_out(self, key: &str) -> String {
         self.home_of(key)
-            .or_else(|| {
-                nearest::nearest(key, self.keys).map(|name| format!("did you mean `{name}`?"))
-            })
+            .or_else(|| nearest::nearest(key, self.keys).map(|name| format!("did you mean `{name}`?")))
             .unwrap_or_else(|| format!("valid: {}", nearest::listed(self.keys)))
     }
 
@@ -105,13 +89,9 @@ impl Keys {
             FileKind::Plan => (PLAN, &[FAILURE, PLAN_BUDGET, PLAN_EXPECT], SCENARIO),
         };
         if !self.table.is_empty() && top.keys.contains(&key) {
-            return Some(format!(
-                "`{key}` belongs at the top of the file, above the first [table]"
-            ));
+            return Some(format!("`{key}` belongs at the top of the file, above the first [table]"));
         }
-        let home = tables
-            .iter()
-            .find(|table| table.table != self.table && table.keys.contains(&key));
+        let home = tables.iter().find(|table| table.table != self.table && table.keys.contains(&key));
         if let Some(home) = home {
             return Some(format!("`{key}` belongs in {}", home.table));
         }

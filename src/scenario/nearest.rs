@@ -9,9 +9,7 @@ const LISTED_NAMES_MAX: usize = 14;
 pub(super) fn nearest<'n>(found: &str, valid: &[&'n str]) -> Option<&'n str> {
     let found = plain(found)?;
     // The last part alone, as in `dead-reference` for `publish/dead-reference`, is always meant.
-    let tail = valid
-        .iter()
-        .find(|name| name.rsplit('/').next().is_some_and(|last| last == found));
+    let tail = valid.iter().find(|name| name.rsplit('/').next().is_some_and(|last| last == found));
     if tail.is_some() {
         return tail.copied();
     }
@@ -38,20 +36,13 @@ pub(super) fn way_out(found: &str, valid: &[&str]) -> Option<String> {
     match valid {
         [] => None,
         names if names.len() <= LISTED_NAMES_MAX => Some(format!("valid: {}", listed(names))),
-        names => Some(format!(
-            "`seedbed list` shows all {} valid names",
-            names.len()
-        )),
+        names => Some(format!("`seedbed list` shows all {} valid names", names.len())),
     }
 }
 
 /// Names as a list: `a`, `b`, `c`.
 pub(super) fn listed(names: &[&str]) -> String {
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -63,10 +54,7 @@ mod tests {
     /// A slip of the finger finds its name; a name of another kind finds none.
     #[test]
     fn close_names_are_found_and_others_are_not() {
-        assert_eq!(
-            nearest("publsh/dead-refrence", SITES),
-            Some("publish/dead-reference")
-        );
+        assert_eq!(nearest("publsh/dead-refrence", SITES), Some("publish/dead-reference"));
         assert_eq!(nearest("net_Reset", SITES), Some("net/reset"));
         assert_eq!(nearest("weather", SITES), None);
         assert_eq!(nearest("", SITES), None);
@@ -75,25 +63,16 @@ mod tests {
     /// A site without its folder is recognised.
     #[test]
     fn the_last_part_of_a_name_is_enough() {
-        assert_eq!(
-            nearest("dead-reference", SITES),
-            Some("publish/dead-reference")
-        );
+        assert_eq!(nearest("dead-reference", SITES), Some("publish/dead-reference"));
     }
 
     /// When nothing is close, few names are listed and many are not.
     #[test]
     fn few_names_are_listed() {
-        assert_eq!(
-            way_out("weather", &["a", "b"]).as_deref(),
-            Some("valid: `a`, `b`")
-        );
+        assert_eq!(way_out("weather", &["a", "b"]).as_deref(), Some("valid: `a`, `b`"));
         let many: Vec<String> = (0..50).map(|n| format!("name-{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert_eq!(
-            way_out("weather", &many).as_deref(),
-            Some("`seedbed list` shows all 50 valid names")
-        );
+        assert_eq!(way_out("weather", &many).as_deref(), Some("`seedbed list` shows all 50 valid names"));
         assert_eq!(way_out("weather", &[]), None);
     }
 }

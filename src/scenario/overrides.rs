@@ -29,14 +29,7 @@ const EXCLUSIVE: &[(&[&str], &[&[&str]])] = &[
     (&["workload", "operations"], &[&["workload", "op"]]),
     (&["workload", "op"], &[&["workload", "operations"]]),
     (&["expect", "violates"], &[&["expect", "holds"]]),
-    (
-        &["expect", "holds"],
-        &[
-            &["expect", "violates"],
-            &["expect", "within-seeds"],
-            &["expect", "minimal"],
-        ],
-    ),
+    (&["expect", "holds"], &[&["expect", "violates"], &["expect", "within-seeds"], &["expect", "minimal"]]),
 ];
 
 impl Override {
@@ -53,33 +46,22 @@ impl Override {
     pub fn parse(argument: &str) -> Result<Override, Complaint> {
         let wrong = |what: &str| {
             let message = format!("--set {}: {what}", shown(argument));
-            Complaint::command_line(message)
-                .with_help("write --set key=value, as in --set flow-config.servers=5")
+            Complaint::command_line(message).with_help("write --set key=value, as in --set flow-config.servers=5")
         };
-        let (key, value) = argument
-            .split_once('=')
-            .ok_or_else(|| wrong("there is no `=`"))?;
+        let (key, value) = argument.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
         if value.trim().is_empty() {
             return Err(wrong("there is no value behind the `=`"));
         }
         if segments(key).is_none() {
             return Err(wrong("there is no key in front of the `=`"));
         }
-        Ok(Override {
-            option: "--set",
-            key: key.to_owned(),
-            value: value.to_owned(),
-        })
+        Ok(Override { option: "--set", key: key.to_owned(), value: value.to_owned() })
     }
 
     /// `--variant NAME`.
     #[must_use]
     pub fn variant(name: &str) -> Override {
-        Override {
-            option: "--variant",
-            key: "variant".to_owned(),
-            value: name.to_owned(),
-        }
+        Override { option: "--variant", key: "variant".to_owned(), value: name.to_owned() }
     }
 
     /// The setting as it stands on the command line.
@@ -92,19 +74,11 @@ impl Override {
 }
 
 /// Lays settings over a file's table.
-pub(super) fn apply<'t>(
-    table: &mut DeTable<'t>,
-    settings: &'t [Override],
-    findings: &mut Findings<'_>,
-) {
+pub(super) fn apply<'t>(table: &mut DeTable<'t>, settings: &'t [Override], findings: &mut Findings<'_>) {
     for setting in settings {
         let base = findings.sources.add(setting);
         let value_at = base + setting.as_typed().len() - setting.value.len();
-        let key_at = if setting.option == "--set" {
-            base + "--set ".len()
-        } else {
-            value_at
-        };
+        let key_at = if setting.option == "--set" { base + "--set ".len() } else { value_at };
         let Some(path) = segments(&setting.key) else {
             findings.add(&(key_at..value_at), "not the path of a key");
             continue;
@@ -128,13 +102,7 @@ pub(super) fn apply<'t>(
         }
         let path = path.iter().map(|segment| segment.spanned(key_at)).collect();
         if let Err((span, found)) = insert(table, path, value) {
-            findings.add(
-                &span,
-                format!(
-                    "`{}` is not a table but {found}",
-                    &setting.key[..span.end - key_at]
-                ),
-            );
+            findings.add(&span, format!("`{}` is not a table but {found}", &setting.key[..span.end - key_at]));
         }
     }
 }
@@ -147,10 +115,7 @@ struct Segment<'k> {
 
 impl<'k> Segment<'k> {
     fn spanned(&self, base: usize) -> Spanned<DeString<'k>> {
-        Spanned::new(
-            base + self.span.start..base + self.span.end,
-            self.name.into(),
-        )
+        Spanned::new(base + self.span.start..base + self.span.end, self.name.into())
     }
 }
 
@@ -166,18 +131,11 @@ fn segments(key: &str) -> Option<Vec<Segment<'_>>> {
             None => rest.find('.').unwrap_or(rest.len()),
         };
         let part = &rest[..length];
-        let name = if quote.is_some() {
-            &part[1..length - 1]
-        } else {
-            part.trim()
-        };
+        let name = if quote.is_some() { &part[1..length - 1] } else { part.trim() };
         if name.is_empty() {
             return None;
         }
-        found.push(Segment {
-            name,
-            span: start..start + length,
-        });
+        found.push(Segment { name, span: start..start + length });
         match rest[length..].chars().next() {
             None => return Some(found),
             Some('.') => start += length + 1,
@@ -187,20 +145,14 @@ fn segments(key: &str) -> Option<Vec<Segment<'_>>> {
 }
 
 /// A setting's value with spans in the common numbering.
-fn value_of(
-    setting: &Override,
-    base: usize,
-) -> Result<Spanned<DeValue<'_>>, (Range<usize>, String)> {
+fn value_of(setting: &Override, base: usize) -> Result<Spanned<DeValue<'_>>, (Range<usize>, String)> {
     let text = setting.value.as_str();
     match DeValue::parse(text) {
         Ok(value) => Ok(moved(value, base)),
         // Something that starts like a string, an array or a table was meant as one.
         Err(error) if text.trim_start().starts_with(['"', '\'', '[', '{']) => {
             let span = error.span().unwrap_or(0..text.len());
-            Err((
-                base + span.start..base + span.end,
-                error.message().to_owned(),
-            ))
+            Err((base + span.start..base + span.end, error.message().to_owned()))
         }
         Err(_) => Ok(word(text, base)),
     }
@@ -214,16 +166,11 @@ fn word(text: &str, base: usize) -> Spanned<DeValue<'_>> {
 fn moved(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
     let span = value.span();
     let value = match value.into_inner() {
-        DeValue::Array(items) => {
-            DeValue::Array(items.into_iter().map(|item| moved(item, by)).collect())
-        }
+        DeValue::Array(items) => DeValue::Array(items.into_iter().map(|item| moved(item, by)).collect()),
         DeValue::Table(entries) => {
             let entries = entries.into_iter().map(|(key, value)| {
                 let span = key.span();
-                (
-                    Spanned::new(span.start + by..span.end + by, key.into_inner()),
-                    moved(value, by),
-                )
+                (Spanned::new(span.start + by..span.end + by, key.into_inner()), moved(value, by))
             });
             DeValue::Table(entries.collect())
         }
@@ -241,9 +188,7 @@ fn insert<'t>(
     let Some(last) = path.pop() else {
         return Ok(());
     };
-    let start = path
-        .first()
-        .map_or(last.span().start, |first| first.span().start);
+    let start = path.first().map_or(last.span().start, |first| first.span().start);
     let mut inner = table;
     for part in path {
         let span = part.span();
@@ -278,26 +223,15 @@ mod tests {
     use super::*;
 
     fn names(key: &str) -> Option<Vec<&str>> {
-        Some(
-            segments(key)?
-                .into_iter()
-                .map(|segment| segment.name)
-                .collect(),
-        )
+        Some(segments(key)?.into_iter().map(|segment| segment.name).collect())
     }
 
     /// A path is split at its dots, except inside quotes; an empty part is none.
     #[test]
     fn paths_of_keys() {
-        assert_eq!(
-            names("flow-config.servers"),
-            Some(vec!["flow-config", "servers"])
-        );
+        assert_eq!(names("flow-config.servers"), Some(vec!["flow-config", "servers"]));
         assert_eq!(names("faults.net/reset"), Some(vec!["faults", "net/reset"]));
-        assert_eq!(
-            names("faults.\"a.b\".rate"),
-            Some(vec!["faults", "a.b", "rate"])
-        );
+        assert_eq!(names("faults.\"a.b\".rate"), Some(vec!["faults", "a.b", "rate"]));
         for bad in ["", ".", "a.", ".a", "a..b", "\"a", "\"a\"b"] {
             assert_eq!(names(bad), None, "{bad}");
         }

@@ -98,12 +98,7 @@ impl Plan {
             contract: self.contract.clone(),
             budget: self.budget.clone(),
             explore: Explore::default(),
-            expect: Expect {
-                claim: self.claim.clone(),
-                within_seeds: None,
-                sometimes: Vec::new(),
-                minimal: None,
-            },
+            expect: Expect { claim: self.claim.clone(), within_seeds: None, sometimes: Vec::new(), minimal: None },
             checks: self.checks.clone(),
         }
     }

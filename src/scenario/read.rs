@@ -39,35 +39,16 @@ fn check(
     catalogue: &Catalogue<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Scenario> {
-    let goal = root.required_string(
-        "goal",
-        "goal = \"One sentence: what this scenario shows.\"",
-        findings,
-    );
-    let Subject {
-        flow,
-        variant,
-        names,
-        valid_variant,
-    } = header::read_subject(root, catalogue, findings);
+    let goal = root.required_string("goal", "goal = \"One sentence: what this scenario shows.\"", findings);
+    let Subject { flow, variant, names, valid_variant } = header::read_subject(root, catalogue, findings);
     let names = names.as_ref();
 
     let config = root.get("flow-config");
-    let config = flow_types::read_config(
-        config,
-        &root.span,
-        valid_variant.as_deref(),
-        names,
-        findings,
-    );
+    let config = flow_types::read_config(config, &root.span, valid_variant.as_deref(), names, findings);
     let workload = root.table("workload", keys::WORKLOAD, findings);
     let workload = workload::read(workload.as_ref(), names, findings);
-    let faults = root
-        .names("faults", findings)
-        .map(|table| faults::read(table, names, findings));
-    let contract = root
-        .names("contract", findings)
-        .map(|table| faults::read_contract(table, findings));
+    let faults = root.names("faults", findings).map(|table| faults::read(table, names, findings));
+    let contract = root.names("contract", findings).map(|table| faults::read_contract(table, findings));
 
     let limits = root.table("budget", keys::BUDGET, findings);
     let mut budget = budget::read(limits.as_ref(), findings);
@@ -77,17 +58,11 @@ fn check(
     let bounds = root.table("explore", keys::EXPLORE, findings);
     let explore = bounds.map(|table| explore::read(&table, names, findings));
 
-    root.require(
-        "expect",
-        "[expect] with violates = \"no-panic\" or holds = true",
-        findings,
-    );
+    root.require("expect", "[expect] with violates = \"no-panic\" or holds = true", findings);
     let expected = root.table("expect", keys::EXPECT, findings);
     let expect = expected.and_then(|table| expect::read(&table, names, &budget, findings));
     let claim = expect.as_ref().map(|expect| &expect.claim);
-    let checks = root
-        .names("checks", findings)
-        .map(|table| expect::read_checks(table, claim, names, findings));
+    let checks = root.names("checks", findings).map(|table| expect::read_checks(table, claim, names, findings));
 
     Some(Scenario {
         name: header::name_of(path),

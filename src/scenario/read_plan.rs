@@ -36,53 +36,28 @@ pub fn read_plan(path: &str, bytes: &[u8], catalogue: &Catalogue<'_>) -> Result<
     findings.finish(plan)
 }
 
-fn check(
-    root: &Fields<'_, '_>,
-    catalogue: &Catalogue<'_>,
-    findings: &mut Findings<'_>,
-) -> Option<Plan> {
+fn check(root: &Fields<'_, '_>, catalogue: &Catalogue<'_>, findings: &mut Findings<'_>) -> Option<Plan> {
     let scenario = root.required_string("scenario", "scenario = \"publish/ticket-877\"", findings);
-    let Subject {
-        flow,
-        variant,
-        names,
-        valid_variant,
-    } = header::read_subject(root, catalogue, findings);
+    let Subject { flow, variant, names, valid_variant } = header::read_subject(root, catalogue, findings);
     let names = names.as_ref();
     let text = |key, findings: &mut Findings<'_>| root.string(key, findings).map(|text| text.value);
     let (sentence, found_at) = (text("sentence", findings), text("found-at", findings));
     let digest = text("digest", findings);
 
     let operations = read_operations(root, names, findings);
-    let script = Script {
-        deviations: read_deviations(root, names, findings),
-    };
+    let script = Script { deviations: read_deviations(root, names, findings) };
     let failure = root.table("failure", keys::FAILURE, findings);
     let failure = failure.map(|table| read_failure(&table, names, findings));
-    let (fails_on, holds_on) =
-        read_variants(root, variant.as_deref(), failure.is_some(), names, findings);
+    let (fails_on, holds_on) = read_variants(root, variant.as_deref(), failure.is_some(), names, findings);
 
-    root.require(
-        "expect",
-        "[expect] with violates = \"no-panic\" or holds = true",
-        findings,
-    );
+    root.require("expect", "[expect] with violates = \"no-panic\" or holds = true", findings);
     let expected = root.table("expect", keys::PLAN_EXPECT, findings);
     let claim = expected.and_then(|table| expect::claim(&table, names, findings));
-    let checks = root
-        .names("checks", findings)
-        .map(|table| expect::read_checks(table, claim.as_ref(), names, findings));
+    let checks =
+        root.names("checks", findings).map(|table| expect::read_checks(table, claim.as_ref(), names, findings));
     let config = root.get("flow-config");
-    let config = flow_types::read_config(
-        config,
-        &root.span,
-        valid_variant.as_deref(),
-        names,
-        findings,
-    );
-    let contract = root
-        .names("contract", findings)
-        .map(|table| faults::read_contract(table, findings));
+    let config = flow_types::read_config(config, &root.span, valid_variant.as_deref(), names, findings);
+    let contract = root.names("contract", findings).map(|table| faults::read_contract(table, findings));
     let limits = root.table("budget", keys::PLAN_BUDGET, findings);
     let budget = budget::read(limits.as_ref(), findings);
 
@@ -119,23 +94,12 @@ fn read_operations(
     let expected = "a list of operations, as in { n = 0, op = { … } }";
     let list = root.list("operations", expected, findings);
     for (index, item) in list.into_iter().flatten().enumerate() {
-        let Some(fields) = Fields::of(
-            item,
-            &format!("operations[{index}]"),
-            keys::OPERATION,
-            findings,
-        ) else {
+        let Some(fields) = Fields::of(item, &format!("operations[{index}]"), keys::OPERATION, findings) else {
             continue;
         };
         let n = required_count(&fields, "n", "{ n = 0, op = { … } }", findings);
         if let Some(n) = &n {
-            refuse_twice(
-                &mut seen,
-                n.value,
-                &n.span,
-                &format!("operation {}", n.value),
-                findings,
-            );
+            refuse_twice(&mut seen, n.value, &n.span, &format!("operation {}", n.value), findings);
         }
         let Some(op) = fields.get("op") else {
             fields.require("op", "{ n = 0, op = { … } }", findings);
@@ -148,77 +112,42 @@ fn read_operations(
     operations
 }
 
-const DEVIATION: &str =
-    "{ site = \"net/reset\", actor = \"client->server\", n = 0, value = \"yes\" }";
+const DEVIATION: &str = "{ site = \"net/reset\", actor = \"client->server\", n = 0, value = \"yes\" }";
 
-fn read_deviations(
-    root: &Fields<'_, '_>,
-    names: Option<&Names<'_>>,
-    findings: &mut Findings<'_>,
-) -> Vec<Deviation> {
+fn read_deviations(root: &Fields<'_, '_>, names: Option<&Names<'_>>, findings: &mut Findings<'_>) -> Vec<Deviation> {
     let mut deviations = Vec::new();
     let mut seen = BTreeMap::new();
     let expected = format!("a list of deviations, as in {DEVIATION}");
     let list = root.list("deviations", &expected, findings);
     for (index, item) in list.into_iter().flatten().enumerate() {
-        let Some(fields) = Fields::of(
-            item,
-            &format!("deviations[{index}]"),
-            keys::DEVIATION,
-            findings,
-        ) else {
+        let Some(fields) = Fields::of(item, &format!("deviations[{index}]"), keys::DEVIATION, findings) else {
             continue;
         };
-        let site = fields
-            .required_string("site", DEVIATION, findings)
-            .map(|site| current_label(site, names, findings));
+        let site = fields.required_string("site", DEVIATION, findings).map(|site| current_label(site, names, findings));
         let actor = fields.required_string("actor", DEVIATION, findings);
         let n = required_count(&fields, "n", DEVIATION, findings);
         let value = fields.required_string("value", DEVIATION, findings);
-        let step = fields
-            .count("step", 0, u64::MAX, findings)
-            .map_or(0, |step| step.value);
+        let step = fields.count("step", 0, u64::MAX, findings).map_or(0, |step| step.value);
         let (Some(site), Some(actor), Some(n), Some(value)) = (site, actor, n, value) else {
             continue;
         };
         let key = (site.clone(), actor.value.clone(), n.value);
-        let what = format!(
-            "choice {} of {} at {}",
-            n.value,
-            shown(&actor.value),
-            shown(&site)
-        );
+        let what = format!("choice {} of {} at {}", n.value, shown(&actor.value), shown(&site));
         refuse_twice(&mut seen, key, &fields.span, &what, findings);
-        deviations.push(Deviation {
-            site,
-            actor: actor.value,
-            n: n.value,
-            value: value.value,
-            step,
-        });
+        deviations.push(Deviation { site, actor: actor.value, n: n.value, value: value.value, step });
     }
     deviations
 }
 
 /// The present label of a site that a plan names by a label it has or had.
-fn current_label(
-    site: Placed<String>,
-    names: Option<&Names<'_>>,
-    findings: &mut Findings<'_>,
-) -> String {
+fn current_label(site: Placed<String>, names: Option<&Names<'_>>, findings: &mut Findings<'_>) -> String {
     let Some(names) = names else {
         return site.value;
     };
     match names.site(&site.value) {
         Some(known) => known.label.to_owned(),
         None => {
-            findings.not_of(
-                &site.span,
-                names.flow.info().name,
-                "site",
-                &site.value,
-                &names.site_labels(),
-            );
+            findings.not_of(&site.span, names.flow.info().name, "site", &site.value, &names.site_labels());
             site.value
         }
     }
@@ -257,10 +186,7 @@ fn read_failure(
         expect::check_invariant(id, names, findings);
     }
     let cause = fields.required_string("cause", "cause = \"index out of bounds\"", findings);
-    Some(Fingerprint {
-        invariant: invariant?.value,
-        cause: cause?.value,
-    })
+    Some(Fingerprint { invariant: invariant?.value, cause: cause?.value })
 }
 
 /// `fails-on` and `holds-on`: what the plan demands as a regression.
@@ -287,19 +213,13 @@ fn read_variants(
     }
     for variant in &holds_on {
         if fails_on.iter().any(|other| other.value == variant.value) {
-            findings.add(
-                &variant.span,
-                format!("{} cannot both fail and hold", shown(&variant.value)),
-            );
+            findings.add(&variant.span, format!("{} cannot both fail and hold", shown(&variant.value)));
         } else if fails && own == Some(variant.value.as_str()) {
-            let message = format!(
-                "this plan's own variant {} has a [failure], so it cannot hold",
-                shown(&variant.value)
-            );
+            let message =
+                format!("this plan's own variant {} has a [failure], so it cannot hold", shown(&variant.value));
             findings.add(&variant.span, message);
         }
     }
-    let values =
-        |list: Vec<Placed<String>>| list.into_iter().map(|variant| variant.value).collect();
+    let values = |list: Vec<Placed<String>>| list.into_iter().map(|variant| variant.value).collect();
     (values(fails_on), values(holds_on))
 }

@@ -39,9 +39,7 @@ impl SeedRange {
     /// The first `count` seeds, from 0; `None` when that is none.
     #[must_use]
     pub fn first(count: u64) -> Option<SeedRange> {
-        count
-            .checked_sub(1)
-            .map(|last| SeedRange { first: 0, last })
+        count.checked_sub(1).map(|last| SeedRange { first: 0, last })
     }
 
     /// How many seeds there are. All 2^64 of them do not fit a `u64`.
@@ -53,10 +51,7 @@ impl SeedRange {
     /// Seed number `index` of the range, from 0.
     #[must_use]
     pub fn get(self, index: u64) -> Option<Seed> {
-        self.first
-            .checked_add(index)
-            .filter(|seed| *seed <= self.last)
-            .map(Seed)
+        self.first.checked_add(index).filter(|seed| *seed <= self.last).map(Seed)
     }
 
     /// The seeds in order.
@@ -72,10 +67,7 @@ impl FromStr for SeedRange {
         let text = text.trim();
         let Some((first, end)) = text.split_once("..") else {
             let Seed(seed) = text.parse()?;
-            return Ok(SeedRange {
-                first: seed,
-                last: seed,
-            });
+            return Ok(SeedRange { first: seed, last: seed });
         };
         let (end, inclusive) = match end.strip_prefix('=') {
             Some(end) => (end, true),
@@ -86,11 +78,7 @@ impl FromStr for SeedRange {
             return Err(SeedRangeError::Open(text.to_owned()));
         }
         let (Seed(first), Seed(end)) = (first.parse()?, end.parse()?);
-        let last = if inclusive {
-            Some(end)
-        } else {
-            end.checked_sub(1)
-        };
+        let last = if inclusive { Some(end) } else { end.checked_sub(1) };
         last.filter(|last| first <= *last)
             .map(|last| SeedRange { first, last })
             .ok_or_else(|| SeedRangeError::Empty(text.to_owned()))
@@ -113,8 +101,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn range(text: &str) -> Result<(u64, u64), SeedRangeError> {
-        text.parse()
-            .map(|range: SeedRange| (range.first, range.last))
+        text.parse().map(|range: SeedRange| (range.first, range.last))
     }
 
     /// Every documented form means what it says, up to the last seed there is.
@@ -125,12 +112,7 @@ mod tests {
         assert_eq!(range("0x10..0x20"), Ok((16, 31)));
         assert_eq!(range("42"), Ok((42, 42)));
         assert_eq!(range("18446744073709551615"), Ok((u64::MAX, u64::MAX)));
-        assert_eq!(
-            "0..=18446744073709551615"
-                .parse::<SeedRange>()
-                .map(SeedRange::count),
-            Ok(1 << 64)
-        );
+        assert_eq!("0..=18446744073709551615".parse::<SeedRange>().map(SeedRange::count), Ok(1 << 64));
     }
 
     /// A range without seeds, without a bound or with something else for a bound is refused and says why.
@@ -143,10 +125,7 @@ mod tests {
             assert_eq!(range(open), Err(SeedRangeError::Open(open.to_owned())));
         }
         for wrong in ["", "a..b", "-1..5", "1...5", "18446744073709551616"] {
-            assert!(
-                matches!(range(wrong), Err(SeedRangeError::Seed(_))),
-                "{wrong}"
-            );
+            assert!(matches!(range(wrong), Err(SeedRangeError::Seed(_))), "{wrong}");
         }
     }
 

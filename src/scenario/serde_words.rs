@@ -14,10 +14,7 @@ pub(super) struct Words {
 
 impl Words {
     fn new(message: impl Into<String>) -> Words {
-        Words {
-            message: message.into(),
-            help: None,
-        }
+        Words { message: message.into(), help: None }
     }
 }
 
@@ -29,21 +26,12 @@ pub(super) fn of_type_error(message: &str) -> Words {
         .or_else(|| message.strip_prefix("invalid length "))
         .and_then(|rest| rest.rsplit_once(", expected "))
     {
-        return Words::new(format!(
-            "expected {}, found {}",
-            type_in_words(expected),
-            found_in_words(found)
-        ));
+        return Words::new(format!("expected {}, found {}", type_in_words(expected), found_in_words(found)));
     }
-    if let Some((found, valid)) = message
-        .strip_prefix("unexpected keys in table: ")
-        .and_then(|rest| rest.split_once(", available keys: "))
+    if let Some((found, valid)) =
+        message.strip_prefix("unexpected keys in table: ").and_then(|rest| rest.split_once(", available keys: "))
     {
-        return unknown(
-            "key ",
-            found.split(", ").next().unwrap_or(found),
-            &valid.split(", ").collect::<Vec<_>>(),
-        );
+        return unknown("key ", found.split(", ").next().unwrap_or(found), &valid.split(", ").collect::<Vec<_>>());
     }
     for (prefix, kind) in [("unknown field ", "key "), ("unknown variant ", "")] {
         if message.starts_with(prefix) {
@@ -56,22 +44,15 @@ pub(super) fn of_type_error(message: &str) -> Words {
         return Words::new(format!("missing key `{field}`"));
     }
     match message {
-        "wanted exactly 1 element, more than 1 element" => {
-            Words::new("expected one key, its kind; found several")
-        }
-        "wanted exactly 1 element, found 0 elements" => {
-            Words::new("expected one key, its kind; found none")
-        }
+        "wanted exactly 1 element, more than 1 element" => Words::new("expected one key, its kind; found several"),
+        "wanted exactly 1 element, found 0 elements" => Words::new("expected one key, its kind; found none"),
         "wanted string or table" => Words::new("expected a string or a table"),
         other => Words::new(other),
     }
 }
 
 fn unknown(kind: &str, found: &str, valid: &[&str]) -> Words {
-    Words {
-        message: format!("unknown {kind}`{found}`"),
-        help: nearest::way_out(found, valid),
-    }
+    Words { message: format!("unknown {kind}`{found}`"), help: nearest::way_out(found, valid) }
 }
 
 /// The field a message says is missing.
@@ -86,11 +67,7 @@ fn quoted(message: &str) -> impl Iterator<Item = &str> {
 
 /// A Rust type as people know it.
 fn type_in_words(expected: &str) -> String {
-    let bits = |prefix| {
-        expected
-            .strip_prefix(prefix)
-            .and_then(|bits: &str| bits.parse::<u32>().ok())
-    };
+    let bits = |prefix| expected.strip_prefix(prefix).and_then(|bits: &str| bits.parse::<u32>().ok());
     if let Some(bits) = bits("u").filter(|bits| (1..64).contains(bits)) {
         return format!("a whole number from 0 to {}", u64::MAX >> (64 - bits));
     }
@@ -135,9 +112,7 @@ pub(super) fn of_syntax_error(message: &str, place: &str) -> Words {
         }
         "string values must be quoted, expected literal string" => {
             // Only what would be right as it stands is suggested.
-            let plain = place
-                .chars()
-                .all(|c| !c.is_control() && !matches!(c, '"' | '\\'));
+            let plain = place.chars().all(|c| !c.is_control() && !matches!(c, '"' | '\\'));
             Words {
                 message: "not TOML: a text must stand in quotes".to_owned(),
                 help: plain.then(|| format!("write \"{}\"", place.trim())),
@@ -147,25 +122,16 @@ pub(super) fn of_syntax_error(message: &str, place: &str) -> Words {
             message: "not TOML: this key must stand in quotes".to_owned(),
             help: Some("a site is written \"net/reset\" = 0.1".to_owned()),
         },
-        "invalid float, expected nothing" => Words::new(
-            "not TOML: this is not a number; a text such as a version must stand in quotes",
-        ),
-        "invalid basic string, expected `\"`" => {
-            Words::new("not TOML: the closing `\"` is missing in this line")
+        "invalid float, expected nothing" => {
+            Words::new("not TOML: this is not a number; a text such as a version must stand in quotes")
         }
-        "invalid literal string, expected `'`" => {
-            Words::new("not TOML: the closing `'` is missing in this line")
+        "invalid basic string, expected `\"`" => Words::new("not TOML: the closing `\"` is missing in this line"),
+        "invalid literal string, expected `'`" => Words::new("not TOML: the closing `'` is missing in this line"),
+        "unexpected key or value, expected newline, `#`" => {
+            Words::new("not TOML: something follows the value; expected the end of the line or a # comment")
         }
-        "unexpected key or value, expected newline, `#`" => Words::new(
-            "not TOML: something follows the value; expected the end of the line or a # comment",
-        ),
-        "duplicate key" => {
-            Words::new("this was given before: a key or [table] may stand only once")
-        }
-        other => Words::new(format!(
-            "not TOML: {}",
-            other.trim_end_matches(", expected nothing")
-        )),
+        "duplicate key" => Words::new("this was given before: a key or [table] may stand only once"),
+        other => Words::new(format!("not TOML: {}", other.trim_end_matches(", expected nothing"))),
     }
 }
 
@@ -176,39 +142,21 @@ mod tests {
 
     fn said<'de, T: Deserialize<'de>>(text: &'de str) -> String {
         let value = toml::de::ValueDeserializer::parse(text).expect("TOML");
-        of_type_error(
-            T::deserialize(value)
-                .map(|_| ())
-                .expect_err("another type")
-                .message(),
-        )
-        .message
+        of_type_error(T::deserialize(value).map(|_| ()).expect_err("another type").message()).message
     }
 
     /// Rust's types are put into words, with the bounds they have.
     #[test]
     fn types() {
-        assert_eq!(
-            said::<u8>("256"),
-            "expected a whole number from 0 to 255, found the number 256"
-        );
-        assert_eq!(
-            said::<u64>("-1"),
-            "expected a whole number of at least 0 and below 2^64, found the number -1"
-        );
-        assert_eq!(
-            said::<i8>("200"),
-            "expected a whole number from -128 to 127, found the number 200"
-        );
+        assert_eq!(said::<u8>("256"), "expected a whole number from 0 to 255, found the number 256");
+        assert_eq!(said::<u64>("-1"), "expected a whole number of at least 0 and below 2^64, found the number -1");
+        assert_eq!(said::<i8>("200"), "expected a whole number from -128 to 127, found the number 200");
         assert_eq!(
             said::<usize>("'x'"),
             "expected a whole number of at least 0 and below 2^64, found the string \"x\""
         );
         assert_eq!(said::<f64>("true"), "expected a number, found true");
-        assert_eq!(
-            said::<bool>("1.5"),
-            "expected true or false, found the number 1.5"
-        );
+        assert_eq!(said::<bool>("1.5"), "expected true or false, found the number 1.5");
         assert_eq!(said::<Vec<u8>>("{}"), "expected a list, found a table");
         assert_eq!(said::<String>("[]"), "expected a string, found a list");
     }

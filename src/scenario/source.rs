@@ -43,11 +43,7 @@ pub(super) fn decode<'t>(path: &str, bytes: &'t [u8]) -> Result<&'t str, Complai
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
-        let line = bytes[..offset]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = bytes[..offset].iter().filter(|byte| **byte == b'\n').count() + 1;
         Complaint::not_text(path, offset, line, bytes[offset])
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -60,28 +56,14 @@ pub(super) fn decode<'t>(path: &str, bytes: &'t [u8]) -> Result<&'t str, Complai
 impl<'t> Sources<'t> {
     pub(super) fn new(path: &'t str, text: &'t str) -> Sources<'t> {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let line_starts = std::iter::once(0)
-            .chain(newlines.map(|(at, _)| at + 1))
-            .collect();
-        Sources {
-            path,
-            text,
-            line_starts,
-            settings: Vec::new(),
-        }
+        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        Sources { path, text, line_starts, settings: Vec::new() }
     }
 
     /// Adds a command-line setting; answers the offset at which its text begins.
     pub(super) fn add(&mut self, setting: &Override) -> usize {
-        let base = self
-            .settings
-            .last()
-            .map_or(self.text.len(), |last| last.base + last.text.len())
-            + 1;
-        self.settings.push(Setting {
-            base,
-            text: setting.as_typed(),
-        });
+        let base = self.settings.last().map_or(self.text.len(), |last| last.base + last.text.len()) + 1;
+        self.settings.push(Setting { base, text: setting.as_typed() });
         base
     }
 
@@ -92,22 +74,16 @@ impl<'t> Sources<'t> {
     /// The text of a span on the command line; `None` for one in the file.
     pub(super) fn typed(&self, span: &Range<usize>) -> Option<&str> {
         let setting = self.setting_at(span.start)?;
-        setting
-            .text
-            .get(span.start - setting.base..span.end - setting.base)
+        setting.text.get(span.start - setting.base..span.end - setting.base)
     }
 
     fn setting_at(&self, offset: usize) -> Option<&Setting> {
-        self.settings
-            .iter()
-            .rev()
-            .find(|setting| setting.base <= offset)
+        self.settings.iter().rev().find(|setting| setting.base <= offset)
     }
 
     /// The line of the file that a span begins in, from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        self.line_starts
-            .partition_point(|line_start| *line_start <= span.start)
+        self.line_starts.partition_point(|line_start| *line_start <= span.start)
     }
 
     /// Where a span is, with the line it stands in.
@@ -138,9 +114,7 @@ fn cut(path: Option<&str>, line: usize, content: &str, span: Range<usize>) -> Ex
     let (from, to) = if total <= EXCERPT_CHARS_MAX {
         (0, total)
     } else {
-        let from = start
-            .saturating_sub(EXCERPT_CHARS_BEFORE)
-            .min(total - EXCERPT_CHARS_MAX);
+        let from = start.saturating_sub(EXCERPT_CHARS_BEFORE).min(total - EXCERPT_CHARS_MAX);
         (from, from + EXCERPT_CHARS_MAX)
     };
     let mut shown = String::new();
@@ -166,14 +140,7 @@ fn cut(path: Option<&str>, line: usize, content: &str, span: Range<usize>) -> Ex
     if to < total {
         shown.push('…');
     }
-    Excerpt {
-        path: path.map(str::to_owned),
-        line,
-        column: start + 1,
-        text: shown,
-        caret,
-        underline: underline.max(1),
-    }
+    Excerpt { path: path.map(str::to_owned), line, column: start + 1, text: shown, caret, underline: underline.max(1) }
 }
 
 /// Appends one character of a file to what is printed; answers how many cells it takes.
@@ -218,10 +185,7 @@ mod tests {
     fn tabs_do_not_move_the_caret() {
         let excerpt = at("\ta\t= bad", "bad");
         assert_eq!(excerpt.column, 6);
-        assert_eq!(
-            &excerpt.text[excerpt.caret..excerpt.caret + excerpt.underline],
-            "bad"
-        );
+        assert_eq!(&excerpt.text[excerpt.caret..excerpt.caret + excerpt.underline], "bad");
     }
 
     /// A long line is cut around the place and the caret stands under the place.
@@ -230,12 +194,7 @@ mod tests {
         let text = format!("{}bad{}", "x".repeat(500), "y".repeat(500));
         let excerpt = at(&text, "bad");
         assert_eq!(excerpt.column, 501);
-        let shown: String = excerpt
-            .text
-            .chars()
-            .skip(excerpt.caret)
-            .take(excerpt.underline)
-            .collect();
+        let shown: String = excerpt.text.chars().skip(excerpt.caret).take(excerpt.underline).collect();
         assert_eq!(shown, "bad");
         assert!(excerpt.text.chars().count() <= EXCERPT_CHARS_MAX + 2);
     }
@@ -245,15 +204,7 @@ mod tests {
     fn the_end_of_the_file_is_a_place() {
         let text = "a = [1,";
         let excerpt = Sources::new("a.toml", text).excerpt(&(7..7));
-        assert_eq!(
-            (
-                excerpt.line,
-                excerpt.column,
-                excerpt.caret,
-                excerpt.underline
-            ),
-            (1, 8, 7, 1)
-        );
+        assert_eq!((excerpt.line, excerpt.column, excerpt.caret, excerpt.underline), (1, 8, 7, 1));
     }
 
     /// Control characters of a file do not reach the terminal.

@@ -28,39 +28,22 @@ pub(super) fn string_on(value: &Value<'_>, sources: &Sources<'_>) -> Option<Stri
 }
 
 /// A value that has to be a string.
-pub(super) fn string(
-    value: &Value<'_>,
-    name: &str,
-    findings: &mut Findings<'_>,
-) -> Option<Placed<String>> {
+pub(super) fn string(value: &Value<'_>, name: &str, findings: &mut Findings<'_>) -> Option<Placed<String>> {
     let text = string_on(value, &findings.sources);
     if text.is_none() {
         wrong_type(value, name, "a string", findings);
     }
-    Some(Placed {
-        value: text?,
-        span: value.span(),
-    })
+    Some(Placed { value: text?, span: value.span() })
 }
 
 /// The strings of a list; whatever else is in it is complained about and left out.
-pub(super) fn strings(
-    list: &DeArray<'_>,
-    name: &str,
-    findings: &mut Findings<'_>,
-) -> Vec<Placed<String>> {
+pub(super) fn strings(list: &DeArray<'_>, name: &str, findings: &mut Findings<'_>) -> Vec<Placed<String>> {
     let items = list.iter().enumerate();
-    items
-        .filter_map(|(index, item)| string(item, &format!("{name}[{index}]"), findings))
-        .collect()
+    items.filter_map(|(index, item)| string(item, &format!("{name}[{index}]"), findings)).collect()
 }
 
 /// A value that has to be a table.
-pub(super) fn table<'t, 'i>(
-    value: &'t Value<'i>,
-    name: &str,
-    findings: &mut Findings<'_>,
-) -> Option<&'t DeTable<'i>> {
+pub(super) fn table<'t, 'i>(value: &'t Value<'i>, name: &str, findings: &mut Findings<'_>) -> Option<&'t DeTable<'i>> {
     let table = value.get_ref().as_table();
     if table.is_none() {
         wrong_type(value, name, "a table", findings);
@@ -78,12 +61,7 @@ pub(super) fn one_of<T: Copy>(
 ) -> Option<T> {
     let valid: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let Some(found) = string_on(value, &findings.sources) else {
-        wrong_type(
-            value,
-            name,
-            &format!("one of {}", nearest::listed(&valid)),
-            findings,
-        );
+        wrong_type(value, name, &format!("one of {}", nearest::listed(&valid)), findings);
         return None;
     };
     let word = words.iter().find(|(word, _)| *word == found);
@@ -94,16 +72,8 @@ pub(super) fn one_of<T: Copy>(
 }
 
 /// Complains about a value of another type.
-pub(super) fn wrong_type(
-    value: &Value<'_>,
-    name: &str,
-    expected: &str,
-    findings: &mut Findings<'_>,
-) {
-    let message = format!(
-        "`{name}` must be {expected}, found {}",
-        in_words(value.get_ref())
-    );
+pub(super) fn wrong_type(value: &Value<'_>, name: &str, expected: &str, findings: &mut Findings<'_>) {
+    let message = format!("`{name}` must be {expected}, found {}", in_words(value.get_ref()));
     let number = matches!(value.get_ref(), DeValue::Integer(_) | DeValue::Float(_));
     let quotes = (expected == "a string" && number).then(|| "put it in quotes".to_owned());
     findings.add_with(&value.span(), message, || quotes);

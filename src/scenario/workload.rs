@@ -23,17 +23,12 @@ pub(super) fn read(
     };
     match (fields.has("operations"), fields.get("op")) {
         (true, Some(_)) => {
-            let message =
-                "`operations` and `op` exclude each other: operations are drawn or listed";
+            let message = "`operations` and `op` exclude each other: operations are drawn or listed";
             findings.add(&fields.key_span("operations"), message);
         }
         (false, None) => {
             let message = "[workload] has neither `operations` nor `op`";
-            findings.add_help(
-                &fields.span,
-                message,
-                "as in: operations = 6, or [[workload.op]] tables",
-            );
+            findings.add_help(&fields.span, message, "as in: operations = 6, or [[workload.op]] tables");
         }
         _ => {}
     }
@@ -43,17 +38,8 @@ pub(super) fn read(
         return Workload::Generated(count.unwrap_or(0));
     };
     let DeValue::Array(list) = list.get_ref() else {
-        wrong_type(
-            list,
-            "workload.op",
-            "a list of operations, each below its own [[workload.op]]",
-            findings,
-        );
+        wrong_type(list, "workload.op", "a list of operations, each below its own [[workload.op]]", findings);
         return Workload::Listed(Vec::new());
     };
-    Workload::Listed(
-        list.iter()
-            .filter_map(|op| flow_types::read_operation(op, names, findings))
-            .collect(),
-    )
+    Workload::Listed(list.iter().filter_map(|op| flow_types::read_operation(op, names, findings)).collect())
 }

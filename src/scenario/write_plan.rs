@@ -32,12 +32,7 @@ pub fn write_plan(plan: &Plan) -> String {
     out.optional("digest", plan.digest.as_deref());
 
     out.line("");
-    out.rows(
-        "operations",
-        plan.operations
-            .iter()
-            .map(|(n, op)| format!("{{ n = {n}, op = {} }}", inline(op))),
-    );
+    out.rows("operations", plan.operations.iter().map(|(n, op)| format!("{{ n = {n}, op = {} }}", inline(op))));
     out.rows("deviations", plan.script.deviations.iter().map(deviation));
 
     if let Some(failure) = &plan.failure {
@@ -71,30 +66,17 @@ pub fn write_plan(plan: &Plan) -> String {
     }
     out.table("budget");
     out.key("steps", grouped(plan.budget.steps));
-    out.key(
-        "virtual",
-        quoted(&format_duration(plan.budget.virtual_time)),
-    );
+    out.key("virtual", quoted(&format_duration(plan.budget.virtual_time)));
     out.key("polls-per-step", grouped(plan.budget.polls_per_step));
     out.key("trace-events", grouped(plan.budget.trace_events));
     out.text
 }
 
 fn deviation(deviation: &Deviation) -> String {
-    let Deviation {
-        site,
-        actor,
-        n,
-        value,
-        step,
-    } = deviation;
+    let Deviation { site, actor, n, value, step } = deviation;
     let (site, actor, value) = (quoted(site), quoted(actor), quoted(value));
     // Step 0 is before the first one: no step is known.
-    let step = if *step == 0 {
-        String::new()
-    } else {
-        format!(", step = {step}")
-    };
+    let step = if *step == 0 { String::new() } else { format!(", step = {step}") };
     format!("{{ site = {site}, actor = {actor}, n = {n}, value = {value}{step} }}")
 }
 
@@ -145,10 +127,8 @@ pub fn inline(value: &toml::Value) -> String {
         toml::Value::Array(items) => list(items.iter().map(inline)),
         toml::Value::Table(entries) if entries.is_empty() => "{}".to_owned(),
         toml::Value::Table(entries) => {
-            let entries: Vec<_> = entries
-                .iter()
-                .map(|(name, value)| format!("{} = {}", key(name), inline(value)))
-                .collect();
+            let entries: Vec<_> =
+                entries.iter().map(|(name, value)| format!("{} = {}", key(name), inline(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
         scalar => scalar.to_string(),
@@ -174,10 +154,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 
 /// A key, in quotes only if it needs them.
 fn key(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if bare { name.to_owned() } else { quoted(name) }
 }
 

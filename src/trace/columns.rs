@@ -12,28 +12,14 @@ impl Trace {
         let columns = self.columns();
         let mut out = String::new();
         for (index, node) in columns.iter().enumerate() {
-            let name = if *node == NameId::NONE {
-                "(world)"
-            } else {
-                self.names().text(*node)
-            };
+            let name = if *node == NameId::NONE { "(world)" } else { self.names().text(*node) };
             let _ = writeln!(out, "column {:>2}: {name}", index + 1);
         }
         let width = columns.len();
-        let rule: String = (1..=width)
-            .map(|c| char::from_digit((c % 10) as u32, 10).unwrap_or('0'))
-            .collect();
-        let _ = writeln!(
-            out,
-            "{:>6} {:>6} {:>16} {:>7}  {rule}  event",
-            "event", "step", "time", "cause"
-        );
+        let rule: String = (1..=width).map(|c| char::from_digit((c % 10) as u32, 10).unwrap_or('0')).collect();
+        let _ = writeln!(out, "{:>6} {:>6} {:>16} {:>7}  {rule}  event", "event", "step", "time", "cause");
         for (index, event) in self.events().iter().enumerate() {
-            let _ = writeln!(
-                out,
-                "{}",
-                self.line(EventId(index as u32 + 1), event, &columns)
-            );
+            let _ = writeln!(out, "{}", self.line(EventId(index as u32 + 1), event, &columns));
         }
         out
     }
@@ -47,11 +33,7 @@ impl Trace {
             lanes[column] = header.kind.glyph;
         }
         let lanes: String = lanes.into_iter().collect();
-        let cause = if header.cause == EventId::ROOT {
-            "-".to_owned()
-        } else {
-            format!("#{}", header.cause.0)
-        };
+        let cause = if header.cause == EventId::ROOT { "-".to_owned() } else { format!("#{}", header.cause.0) };
         format!(
             "{:>6} {:>6} {:>16} {cause:>7}  {lanes}  {}",
             format!("#{}", id.0),
@@ -112,42 +94,22 @@ mod tests {
     #[test]
     fn a_trace_reads_in_columns_and_names_causes() {
         let mut trace = Trace::new(true, 10);
-        let (a, b, link) = (
-            trace.intern("alice"),
-            trace.intern("bob"),
-            trace.intern("alice->bob"),
-        );
+        let (a, b, link) = (trace.intern("alice"), trace.intern("bob"), trace.intern("alice->bob"));
         trace.begin_step(1);
-        let base = Header {
-            at_ns: 0,
-            node: a,
-            kind: &SENT,
-            cause: EventId::ROOT,
-            subject: link,
-            args: [5, 1_500, 0],
-        };
+        let base = Header { at_ns: 0, node: a, kind: &SENT, cause: EventId::ROOT, subject: link, args: [5, 1_500, 0] };
         let sent = trace.emit(base);
         trace.end_step();
         trace.begin_step(2);
-        let got = Header {
-            at_ns: 1_500,
-            node: b,
-            kind: &GOT,
-            cause: sent,
-            args: [0; 3],
-            ..base
-        };
+        let got = Header { at_ns: 1_500, node: b, kind: &GOT, cause: sent, args: [0; 3], ..base };
         trace.emit_text(got, format_args!("\"hello\""));
         trace.end_step();
-        let expected = [
-            "column  1: alice",
-            "column  2: bob",
-            " event   step             time   cause  12  event",
-            "    #1      1     0.000000000s       -  >.  sent alice->bob bytes=5 after=0.000001500s",
-            "    #2      2     0.000001500s      #1  .<  got alice->bob \"hello\"",
-            "",
-        ];
-        assert_eq!(trace.render(), expected.join("\n"));
+        insta::assert_snapshot!(trace.render(), @r#"
+        column  1: alice
+        column  2: bob
+         event   step             time   cause  12  event
+            #1      1     0.000000000s       -  >.  sent alice->bob bytes=5 after=0.000001500s
+            #2      2     0.000001500s      #1  .<  got alice->bob "hello"
+        "#);
         assert_eq!(trace.step_digests().len(), 2);
     }
 
@@ -157,14 +119,7 @@ mod tests {
             let mut trace = Trace::new(keep, 10);
             let (a, b) = (trace.intern("a"), trace.intern("b"));
             trace.begin_step(1);
-            let header = Header {
-                at_ns: 3,
-                node: a,
-                kind: &SENT,
-                cause: EventId::ROOT,
-                subject: b,
-                args: [1, 2, 3],
-            };
+            let header = Header { at_ns: 3, node: a, kind: &SENT, cause: EventId::ROOT, subject: b, args: [1, 2, 3] };
             trace.emit(header);
             trace.emit_text(header, format_args!("text {}", 4));
             trace.end_step();

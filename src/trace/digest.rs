@@ -25,10 +25,7 @@ const fn fold(a: u64, b: u64) -> u64 {
 
 impl Digest {
     /// The digest of nothing.
-    pub const EMPTY: Digest = Digest {
-        high: SEED_HIGH,
-        low: SEED_LOW,
-    };
+    pub const EMPTY: Digest = Digest { high: SEED_HIGH, low: SEED_LOW };
 
     /// Half of the digest, for where 64 bits do.
     #[must_use]
@@ -51,10 +48,7 @@ impl Digest {
         }
         let rest = chunks.remainder();
         let (first, second) = rest.split_at(rest.len().min(8));
-        self.absorb(
-            word(first),
-            word(second) ^ (bytes.len() as u64).rotate_left(56),
-        );
+        self.absorb(word(first), word(second) ^ (bytes.len() as u64).rotate_left(56));
     }
 }
 
@@ -92,10 +86,7 @@ impl FromStr for Digest {
             return Err(bad());
         }
         let half = |part: &str| u64::from_str_radix(part, 16).map_err(|_| bad());
-        Ok(Digest {
-            high: half(&digits[..16])?,
-            low: half(&digits[16..])?,
-        })
+        Ok(Digest { high: half(&digits[..16])?, low: half(&digits[16..])? })
     }
 }
 

@@ -28,12 +28,7 @@ pub struct Kind {
 impl Kind {
     /// A kind; `args` names the numbers its events carry, at most three.
     #[must_use]
-    pub const fn new(
-        label: &'static str,
-        glyph: char,
-        doc: &'static str,
-        args: &'static [&'static str],
-    ) -> Kind {
+    pub const fn new(label: &'static str, glyph: char, doc: &'static str, args: &'static [&'static str]) -> Kind {
         assert!(args.len() <= 3, "an event carries three numbers at most");
         let bytes = label.as_bytes();
         // FNV-1a; the digest must not depend on where a static lies in memory.
@@ -43,13 +38,7 @@ impl Kind {
             hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0100_0000_01B3);
             i += 1;
         }
-        Kind {
-            label,
-            glyph,
-            doc,
-            args,
-            hash,
-        }
+        Kind { label, glyph, doc, args, hash }
     }
 
     pub(super) const fn hash(&self) -> u64 {

@@ -23,11 +23,7 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        let mut names = Names {
-            texts: Vec::new(),
-            hashes: Vec::new(),
-            ids: BTreeMap::new(),
-        };
+        let mut names = Names { texts: Vec::new(), hashes: Vec::new(), ids: BTreeMap::new() };
         names.intern("");
         names
     }

@@ -92,11 +92,7 @@ impl Trace {
     fn store(&mut self, header: Header, text: (u32, u32)) -> EventId {
         self.count = self.count.saturating_add(1);
         if self.keep && u64::from(self.count) <= self.events_max {
-            self.events.push(Event {
-                header,
-                step: self.step,
-                text,
-            });
+            self.events.push(Event { header, step: self.step, text });
         }
         EventId(self.count)
     }
@@ -135,10 +131,6 @@ impl Trace {
     #[must_use]
     pub fn text(&self, event: &Event) -> &str {
         let (start, length) = (event.text.0 as usize, event.text.1 as usize);
-        if length == 0 {
-            ""
-        } else {
-            &self.texts[start..start + length]
-        }
+        if length == 0 { "" } else { &self.texts[start..start + length] }
     }
 }

@@ -12,7 +12,9 @@ pub fn ping_pong(count: u64) {
     heap.push(Reverse((0_u64, order, 0_u32)));
     let mut delivered = [0_u64; 2];
     for _ in 0..count {
-        let Some(Reverse((at, _, node))) = heap.pop() else { return };
+        let Some(Reverse((at, _, node))) = heap.pop() else {
+            return;
+        };
         delivered[node as usize] += 1;
         random ^= random << 13;
         random ^= random >> 7;

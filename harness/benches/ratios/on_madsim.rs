@@ -15,7 +15,9 @@ async fn serve(address: SocketAddr) {
     let endpoint = Endpoint::bind(address).await.expect("the address is free");
     let mut buffer = [0; 16];
     loop {
-        let Ok((length, from)) = endpoint.recv_from(1, &mut buffer).await else { return };
+        let Ok((length, from)) = endpoint.recv_from(1, &mut buffer).await else {
+            return;
+        };
         if endpoint.send_to(from, 2, &buffer[..length]).await.is_err() {
             return;
         }

@@ -8,6 +8,7 @@ use seedbed::choice::Seed;
 use seedbed::prelude::*;
 use seedbed::run::{AnyFlow, RunRequest, Source, engine_sites, erased};
 use seedbed::scenario::{Catalogue, Scenario, read_scenario};
+use seedbed::snapshot::KeepStates;
 use seedbed_harness::Harness;
 use seedbed_harness::files::{Loaded, find, load};
 
@@ -46,9 +47,8 @@ impl Flow for Exchange {
             world.node(name, serve);
         }
         let (asks, answers, config) = (asked.clone(), answered.clone(), setup.config);
-        world.client("client", move |node| {
-            call_all(node, names.clone(), config.clone(), asks.clone(), answers.clone())
-        });
+        world
+            .client("client", move |node| call_all(node, names.clone(), config.clone(), asks.clone(), answers.clone()));
         let counts = (asked.clone(), answered.clone());
         world.always("replies-follow-requests", move || match (counts.0.get(), counts.1.get()) {
             (0, 0) => Outcome::Idle,
@@ -63,7 +63,9 @@ impl Flow for Exchange {
 }
 
 async fn serve(node: Node) {
-    let Ok(listener) = node.net().listen("calls") else { return };
+    let Ok(listener) = node.net().listen("calls") else {
+        return;
+    };
     while let Ok(stream) = listener.accept().await {
         let connection = Messages::new(stream);
         node.spawn("connection", async move {
@@ -80,7 +82,9 @@ async fn serve(node: Node) {
 async fn call_all(node: Node, servers: Vec<String>, config: Config, asked: Rc<Cell<u64>>, answered: Rc<Cell<u64>>) {
     let mut buffer = Vec::new();
     for server in &servers {
-        let Ok(stream) = node.net().connect(server, "calls").await else { continue };
+        let Ok(stream) = node.net().connect(server, "calls").await else {
+            continue;
+        };
         let connection = Messages::new(stream);
         for call in 0..config.calls {
             if config.crash && server == "s4" && call == 20 {
@@ -117,6 +121,7 @@ fn run(flow: &dyn AnyFlow, scenario: &Scenario, seed: u64, keep_trace: bool) -> 
         operations: None,
         keep_trace,
         keep_offers: false,
+        keep_states: KeepStates::Never,
         dispatch: seedbed::kernel::Dispatch::ByTime,
         until_step: None,
     });
@@ -147,7 +152,9 @@ pub fn flows(rounds: usize) {
     let mut seen = Vec::new();
     println!("\nShipped flows (one core, median of {rounds} rounds)");
     for path in find(&[], folder).unwrap_or_default() {
-        let Ok(Loaded::Scenario(loaded)) = load(&harness, &path, &[]) else { continue };
+        let Ok(Loaded::Scenario(loaded)) = load(&harness, &path, &[]) else {
+            continue;
+        };
         let scenario = &loaded.scenario;
         let key = (scenario.flow.clone(), scenario.variant.clone());
         if scenario.faults.profile != seedbed::choice::Profile::Swarm || seen.contains(&key) {
@@ -166,6 +173,7 @@ pub fn flows(rounds: usize) {
                     operations: None,
                     keep_trace: false,
                     keep_offers: false,
+                    keep_states: KeepStates::Never,
                     dispatch: seedbed::kernel::Dispatch::ByTime,
                     until_step: None,
                 });

@@ -34,36 +34,22 @@ pub fn check(harness: &Harness, arguments: &CheckArguments) -> Done {
     for file in &files {
         let complaints = load(harness, file, &[]).err();
         if arguments.format == Format::Json {
-            let listed = complaints
-                .as_ref()
-                .map_or(&[][..], |complaints| complaints.list());
+            let listed = complaints.as_ref().map_or(&[][..], |complaints| complaints.list());
             let errors = listed.iter().map(|complaint| ErrorLine {
                 line: complaint.position.map(|position| position.line),
                 column: complaint.position.map(|position| position.column),
                 message: &complaint.message,
                 help: complaint.help.as_deref(),
             });
-            let more = complaints
-                .as_ref()
-                .map_or(0, |complaints| complaints.more());
-            let answer = FileLine {
-                v: 1,
-                file,
-                ok: complaints.is_none(),
-                errors: errors.collect(),
-                more,
-            };
+            let more = complaints.as_ref().map_or(0, |complaints| complaints.more());
+            let answer = FileLine { v: 1, file, ok: complaints.is_none(), errors: errors.collect(), more };
             line(&json(&answer)?)?;
         }
         wrong.extend(complaints);
     }
     if arguments.format == Format::Text {
         if wrong.is_empty() {
-            let plural = if files.len() == 1 {
-                "file is"
-            } else {
-                "files are"
-            };
+            let plural = if files.len() == 1 { "file is" } else { "files are" };
             line(&format!("{} {plural} valid", files.len()))?;
         } else {
             for complaints in &wrong {
@@ -72,15 +58,10 @@ pub fn check(harness: &Harness, arguments: &CheckArguments) -> Done {
             eprintln!("{} of {} files are not valid", wrong.len(), files.len());
         }
     }
-    Ok(if wrong.is_empty() {
-        Exit::AsExpected
-    } else {
-        Exit::Usage
-    })
+    Ok(if wrong.is_empty() { Exit::AsExpected } else { Exit::Usage })
 }
 
 /// An object as one line.
 pub fn json(value: &impl Serialize) -> Result<String, Stop> {
-    serde_json::to_string(value)
-        .map_err(|error| Stop::Tool(format!("a result cannot be written as JSON: {error}")))
+    serde_json::to_string(value).map_err(|error| Stop::Tool(format!("a result cannot be written as JSON: {error}")))
 }

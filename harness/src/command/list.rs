@@ -22,16 +22,10 @@ pub fn list(harness: &Harness, format: Format) -> Done {
     let engine = EngineLine {
         v: 1,
         kind: "engine",
-        sites: seedbed::run::engine_sites()
-            .into_iter()
-            .map(SiteLine::from)
-            .collect(),
+        sites: seedbed::run::engine_sites().into_iter().map(SiteLine::from).collect(),
         invariants: BUILT_IN.iter().map(InvariantLine::from).collect(),
     };
-    let flows: Vec<FlowLine> = harness
-        .flows()
-        .map(|flow| FlowLine::from(flow.info()))
-        .collect();
+    let flows: Vec<FlowLine> = harness.flows().map(|flow| FlowLine::from(flow.info())).collect();
     match format {
         Format::Json => {
             for flow in &flows {
@@ -118,11 +112,7 @@ impl From<&FlowInfo> for FlowLine {
             doc: info.doc,
             source: info.source,
             variants: named(info.variants),
-            sites: info
-                .sites
-                .iter()
-                .map(|site| SiteLine::from(*site))
-                .collect(),
+            sites: info.sites.iter().map(|site| SiteLine::from(*site)).collect(),
             invariants: info.invariants.iter().map(InvariantLine::from).collect(),
             sometimes: named(info.sometimes),
             marks: named(info.marks),
@@ -135,21 +125,13 @@ impl From<&FlowInfo> for FlowLine {
 
 impl From<&'static Named> for NamedLine {
     fn from(named: &'static Named) -> NamedLine {
-        NamedLine {
-            label: named.label,
-            doc: named.doc,
-        }
+        NamedLine { label: named.label, doc: named.doc }
     }
 }
 
 impl From<&'static Site> for SiteLine {
     fn from(site: &'static Site) -> SiteLine {
-        SiteLine {
-            label: site.label,
-            aliases: site.aliases,
-            class: site.class.label(),
-            doc: site.doc,
-        }
+        SiteLine { label: site.label, aliases: site.aliases, class: site.class.label(), doc: site.doc }
     }
 }
 
@@ -164,12 +146,7 @@ impl From<&'static InvariantInfo> for InvariantLine {
             Promise::Always => &[][..],
             Promise::Unless(sites) => sites,
         };
-        InvariantLine {
-            id: info.id,
-            kind,
-            doc: info.doc,
-            unless,
-        }
+        InvariantLine { id: info.id, kind, doc: info.doc, unless }
     }
 }
 
@@ -179,10 +156,7 @@ fn scenarios(harness: &Harness) -> Vec<ScenarioLine> {
         return Vec::new();
     }
     let files = find(&[], harness.folder()).unwrap_or_default();
-    files
-        .into_iter()
-        .map(|path| scenario(harness, path))
-        .collect()
+    files.into_iter().map(|path| scenario(harness, path)).collect()
 }
 
 fn scenario(harness: &Harness, path: String) -> ScenarioLine {
@@ -201,24 +175,13 @@ fn scenario(harness: &Harness, path: String) -> ScenarioLine {
         Ok(Loaded::Scenario(loaded)) => {
             let scenario = loaded.scenario;
             let expected = expected(&scenario.expect.claim);
-            line(
-                "scenario",
-                true,
-                [
-                    scenario.name,
-                    scenario.flow,
-                    scenario.variant,
-                    expected,
-                    scenario.goal,
-                ],
-            )
+            line("scenario", true, [scenario.name, scenario.flow, scenario.variant, expected, scenario.goal])
         }
         Ok(Loaded::Plan(loaded)) => {
             let plan = &loaded.plan;
             let variants = variants_of_plan(plan);
-            let expected = variants
-                .iter()
-                .map(|(variant, fails)| format!("{variant} {}", expected_of_plan(plan, *fails)));
+            let expected =
+                variants.iter().map(|(variant, fails)| format!("{variant} {}", expected_of_plan(plan, *fails)));
             let words = [
                 loaded.name(),
                 plan.flow.clone(),
@@ -258,17 +221,8 @@ fn text(flows: &[FlowLine], engine: &EngineLine, scenarios: &[ScenarioLine]) -> 
         out.push_str("\nscenarios\n");
     }
     let rows = scenarios.iter().map(|line| {
-        let about = if line.valid {
-            line.expected.clone()
-        } else {
-            "not valid: see `seedbed check`".to_owned()
-        };
-        [
-            line.path.clone(),
-            line.variant.clone(),
-            about,
-            line.goal.clone(),
-        ]
+        let about = if line.valid { line.expected.clone() } else { "not valid: see `seedbed check`".to_owned() };
+        [line.path.clone(), line.variant.clone(), about, line.goal.clone()]
     });
     columns(&mut out, "  ", rows.collect());
     out
@@ -278,14 +232,7 @@ fn named(out: &mut String, groups: &[(&str, &Vec<NamedLine>)]) {
     for (title, group) in groups {
         if !group.is_empty() {
             let _ = writeln!(out, "  {title}");
-            columns(
-                out,
-                "    ",
-                group
-                    .iter()
-                    .map(|named| [named.label.to_owned(), named.doc.to_owned()])
-                    .collect(),
-            );
+            columns(out, "    ", group.iter().map(|named| [named.label.to_owned(), named.doc.to_owned()]).collect());
         }
     }
 }
@@ -294,13 +241,7 @@ fn sites(out: &mut String, sites: &[SiteLine]) {
     if !sites.is_empty() {
         out.push_str("  sites\n");
     }
-    let rows = sites.iter().map(|site| {
-        [
-            site.label.to_owned(),
-            site.class.to_owned(),
-            site.doc.to_owned(),
-        ]
-    });
+    let rows = sites.iter().map(|site| [site.label.to_owned(), site.class.to_owned(), site.doc.to_owned()]);
     columns(out, "    ", rows.collect());
 }
 
@@ -309,16 +250,9 @@ fn invariants(out: &mut String, invariants: &[InvariantLine]) {
         out.push_str("  invariants\n");
     }
     let rows = invariants.iter().map(|info| {
-        let promise = if info.unless.is_empty() {
-            String::new()
-        } else {
-            format!(" (unless {})", info.unless.join(", "))
-        };
-        [
-            info.id.to_owned(),
-            info.kind.to_owned(),
-            format!("{}{promise}", info.doc),
-        ]
+        let promise =
+            if info.unless.is_empty() { String::new() } else { format!(" (unless {})", info.unless.join(", ")) };
+        [info.id.to_owned(), info.kind.to_owned(), format!("{}{promise}", info.doc)]
     });
     columns(out, "    ", rows.collect());
 }

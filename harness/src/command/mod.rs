@@ -1,13 +1,19 @@
 //! The commands, and what they share.
 
 mod check;
+mod diff;
+mod explain;
+mod explore;
 mod interrupt;
 mod list;
+mod one_run;
 mod promote;
 mod replay;
 mod run;
 mod session;
 mod shrink;
+mod when;
+mod why;
 mod worker;
 
 use std::sync::OnceLock;
@@ -28,25 +34,20 @@ pub fn main(harness: &Harness) -> Exit {
         Err(error) => {
             // Help and version go to standard output, and their reader may be gone.
             let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::AsExpected
-            };
+            return if error.use_stderr() { Exit::Usage } else { Exit::AsExpected };
         }
     };
     seedbed::kernel::quiet_panics();
     let done = match cli.command {
-        None => run::run(
-            harness,
-            RunArguments {
-                paths: Vec::new(),
-                options: cli.run,
-            },
-        ),
+        None => run::run(harness, RunArguments { paths: Vec::new(), options: cli.run }),
         Some(Command::Run(arguments)) => run::run(harness, arguments),
         Some(Command::Replay(arguments)) => replay::replay(harness, &arguments),
+        Some(Command::Explore(arguments)) => explore::explore(harness, &arguments),
         Some(Command::Shrink(arguments)) => shrink::shrink(harness, &arguments),
+        Some(Command::Explain(arguments)) => explain::explain(harness, &arguments),
+        Some(Command::Why(arguments)) => why::why(harness, &arguments),
+        Some(Command::When(arguments)) => when::when(harness, &arguments),
+        Some(Command::Diff(arguments)) => diff::diff(harness, &arguments),
         Some(Command::Promote(arguments)) => promote::promote(harness, &arguments),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),
         Some(Command::Check(arguments)) => check::check(harness, &arguments),
@@ -98,13 +99,7 @@ impl From<OutputError> for Stop {
 
 impl From<Vec<Complaint>> for Stop {
     fn from(complaints: Vec<Complaint>) -> Stop {
-        Stop::Usage(
-            complaints
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n\n"),
-        )
+        Stop::Usage(complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))
     }
 }
 

@@ -24,31 +24,22 @@ const CORRECT: &str = "correct";
 
 pub fn promote(harness: &Harness, arguments: &PromoteArguments) -> Done {
     let Loaded::Plan(loaded) = load(harness, &arguments.path, &[])? else {
-        return Err(Stop::Usage(format!(
-            "{}: not a plan; `seedbed shrink` makes one",
-            arguments.path
-        )));
+        return Err(Stop::Usage(format!("{}: not a plan; `seedbed shrink` makes one", arguments.path)));
     };
     if arguments.refresh {
         return refreshed(&loaded, arguments);
     }
     let Some(name) = &arguments.name else {
-        let complaint =
-            Complaint::command_line("a regression needs a name").with_help("add --name X");
+        let complaint = Complaint::command_line("a regression needs a name").with_help("add --name X");
         return Err(vec![complaint].into());
     };
     let plan = named(&loaded, arguments)?;
     let folder = harness.folder();
     let path = format!("{folder}/{}/regressions/{name}.plan.toml", plan.flow);
     if Path::new(&path).exists() {
-        return Err(Stop::Usage(format!(
-            "{path} exists; remove it first, or write it anew with --refresh"
-        )));
+        return Err(Stop::Usage(format!("{path} exists; remove it first, or write it anew with --refresh")));
     }
-    let plan = Plan {
-        found_at: found_at(plan.found_at.as_deref()),
-        ..plan
-    };
+    let plan = Plan { found_at: found_at(plan.found_at.as_deref()), ..plan };
     finish(&loaded, plan, &path, arguments)
 }
 
@@ -72,9 +63,7 @@ fn named(loaded: &LoadedPlan<'_>, arguments: &PromoteArguments) -> Result<Plan, 
             )));
         }
         if arguments.fails_on.contains(variant) && arguments.holds_on.contains(variant) {
-            return Err(Stop::Usage(format!(
-                "`{variant}` cannot both fail and hold"
-            )));
+            return Err(Stop::Usage(format!("`{variant}` cannot both fail and hold")));
         }
     }
     let given = |given: &[String], kept: &[String], default: Option<&str>| {
@@ -111,13 +100,7 @@ fn refreshed(loaded: &LoadedPlan<'_>, arguments: &PromoteArguments) -> Done {
     let on_hang = |_: &Case| hang(&loaded.path);
     let options = Options {
         executions: arguments.executions,
-        ..options(
-            jobs(arguments.jobs),
-            arguments.run_limit,
-            interrupt::listen(),
-            &on_hang,
-            &live,
-        )
+        ..options(jobs(arguments.jobs), arguments.run_limit, interrupt::listen(), &on_hang, &live)
     };
     let found = with_shrinking(&loaded.name(), options.executions, &live, || {
         refresh(loaded.flow, &scenario, &plan, &target, &options)
@@ -145,12 +128,7 @@ fn refreshed(loaded: &LoadedPlan<'_>, arguments: &PromoteArguments) -> Done {
 }
 
 /// Executes the plan on every variant it speaks about, and writes it only if all of them agree.
-fn finish(
-    loaded: &LoadedPlan<'_>,
-    mut plan: Plan,
-    path: &str,
-    arguments: &PromoteArguments,
-) -> Done {
+fn finish(loaded: &LoadedPlan<'_>, mut plan: Plan, path: &str, arguments: &PromoteArguments) -> Done {
     let mut disagreeing = Vec::new();
     for (variant, fails) in variants_of_plan(&plan) {
         let (report, second) = twice(loaded, &plan, &variant, arguments)?;
@@ -164,17 +142,11 @@ fn finish(
         };
         let must = if fails { "fail" } else { "hold" };
         if !answer.is_as_expected() {
-            disagreeing.push(format!(
-                "on {variant} it must {must}, but shows: {shown} [{}]",
-                answer.word()
-            ));
+            disagreeing.push(format!("on {variant} it must {must}, but shows: {shown} [{}]", answer.word()));
         }
     }
     if !disagreeing.is_empty() {
-        line(&format!(
-            "{path} is not written:\n  {}",
-            disagreeing.join("\n  ")
-        ))?;
+        line(&format!("{path} is not written:\n  {}", disagreeing.join("\n  ")))?;
         return Ok(Exit::Unmet);
     }
     save(path, &write_plan(&plan)).map_err(|complaint| Stop::from(vec![complaint]))?;
@@ -199,10 +171,7 @@ fn twice(
     variant: &str,
     arguments: &PromoteArguments,
 ) -> Result<(RunReport, Second), Stop> {
-    let scenario = Scenario {
-        variant: variant.to_owned(),
-        ..plan.to_scenario(&loaded.path)
-    };
+    let scenario = Scenario { variant: variant.to_owned(), ..plan.to_scenario(&loaded.path) };
     let execution = Execution::of_plan(loaded.flow, &scenario, plan);
     let on_hang = || std::process::exit(i32::from(hang(&loaded.path).code()));
     let done = supervised(arguments.run_limit, &on_hang, || {
@@ -210,8 +179,7 @@ fn twice(
         let second = execution.compare(&report)?;
         Ok::<_, ToolFailure>((report, second))
     });
-    done.map_err(|error| Stop::Tool(error.to_string()))?
-        .map_err(|failure| Stop::Tool(failure.to_string()))
+    done.map_err(|error| Stop::Tool(error.to_string()))?.map_err(|failure| Stop::Tool(failure.to_string()))
 }
 
 fn hang(path: &str) -> Exit {
@@ -228,24 +196,14 @@ fn found_at(known: Option<&str>) -> Option<String> {
         _ => known,
     });
     let commit = commit().map(|commit| format!("commit {commit}"));
-    let parts: Vec<&str> = commit
-        .as_deref()
-        .into_iter()
-        .chain(known.filter(|known| !known.is_empty()))
-        .collect();
+    let parts: Vec<&str> = commit.as_deref().into_iter().chain(known.filter(|known| !known.is_empty())).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// The commit of the working tree, marked if there are changes beyond it; none outside a repository.
 fn commit() -> Option<String> {
     let git = Command::new("git")
-        .args([
-            "describe",
-            "--always",
-            "--dirty",
-            "--abbrev=12",
-            "--exclude=*",
-        ])
+        .args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
         .output()
         .ok()
         .filter(|output| output.status.success())?;

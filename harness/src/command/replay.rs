@@ -5,14 +5,16 @@ use std::fs;
 
 use seedbed::check::Verdict;
 use seedbed::run::RunReport;
-use seedbed::scenario::{Claim, Complaint, Plan, Scenario, write_plan};
+use seedbed::scenario::{Claim, Complaint, Plan, write_plan};
+use seedbed::snapshot::KeepStates;
 use seedbed::trace::Trace;
 
 use super::check::json;
+use super::one_run::scenario_of;
 use super::{Done, Stop};
 use crate::Harness;
 use crate::cli::{Format, ReplayArguments, TraceMode};
-use crate::execute::{Execution, Second, ToolFailure, has_failed, supervised};
+use crate::execute::{Execution, Keep, Second, ToolFailure, has_failed, supervised};
 use crate::exit::Exit;
 use crate::files::{Loaded, is_plan, load};
 use crate::judge::{exit_of, expected, expected_of_plan, judge_plan, variants_of_plan};
@@ -21,43 +23,27 @@ use crate::report::{Card, Paint, ReplayLine, card, deviations, thousands};
 use crate::sweep::FailedRun;
 
 pub fn replay(harness: &Harness, arguments: &ReplayArguments) -> Done {
-    if arguments.format == Format::Json
-        && matches!(arguments.trace, Some(TraceMode::Card | TraceMode::Full))
-    {
-        return Err(Stop::Usage(
-            "--trace card and --trace full are text; use them without --format json".to_owned(),
-        ));
+    if arguments.format == Format::Json && matches!(arguments.trace, Some(TraceMode::Card | TraceMode::Full)) {
+        return Err(Stop::Usage("--trace card and --trace full are text; use them without --format json".to_owned()));
     }
     if arguments.output.as_ref().is_some_and(|path| !is_plan(path)) {
-        return Err(Stop::Usage(
-            "-o: the name of a plan ends with .plan.toml".to_owned(),
-        ));
+        return Err(Stop::Usage("-o: the name of a plan ends with .plan.toml".to_owned()));
     }
-    if is_plan(&arguments.path) {
-        of_plan(harness, arguments)
-    } else {
-        of_seed(harness, arguments)
-    }
+    if is_plan(&arguments.path) { of_plan(harness, arguments) } else { of_seed(harness, arguments) }
 }
 
 fn of_seed(harness: &Harness, arguments: &ReplayArguments) -> Done {
-    let Loaded::Scenario(loaded) = load(harness, &arguments.path, &arguments.overlay.overrides())?
-    else {
+    let Loaded::Scenario(loaded) = load(harness, &arguments.path, &arguments.overlay.overrides())? else {
         return Err(Stop::Usage(format!("{}: not a scenario", arguments.path)));
     };
     let Some(seed) = arguments.seed else {
-        let complaint =
-            Complaint::command_line("a scenario is replayed with a seed").with_help("add --seed N");
+        let complaint = Complaint::command_line("a scenario is replayed with a seed").with_help("add --seed N");
         return Err(vec![complaint].into());
     };
     let scenario = &loaded.scenario;
-    let execution = Execution {
-        until_step: arguments.until,
-        ..Execution::of_seed(loaded.flow, scenario, seed.0)
-    };
+    let execution = Execution { until_step: arguments.until, ..Execution::of_seed(loaded.flow, scenario, seed.0) };
     let run = twice(&execution, arguments)?;
-    let (verdict, as_expected) =
-        judge_seed(&scenario.expect.claim, &run, arguments.until.is_some());
+    let (verdict, as_expected) = judge_seed(&scenario.expect.claim, &run, arguments.until.is_some());
     if let Some(path) = &arguments.output {
         save(&execution, &run.report, path, arguments)?;
     }
@@ -74,48 +60,27 @@ fn of_seed(harness: &Harness, arguments: &ReplayArguments) -> Done {
 
 fn of_plan(harness: &Harness, arguments: &ReplayArguments) -> Done {
     if arguments.seed.is_some() || !arguments.overlay.settings.is_empty() {
-        return Err(Stop::Usage(
-            "a plan fixes everything but the variant: --seed and --set do not apply".to_owned(),
-        ));
+        return Err(Stop::Usage("a plan fixes everything but the variant: --seed and --set do not apply".to_owned()));
     }
     let Loaded::Plan(loaded) = load(harness, &arguments.path, &[])? else {
         return Err(Stop::Usage(format!("{}: not a plan", arguments.path)));
     };
     let plan = &loaded.plan;
-    let variant = arguments.overlay.variant.as_ref().unwrap_or(&plan.variant);
-    let known = loaded.flow.info().variants;
-    if !known.iter().any(|named| named.label == variant) {
-        let labels: Vec<&str> = known.iter().map(|named| named.label).collect();
-        let complaint = Complaint::command_line(format!("unknown variant `{variant}`")).with_help(
-            format!("the variants of {} are {}", plan.flow, labels.join(", ")),
-        );
-        return Err(vec![complaint].into());
-    }
-    let scenario = Scenario {
-        variant: variant.clone(),
-        ..plan.to_scenario(&loaded.path)
-    };
-    let execution = Execution {
-        until_step: arguments.until,
-        ..Execution::of_plan(loaded.flow, &scenario, plan)
-    };
+    let scenario = scenario_of(&loaded, arguments.overlay.variant.as_deref())?;
+    let execution = Execution { until_step: arguments.until, ..Execution::of_plan(loaded.flow, &scenario, plan) };
     let run = twice(&execution, arguments)?;
-    let declared = variants_of_plan(plan)
-        .into_iter()
-        .find(|(name, _)| name == variant);
+    let declared = variants_of_plan(plan).into_iter().find(|(name, _)| *name == scenario.variant);
     // On a variant the plan says nothing about, nothing is expected either.
     let (verdict, as_expected, expected) = match declared {
         Some((_, fails)) => {
             let (verdict, as_expected) = judge_plan(plan, fails, &run.report, &run.second);
-            (verdict, as_expected, expected_of_plan(plan, fails))
+            // What was cut short has not failed yet, and owes no failure.
+            let owes_none = arguments.until.is_some() && !has_failed(verdict);
+            (verdict, as_expected || owes_none, expected_of_plan(plan, fails))
         }
         None => {
             let (verdict, _) = judge_plan(plan, false, &run.report, &run.second);
-            (
-                verdict,
-                verdict != Verdict::Nondeterministic,
-                "nothing on this variant".to_owned(),
-            )
+            (verdict, verdict != Verdict::Nondeterministic, "nothing on this variant".to_owned())
         }
     };
     if let Some(path) = &arguments.output {
@@ -139,14 +104,17 @@ struct Twice {
 }
 
 fn twice(execution: &Execution<'_>, arguments: &ReplayArguments) -> Result<Twice, Stop> {
-    let keep_trace = arguments.trace == Some(TraceMode::Full);
+    let keep = Keep {
+        trace: arguments.trace == Some(TraceMode::Full),
+        states: arguments.until.map_or(KeepStates::Never, |_| KeepStates::Last),
+        ..Keep::default()
+    };
     let done = supervised(arguments.run_limit, &|| hang(execution, arguments), || {
-        let report = execution.run(keep_trace)?;
+        let report = execution.run_with(keep)?;
         let second = execution.compare(&report)?;
         Ok::<_, ToolFailure>(Twice { report, second })
     });
-    done.map_err(|error| Stop::Tool(error.to_string()))?
-        .map_err(|failure| Stop::Tool(failure.to_string()))
+    done.map_err(|error| Stop::Tool(error.to_string()))?.map_err(|failure| Stop::Tool(failure.to_string()))
 }
 
 fn hang(execution: &Execution<'_>, arguments: &ReplayArguments) {
@@ -158,10 +126,8 @@ fn hang(execution: &Execution<'_>, arguments: &ReplayArguments) {
         }
         Format::Text => {
             let name = &execution.scenario.name;
-            line(&format!(
-                "FAIL  {name}   hangs: the run had not ended after {seconds} s of wall time"
-            ))
-            .map_err(Stop::from)
+            line(&format!("FAIL  {name}   hangs: the run had not ended after {seconds} s of wall time"))
+                .map_err(Stop::from)
         }
     };
     // The process ends here in any case, and its exit code says why.
@@ -186,35 +152,16 @@ fn judge_seed(claim: &Claim, run: &Twice, cut: bool) -> (Verdict, bool) {
 }
 
 /// Writes the run as a plan, after the plan itself was executed and showed the same.
-fn save(
-    execution: &Execution<'_>,
-    report: &RunReport,
-    path: &str,
-    arguments: &ReplayArguments,
-) -> Result<(), Stop> {
+fn save(execution: &Execution<'_>, report: &RunReport, path: &str, arguments: &ReplayArguments) -> Result<(), Stop> {
     let failure = report.failure.as_ref().map(|failure| failure.fingerprint());
-    let mut plan = Plan::of(
-        execution.scenario,
-        report.operations.clone(),
-        report.script.clone(),
-        failure.clone(),
-    );
-    plan.found_at = execution
-        .seed
-        .map(|seed| format!("{} --seed {seed}", arguments.path));
-    let follow = Execution {
-        until_step: execution.until_step,
-        ..Execution::of_plan(execution.flow, execution.scenario, &plan)
-    };
-    let followed = supervised(arguments.run_limit, &|| hang(&follow, arguments), || {
-        follow.run(false)
-    })
-    .map_err(|error| Stop::Tool(error.to_string()))?
-    .map_err(|failure| Stop::Tool(failure.to_string()))?;
-    let shown = followed
-        .failure
-        .as_ref()
-        .map(|failure| failure.fingerprint());
+    let mut plan = Plan::of(execution.scenario, report.operations.clone(), report.script.clone(), failure.clone());
+    plan.found_at = execution.seed.map(|seed| format!("{} --seed {seed}", arguments.path));
+    let follow =
+        Execution { until_step: execution.until_step, ..Execution::of_plan(execution.flow, execution.scenario, &plan) };
+    let followed = supervised(arguments.run_limit, &|| hang(&follow, arguments), || follow.run(false))
+        .map_err(|error| Stop::Tool(error.to_string()))?
+        .map_err(|failure| Stop::Tool(failure.to_string()))?;
+    let shown = followed.failure.as_ref().map(|failure| failure.fingerprint());
     if shown != failure || followed.verdict != report.verdict {
         let message = format!(
             "{path} is not written: followed as a plan, the run {} instead of what it showed with its seed",
@@ -223,8 +170,7 @@ fn save(
         return Err(Stop::Tool(message));
     }
     plan.digest = Some(followed.digest.to_string());
-    fs::write(path, write_plan(&plan))
-        .map_err(|error| Stop::Usage(format!("{path}: cannot be written: {error}")))
+    fs::write(path, write_plan(&plan)).map_err(|error| Stop::Usage(format!("{path}: cannot be written: {error}")))
 }
 
 struct Shown<'a> {
@@ -238,41 +184,20 @@ struct Shown<'a> {
 }
 
 fn show(shown: &Shown<'_>) -> Done {
-    let Shown {
-        arguments,
-        execution,
-        verdict,
-        run,
-        ..
-    } = shown;
-    let failed = FailedRun::new(
-        execution.seed.unwrap_or_default(),
-        &run.report,
-        run.second.clone(),
-    );
-    let exit = if shown.as_expected {
-        Exit::AsExpected
-    } else {
-        exit_of(*verdict, Some(&failed), execution.flow.info())
-    };
+    let Shown { arguments, execution, verdict, run, .. } = shown;
+    let failed = FailedRun::new(execution.seed.unwrap_or_default(), &run.report, run.second.clone());
+    let exit =
+        if shown.as_expected { Exit::AsExpected } else { exit_of(*verdict, Some(&failed), execution.flow.info()) };
     if arguments.format == Format::Json {
-        line(&json(&ReplayLine::new(
-            &execution.scenario.name,
-            execution.seed,
-            *verdict,
-            &run.report,
-        ))?)?;
+        let mut answer = ReplayLine::new(&execution.scenario.name, execution.seed, *verdict, &run.report);
+        answer.state = arguments.until.map(|_| run.report.states.last());
+        line(&json(&answer)?)?;
         return Ok(exit);
     }
     let paint = Paint::for_stdout();
     let trace = arguments.trace.unwrap_or(TraceMode::Card);
     if trace == TraceMode::Full {
-        let text = run
-            .report
-            .trace
-            .as_ref()
-            .map(Trace::render)
-            .unwrap_or_default();
+        let text = run.report.trace.as_ref().map(Trace::render).unwrap_or_default();
         print(&format!("{text}\n"))?;
     }
     let text = if trace == TraceMode::None {
@@ -297,50 +222,26 @@ fn show(shown: &Shown<'_>) -> Done {
         calm_card(shown)
     };
     print(&text)?;
+    if arguments.until.is_some() {
+        print(&state(&run.report))?;
+    }
     Ok(exit)
 }
 
 fn one_line(shown: &Shown<'_>) -> String {
-    let Shown {
-        name,
-        verdict,
-        run: Twice { report, .. },
-        ..
-    } = shown;
+    let Shown { name, verdict, run: Twice { report, .. }, .. } = shown;
     let what = match &report.failure {
-        Some(failure) => format!(
-            " {} ({}) at step {}",
-            failure.invariant,
-            failure.cause,
-            thousands(failure.step)
-        ),
+        Some(failure) => format!(" {} ({}) at step {}", failure.invariant, failure.cause, thousands(failure.step)),
         None => String::new(),
     };
-    format!(
-        "{} {name}{what}   {} steps   {}\n",
-        verdict.word(),
-        thousands(report.steps),
-        report.digest
-    )
+    format!("{} {name}{what}   {} steps   {}\n", verdict.word(), thousands(report.steps), report.digest)
 }
 
 /// The card of a run that did not fail.
 fn calm_card(shown: &Shown<'_>) -> String {
-    let Shown {
-        name,
-        verdict,
-        execution,
-        expected,
-        as_expected,
-        run: Twice { report, .. },
-        ..
-    } = shown;
-    let mut out = format!(
-        "{}  {name} {}   {} steps",
-        verdict.word(),
-        execution.scenario.variant,
-        thousands(report.steps)
-    );
+    let Shown { name, verdict, execution, expected, as_expected, run: Twice { report, .. }, .. } = shown;
+    let mut out =
+        format!("{}  {name} {}   {} steps", verdict.word(), execution.scenario.variant, thousands(report.steps));
     if let Some(seed) = execution.seed {
         let _ = write!(out, "   seed {seed}");
     }
@@ -361,28 +262,30 @@ fn calm_card(shown: &Shown<'_>) -> String {
     out
 }
 
+/// The state of each node when the run ended.
+fn state(report: &RunReport) -> String {
+    let fields = report.states.last();
+    let mut out = format!("state after step {}:\n", thousands(report.steps));
+    let width = fields.keys().map(|field| field.chars().count()).max();
+    let width = width.unwrap_or(0);
+    for (field, value) in fields {
+        let _ = writeln!(out, "  {field:width$}  {value}");
+    }
+    out
+}
+
 /// What was not found again of a plan, and how operations ended.
 fn remarks(report: &RunReport) -> Vec<String> {
     let mut remarks = Vec::new();
     let anchoring = &report.anchoring;
     if anchoring.total > 0 {
-        remarks.push(format!(
-            "anchored {} of {}",
-            anchoring.used, anchoring.total
-        ));
+        remarks.push(format!("anchored {} of {}", anchoring.used, anchoring.total));
     }
     for unused in &anchoring.unused {
-        remarks.push(format!(
-            "not anchored: {} {} #{} {}",
-            unused.site, unused.actor, unused.n, unused.value
-        ));
+        remarks.push(format!("not anchored: {} {} #{} {}", unused.site, unused.actor, unused.n, unused.value));
     }
     if !report.outcomes.is_empty() {
-        let outcomes: Vec<String> = report
-            .outcomes
-            .iter()
-            .map(|(name, count)| format!("{name} {count}"))
-            .collect();
+        let outcomes: Vec<String> = report.outcomes.iter().map(|(name, count)| format!("{name} {count}")).collect();
         remarks.push(format!("operations: {}", outcomes.join(", ")));
     }
     remarks

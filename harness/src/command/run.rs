@@ -15,16 +15,12 @@ use crate::cli::{RunArguments, RunOptions};
 use crate::execute::{Execution, Second, ToolFailure, supervised};
 use crate::exit::Exit;
 use crate::files::{Loaded, LoadedPlan, LoadedScenario, find, is_plan, load};
-use crate::judge::{
-    Judged, exit_of, expected, expected_of_plan, judge, judge_plan, seeds_needed, variants_of_plan,
-};
+use crate::judge::{Judged, exit_of, expected, expected_of_plan, judge, judge_plan, seeds_needed, variants_of_plan};
 use crate::minimal::reach;
 use crate::regression::Answer;
 use crate::report::{MinimalLine, RegressionLine, command_line, with_progress, with_shrinking};
 use crate::shrink::Case;
-use crate::sweep::{
-    ChildCommand, FailedRun, Job, Live, Seeds, Stops, SweepEnd, Tally, Workers, sweep,
-};
+use crate::sweep::{ChildCommand, FailedRun, Job, Live, Seeds, Stops, SweepEnd, Tally, Workers, sweep};
 
 pub fn run(harness: &Harness, arguments: RunArguments) -> Done {
     let options = &arguments.options;
@@ -39,10 +35,7 @@ pub fn run(harness: &Harness, arguments: RunArguments) -> Done {
         }
         match file {
             Loaded::Scenario(scenario) => {
-                let stops = Stops {
-                    interrupted,
-                    deadline: options.time.map(|time| Instant::now() + time),
-                };
+                let stops = Stops { interrupted, deadline: options.time.map(|time| Instant::now() + time) };
                 run_scenario(&session, scenario, options, stops)?;
             }
             Loaded::Plan(plan) => run_plan(&session, plan, options)?,
@@ -59,9 +52,7 @@ fn load_all<'a>(harness: &'a Harness, arguments: &RunArguments) -> Result<Vec<Lo
     for file in find(&arguments.paths, harness.folder())? {
         if is_plan(&file) && !settings.is_empty() {
             if arguments.paths.contains(&file) {
-                wrong.push(format!(
-                    "{file}: a plan fixes everything; --set and --variant do not apply to it"
-                ));
+                wrong.push(format!("{file}: a plan fixes everything; --set and --variant do not apply to it"));
             }
             continue;
         }
@@ -70,34 +61,19 @@ fn load_all<'a>(harness: &'a Harness, arguments: &RunArguments) -> Result<Vec<Lo
             Err(complaints) => wrong.push(complaints.to_string()),
         }
     }
-    if wrong.is_empty() {
-        Ok(loaded)
-    } else {
-        Err(Stop::Usage(wrong.join("\n\n")))
-    }
+    if wrong.is_empty() { Ok(loaded) } else { Err(Stop::Usage(wrong.join("\n\n"))) }
 }
 
 /// Name, variant and expectation of the rows a file will have.
 fn row_names(file: &Loaded<'_>) -> Vec<[String; 3]> {
     match file {
         Loaded::Scenario(loaded) => {
-            let Scenario {
-                name,
-                variant,
-                expect,
-                ..
-            } = &loaded.scenario;
+            let Scenario { name, variant, expect, .. } = &loaded.scenario;
             vec![[name.clone(), variant.clone(), expected(&expect.claim)]]
         }
         Loaded::Plan(loaded) => variants_of_plan(&loaded.plan)
             .into_iter()
-            .map(|(variant, fails)| {
-                [
-                    loaded.name(),
-                    variant,
-                    expected_of_plan(&loaded.plan, fails),
-                ]
-            })
+            .map(|(variant, fails)| [loaded.name(), variant, expected_of_plan(&loaded.plan, fails)])
             .collect(),
     }
 }
@@ -111,45 +87,24 @@ fn run_scenario(
     let LoadedScenario { flow, scenario } = loaded;
     let whole = options.seeds.is_none() && options.time.is_none();
     let seeds = seeds_of(scenario, options);
-    let jobs = options.jobs.map_or_else(
-        || thread::available_parallelism().map_or(1, NonZero::get),
-        usize::from,
-    );
+    let jobs = options.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
     let on_hang = |seed| hang(session, loaded, options, seed);
     let child = child_command(scenario, options)?;
-    let workers = if options.isolate {
-        Workers::Processes(&child)
-    } else {
-        Workers::Threads(&on_hang)
-    };
-    let job = Job {
-        flow: *flow,
-        scenario,
-        keep_going: options.keep_going,
-    };
+    let workers = if options.isolate { Workers::Processes(&child) } else { Workers::Threads(&on_hang) };
+    let job = Job { flow: *flow, scenario, keep_going: options.keep_going };
     let live = Live::default();
     let total = options.time.is_none().then_some(seeds.count);
-    let swept = with_progress(&scenario.name, total, &live, || {
+    let swept = with_progress(&scenario.name, "seeds", total, &live, || {
         sweep(job, seeds, jobs, options.run_limit, &workers, stops, &live)
     });
     let swept = swept.map_err(|failure| tool_failure(scenario, options, &failure))?;
     if swept.ended == SweepEnd::Interrupted {
         session.note_interrupt();
     }
-    let sites: Vec<_> = flow
-        .info()
-        .sites
-        .iter()
-        .copied()
-        .chain(seedbed::run::engine_sites())
-        .collect();
+    let sites: Vec<_> = flow.info().sites.iter().copied().chain(seedbed::run::engine_sites()).collect();
     let mut judged = judge(scenario, flow.info(), &sites, &swept, whole);
     let mut minimal = None;
-    if let Some(failed) = swept
-        .first
-        .as_ref()
-        .filter(|_| options.check_minimal && judged.as_expected)
-    {
+    if let Some(failed) = swept.first.as_ref().filter(|_| options.check_minimal && judged.as_expected) {
         minimal = check_minimal(loaded, options, failed.seed, &mut judged)?;
     }
     let repro = match &swept.first {
@@ -188,16 +143,10 @@ fn check_minimal(
         Exit::Liveness
     };
     let live = crate::shrink::Live::default();
-    let shrinking = shrink::options(
-        shrink::jobs(options.jobs),
-        options.run_limit,
-        interrupt::listen(),
-        &on_hang,
-        &live,
-    );
-    let reached = with_shrinking(&scenario.name, shrinking.executions, &live, || {
-        reach(*flow, scenario, seed, &shrinking)
-    });
+    let shrinking =
+        shrink::options(shrink::jobs(options.jobs), options.run_limit, interrupt::listen(), &on_hang, &live);
+    let reached =
+        with_shrinking(&scenario.name, shrinking.executions, &live, || reach(*flow, scenario, seed, &shrinking));
     let reached = match reached {
         Ok(reached) => reached,
         Err(error) => {
@@ -223,50 +172,28 @@ fn check_minimal(
 fn seeds_of(scenario: &Scenario, options: &RunOptions) -> Seeds {
     if let Some(range) = options.seeds {
         let first = range.get(0).map_or(0, |seed| seed.0);
-        return Seeds {
-            first,
-            count: u64::try_from(range.count()).unwrap_or(u64::MAX),
-        };
+        return Seeds { first, count: u64::try_from(range.count()).unwrap_or(u64::MAX) };
     }
     if options.time.is_some() {
-        return Seeds {
-            first: 0,
-            count: u64::MAX,
-        };
+        return Seeds { first: 0, count: u64::MAX };
     }
-    let budget = if options.full {
-        scenario.budget.seeds_full
-    } else {
-        scenario.budget.seeds_run
-    };
-    Seeds {
-        first: 0,
-        count: seeds_needed(scenario, budget),
-    }
+    let budget = if options.full { scenario.budget.seeds_full } else { scenario.budget.seeds_run };
+    Seeds { first: 0, count: seeds_needed(scenario, budget) }
 }
 
 fn child_command(scenario: &Scenario, options: &RunOptions) -> Result<ChildCommand, Stop> {
-    let program: PathBuf =
-        std::env::current_exe().map_err(|error| Stop::Tool(format!("who am I? {error}")))?;
+    let program: PathBuf = std::env::current_exe().map_err(|error| Stop::Tool(format!("who am I? {error}")))?;
     let mut arguments = vec!["worker".to_owned(), scenario.path.clone()];
     arguments.extend(options.overlay.arguments());
     if options.keep_going {
         arguments.push("--keep-going".to_owned());
     }
-    arguments.extend([
-        "--run-limit".to_owned(),
-        format!("{}ms", options.run_limit.as_millis().max(1)),
-    ]);
+    arguments.extend(["--run-limit".to_owned(), format!("{}ms", options.run_limit.as_millis().max(1))]);
     Ok(ChildCommand { program, arguments })
 }
 
 fn replay_line(scenario: &Scenario, options: &RunOptions, seed: u64) -> String {
-    let mut arguments = vec![
-        "replay".to_owned(),
-        scenario.path.clone(),
-        "--seed".to_owned(),
-        seed.to_string(),
-    ];
+    let mut arguments = vec!["replay".to_owned(), scenario.path.clone(), "--seed".to_owned(), seed.to_string()];
     arguments.extend(["--trace".to_owned(), "full".to_owned()]);
     arguments.extend(options.overlay.arguments());
     command_line(arguments)
@@ -286,10 +213,7 @@ fn run_line(scenario: &Scenario, options: &RunOptions) -> String {
 
 fn tool_failure(scenario: &Scenario, options: &RunOptions, failure: &ToolFailure) -> Stop {
     let line = replay_line(scenario, options, failure.seed);
-    Stop::Tool(format!(
-        "{}: seed {}: {failure}\nrepro: {line}",
-        scenario.name, failure.seed
-    ))
+    Stop::Tool(format!("{}: seed {}: {failure}\nrepro: {line}", scenario.name, failure.seed))
 }
 
 /// A run that does not end cannot be stopped inside this process: says so and ends it.
@@ -314,16 +238,12 @@ fn hang(session: &Session, loaded: &LoadedScenario<'_>, options: &RunOptions, se
         deviations: Vec::new(),
         second: Second::NotTried,
     };
-    let as_expected =
-        matches!(&scenario.expect.claim, Claim::Violates(invariant) if invariant == "no-hang");
+    let as_expected = matches!(&scenario.expect.claim, Claim::Violates(invariant) if invariant == "no-hang");
     let reported = session.report(&Finished {
         name: &scenario.name,
         flow: &scenario.flow,
         variant: &scenario.variant,
-        tally: &Tally {
-            failures: 1,
-            ..Tally::default()
-        },
+        tally: &Tally { failures: 1, ..Tally::default() },
         verdict: Verdict::Hangs,
         expected: &expected(&scenario.expect.claim),
         as_expected,
@@ -335,19 +255,14 @@ fn hang(session: &Session, loaded: &LoadedScenario<'_>, options: &RunOptions, se
         minimal: None,
         regression: None,
     });
-    let exit = reported
-        .and_then(|()| session.finish(0))
-        .unwrap_or_else(Stop::exit);
+    let exit = reported.and_then(|()| session.finish(0)).unwrap_or_else(Stop::exit);
     std::process::exit(i32::from(exit.graver(Exit::Liveness).code()));
 }
 
 fn run_plan(session: &Session, loaded: &LoadedPlan<'_>, options: &RunOptions) -> Result<(), Stop> {
     let LoadedPlan { flow, path, plan } = loaded;
     for (variant, fails) in variants_of_plan(plan) {
-        let scenario = Scenario {
-            variant: variant.clone(),
-            ..plan.to_scenario(path)
-        };
+        let scenario = Scenario { variant: variant.clone(), ..plan.to_scenario(path) };
         let execution = Execution::of_plan(*flow, &scenario, plan);
         let repro = command_line(["replay", path, "--trace", "full", "--variant", &variant]);
         let on_hang = || {
@@ -359,9 +274,8 @@ fn run_plan(session: &Session, loaded: &LoadedPlan<'_>, options: &RunOptions) ->
             let second = execution.compare(&report)?;
             Ok::<_, ToolFailure>((report, second))
         });
-        let (report, second) = twice
-            .map_err(|error| Stop::Tool(error.to_string()))?
-            .map_err(|error| Stop::Tool(error.to_string()))?;
+        let (report, second) =
+            twice.map_err(|error| Stop::Tool(error.to_string()))?.map_err(|error| Stop::Tool(error.to_string()))?;
         let (verdict, as_expected) = judge_plan(plan, fails, &report, &second);
         let answer = Answer::of(plan, fails, &report, &second);
         let mut tally = Tally::default();
@@ -378,20 +292,13 @@ fn run_plan(session: &Session, loaded: &LoadedPlan<'_>, options: &RunOptions) ->
             verdict,
             expected: &expected_of_plan(plan, fails),
             as_expected,
-            exit: if as_expected {
-                Exit::AsExpected
-            } else {
-                exit_of(verdict, Some(&failed), flow.info())
-            },
+            exit: if as_expected { Exit::AsExpected } else { exit_of(verdict, Some(&failed), flow.info()) },
             notes: &notes,
             first: crate::execute::has_failed(verdict).then_some(&failed),
             is_plan: true,
             repro: &repro,
             minimal: None,
-            regression: Some(RegressionLine {
-                answer: answer.word(),
-                anchored: [anchoring.used, anchoring.total],
-            }),
+            regression: Some(RegressionLine { answer: answer.word(), anchored: [anchoring.used, anchoring.total] }),
         })?;
     }
     Ok(())

@@ -12,9 +12,7 @@ use super::{Done, Stop};
 use crate::cli::Format;
 use crate::exit::Exit;
 use crate::output::{OutputError, line};
-use crate::report::{
-    Card, FirstFailure, MinimalLine, Paint, RegressionLine, Row, RunLine, Table, card, thousands,
-};
+use crate::report::{Card, FirstFailure, MinimalLine, Paint, RegressionLine, Row, RunLine, Table, card, thousands};
 use crate::sweep::{FailedRun, Tally};
 
 /// A scenario or plan that is done.
@@ -59,17 +57,8 @@ impl Session {
     /// Starts the table. `rows`: name, variant and expectation of everything that will be reported.
     pub fn start(format: Format, rows: Vec<[String; 3]>) -> Result<Session, Stop> {
         let paint = Paint::for_stdout();
-        let table = Table::new(
-            rows.iter()
-                .map(|[name, variant, expected]| (&**name, &**variant, &**expected)),
-            paint,
-        );
-        let session = Session {
-            format,
-            paint,
-            table,
-            found: Mutex::default(),
-        };
+        let table = Table::new(rows.iter().map(|[name, variant, expected]| (&**name, &**variant, &**expected)), paint);
+        let session = Session { format, paint, table, found: Mutex::default() };
         if format == Format::Text {
             session.print(&table.header())?;
         }
@@ -81,58 +70,37 @@ impl Session {
         self.collect(finished);
         match self.format {
             Format::Json => {
-                let names = [
-                    finished.name,
-                    finished.flow,
-                    finished.variant,
-                    seedbed::host(),
-                ];
-                let mut line =
-                    RunLine::new(names, finished.expected, finished.verdict, finished.tally);
+                let names = [finished.name, finished.flow, finished.variant, seedbed::host()];
+                let mut line = RunLine::new(names, finished.expected, finished.verdict, finished.tally);
                 line.as_expected = finished.as_expected;
                 line.minimal = finished.minimal;
                 line.regression = finished.regression;
-                line.first_failure = finished.first.map(|failed| {
-                    FirstFailure::new(failed, (!finished.is_plan).then_some(failed.seed))
-                });
+                line.first_failure =
+                    finished.first.map(|failed| FirstFailure::new(failed, (!finished.is_plan).then_some(failed.seed)));
                 self.print(&json(&line)?)
             }
             Format::Text => {
                 let broke = finished.first.and_then(|failed| failed.failure.as_ref());
-                let broke = broke
-                    .filter(|_| !finished.as_expected)
-                    .map(|failure| failure.invariant.clone());
-                let notes: Vec<String> = broke
-                    .into_iter()
-                    .chain(finished.notes.iter().cloned())
-                    .collect();
-                self.print(
-                    &self.table.row(&Row {
-                        scenario: finished.name,
-                        variant: finished.variant,
-                        verdict: finished.verdict,
-                        expected: finished.expected,
-                        as_expected: finished.as_expected,
-                        seeds: (!finished.is_plan).then_some(finished.tally.seeds),
-                        steps: finished.tally.steps,
-                        first_failure: finished
-                            .first
-                            .filter(|_| !finished.is_plan)
-                            .map(|failed| failed.seed),
-                        notes: &notes,
-                    }),
-                )
+                let broke = broke.filter(|_| !finished.as_expected).map(|failure| failure.invariant.clone());
+                let notes: Vec<String> = broke.into_iter().chain(finished.notes.iter().cloned()).collect();
+                self.print(&self.table.row(&Row {
+                    scenario: finished.name,
+                    variant: finished.variant,
+                    verdict: finished.verdict,
+                    expected: finished.expected,
+                    as_expected: finished.as_expected,
+                    seeds: (!finished.is_plan).then_some(finished.tally.seeds),
+                    steps: finished.tally.steps,
+                    first_failure: finished.first.filter(|_| !finished.is_plan).map(|failed| failed.seed),
+                    notes: &notes,
+                }))
             }
         }
     }
 
     fn collect(&self, finished: &Finished<'_>) {
         let mut found = self.found();
-        found.exit = Some(
-            found
-                .exit
-                .map_or(finished.exit, |exit| exit.graver(finished.exit)),
-        );
+        found.exit = Some(found.exit.map_or(finished.exit, |exit| exit.graver(finished.exit)));
         found.seeds += finished.tally.seeds;
         found.steps += finished.tally.steps;
         if finished.as_expected {
@@ -159,11 +127,7 @@ impl Session {
     pub fn finish(&self, left: usize) -> Done {
         let found = self.found();
         let exit = found.exit.unwrap_or(Exit::AsExpected);
-        let exit = if found.interrupted {
-            exit.graver(Exit::Budget)
-        } else {
-            exit
-        };
+        let exit = if found.interrupted { exit.graver(Exit::Budget) } else { exit };
         if self.format == Format::Json {
             return Ok(exit);
         }
@@ -173,26 +137,14 @@ impl Session {
             out.push_str(card);
         }
         let surprises = found.cards.len() as u64;
-        out.push_str(&format!(
-            "\n{} as expected, {} not",
-            thousands(found.as_expected),
-            thousands(surprises)
-        ));
+        out.push_str(&format!("\n{} as expected, {} not", thousands(found.as_expected), thousands(surprises)));
         if left > 0 {
-            let why = if found.interrupted {
-                "interrupted"
-            } else {
-                "stopped"
-            };
+            let why = if found.interrupted { "interrupted" } else { "stopped" };
             out.push_str(&format!(", {left} not run ({why})"));
         } else if found.interrupted {
             out.push_str(" (interrupted)");
         }
-        out.push_str(&format!(
-            "; {} seeds, {} steps",
-            thousands(found.seeds),
-            thousands(found.steps)
-        ));
+        out.push_str(&format!("; {} seeds, {} steps", thousands(found.seeds), thousands(found.steps)));
         drop(found);
         self.print(&out)?;
         Ok(exit)
@@ -220,9 +172,7 @@ impl Session {
     /// Prints a line; a reader that has gone away ends the command with what was found so far.
     fn print(&self, text: &str) -> Result<(), Stop> {
         line(text).map_err(|error| match error {
-            OutputError::ReaderGone => {
-                Stop::ReaderGone(self.found().exit.unwrap_or(Exit::AsExpected))
-            }
+            OutputError::ReaderGone => Stop::ReaderGone(self.found().exit.unwrap_or(Exit::AsExpected)),
             OutputError::Failed(_) => error.into(),
         })
     }

@@ -14,15 +14,11 @@ use crate::exit::Exit;
 use crate::files::{Loaded, is_plan, load, save};
 use crate::output::{line, print};
 use crate::report::{MinimalCard, Paint, ShrinkLine, command_line, minimal_card, with_shrinking};
-use crate::shrink::{
-    Case, Live, Options, ShrinkEnd, ShrinkError, Shrunk, plan_of, shrink_plan, shrink_seed,
-};
+use crate::shrink::{Case, Live, Options, ShrinkEnd, ShrinkError, Shrunk, plan_of, shrink_plan, shrink_seed};
 
 pub fn shrink(harness: &Harness, arguments: &ShrinkArguments) -> Done {
     if arguments.output.as_ref().is_some_and(|path| !is_plan(path)) {
-        return Err(Stop::Usage(
-            "-o: the name of a plan ends with .plan.toml".to_owned(),
-        ));
+        return Err(Stop::Usage("-o: the name of a plan ends with .plan.toml".to_owned()));
     }
     match load(harness, &arguments.path, &overrides(arguments)?)? {
         Loaded::Scenario(loaded) => {
@@ -42,9 +38,7 @@ pub fn shrink(harness: &Harness, arguments: &ShrinkArguments) -> Done {
         }
         Loaded::Plan(loaded) => {
             if arguments.seed.is_some() {
-                return Err(Stop::Usage(
-                    "a plan fixes everything: --seed does not apply".to_owned(),
-                ));
+                return Err(Stop::Usage("a plan fixes everything: --seed does not apply".to_owned()));
             }
             let subject = Subject {
                 flow: loaded.flow,
@@ -61,9 +55,7 @@ pub fn shrink(harness: &Harness, arguments: &ShrinkArguments) -> Done {
 fn overrides(arguments: &ShrinkArguments) -> Result<Vec<seedbed::scenario::Override>, Stop> {
     let overrides = arguments.overlay.overrides();
     if is_plan(&arguments.path) && !overrides.is_empty() {
-        return Err(Stop::Usage(
-            "a plan fixes everything: --set and --variant do not apply".to_owned(),
-        ));
+        return Err(Stop::Usage("a plan fixes everything: --set and --variant do not apply".to_owned()));
     }
     Ok(overrides)
 }
@@ -79,10 +71,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn shrink(&self, arguments: &ShrinkArguments) -> Done {
-        let path = arguments
-            .output
-            .clone()
-            .unwrap_or_else(|| default_path(&arguments.path));
+        let path = arguments.output.clone().unwrap_or_else(|| default_path(&arguments.path));
         let live = Live::default();
         let on_hang = |best: &Case| self.hang(best, &path);
         let options = Options {
@@ -94,20 +83,14 @@ impl Subject<'_> {
             live: &live,
         };
         let result = with_shrinking(&self.name, options.executions, &live, || match &self.plan {
-            None => shrink_seed(
-                self.flow,
-                &self.scenario,
-                self.seed.unwrap_or_default(),
-                &options,
-            ),
+            None => shrink_seed(self.flow, &self.scenario, self.seed.unwrap_or_default(), &options),
             Some(plan) => shrink_plan(self.flow, &self.scenario, plan, &options),
         });
         let shrunk = match result {
             Ok(shrunk) => shrunk,
             Err(error) => return told(&self.name, error),
         };
-        save(&path, &write_plan(&self.plan_of(&shrunk, arguments)))
-            .map_err(|complaint| Stop::from(vec![complaint]))?;
+        save(&path, &write_plan(&self.plan_of(&shrunk, arguments))).map_err(|complaint| Stop::from(vec![complaint]))?;
         if let Some(folder) = &arguments.relatives {
             self.save_relatives(&shrunk, folder)?;
         }
@@ -129,10 +112,7 @@ impl Subject<'_> {
                 found_at: old.found_at.clone(),
                 ..plan
             },
-            (None, seed) => Plan {
-                found_at: seed.map(|seed| format!("{} --seed {seed}", arguments.path)),
-                ..plan
-            },
+            (None, seed) => Plan { found_at: seed.map(|seed| format!("{} --seed {seed}", arguments.path)), ..plan },
         }
     }
 
@@ -171,12 +151,7 @@ impl Subject<'_> {
         }
         let plan = Plan {
             failure: None,
-            ..Plan::of(
-                &best.scenario(&self.scenario),
-                best.operations.clone(),
-                best.script.clone(),
-                None,
-            )
+            ..Plan::of(&best.scenario(&self.scenario), best.operations.clone(), best.script.clone(), None)
         };
         match save(path, &write_plan(&plan)) {
             Ok(()) => eprintln!("the smallest run so far is in {path}"),
@@ -197,10 +172,7 @@ fn default_path(path: &str) -> String {
 
 /// Worker threads: as asked for, or one per core.
 pub(super) fn jobs(asked: Option<u16>) -> usize {
-    asked.map_or_else(
-        || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        usize::from,
-    )
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from)
 }
 
 /// Options for a shrinking that is a part of something else; a hang ends the process with a word about it.
@@ -211,14 +183,7 @@ pub(super) fn options<'a>(
     on_hang: &'a (dyn Fn(&Case) -> Exit + Sync),
     live: &'a Live,
 ) -> Options<'a> {
-    Options {
-        jobs,
-        executions: crate::shrink::EXECUTIONS_DEFAULT,
-        run_limit,
-        interrupted,
-        on_hang,
-        live,
-    }
+    Options { jobs, executions: crate::shrink::EXECUTIONS_DEFAULT, run_limit, interrupted, on_hang, live }
 }
 
 /// Says why there is no result.

@@ -39,11 +39,7 @@ pub struct Card<'a> {
 #[must_use]
 pub fn card(card: &Card<'_>, paint: Paint) -> String {
     let mut out = String::new();
-    let mark = if card.as_expected {
-        paint.good("FAIL (expected)")
-    } else {
-        paint.bad("FAIL")
-    };
+    let mark = if card.as_expected { paint.good("FAIL (expected)") } else { paint.bad("FAIL") };
     let _ = write!(out, "{mark}  {} {}   ", card.scenario, card.variant);
     match card.failed {
         Some(failed) => what_broke(&mut out, card, failed, paint),
@@ -71,20 +67,10 @@ fn what_broke(out: &mut String, card: &Card<'_>, failed: &FailedRun, paint: Pain
     if let Some(failure) = &failed.failure {
         let _ = write!(out, "invariant: {}", paint.strong(&failure.invariant));
         if failed.steps > 0 {
-            let _ = write!(
-                out,
-                "   step {} of {}",
-                thousands(failure.step),
-                thousands(failed.steps)
-            );
+            let _ = write!(out, "   step {} of {}", thousands(failure.step), thousands(failed.steps));
         }
     } else {
-        let _ = write!(
-            out,
-            "{}   {} steps",
-            paint.strong(failed.verdict.word()),
-            thousands(failed.steps)
-        );
+        let _ = write!(out, "{}   {} steps", paint.strong(failed.verdict.word()), thousands(failed.steps));
     }
     if card.seeded {
         let _ = write!(out, "   seed {}", failed.seed);
@@ -97,13 +83,7 @@ fn what_broke(out: &mut String, card: &Card<'_>, failed: &FailedRun, paint: Pain
         }
     }
     for also in &failed.also {
-        let _ = writeln!(
-            out,
-            "also: {} at step {}: {}",
-            also.invariant,
-            thousands(also.step),
-            also.cause
-        );
+        let _ = writeln!(out, "also: {} at step {}: {}", also.invariant, thousands(also.step), also.cause);
     }
 }
 
@@ -127,11 +107,7 @@ fn repeatable(out: &mut String, failed: &FailedRun) {
             if let Some(step) = difference.step {
                 let _ = write!(out, " from step {} on", thousands(step));
             }
-            let _ = write!(
-                out,
-                "\n  one execution:   {}\n  another:         {}",
-                difference.one, difference.other
-            );
+            let _ = write!(out, "\n  one execution:   {}\n  another:         {}", difference.one, difference.other);
         }
     }
     if let (Second::Identical, Some(digest)) = (&failed.second, failed.digest) {

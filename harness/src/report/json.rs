@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use seedbed::check::{Failure, Verdict};
+use seedbed::snapshot::Fields;
 use serde::Serialize;
 
 use crate::sweep::{FailedRun, FaultTally, Tally};
@@ -99,23 +100,14 @@ pub struct FaultLine {
 
 impl From<FaultTally> for FaultLine {
     fn from(tally: FaultTally) -> FaultLine {
-        FaultLine {
-            armed: tally.armed,
-            fired: tally.fired,
-            observed: tally.observed,
-        }
+        FaultLine { armed: tally.armed, fired: tally.fired, observed: tally.observed }
     }
 }
 
 impl<'a> RunLine<'a> {
     /// A line with the counts of a tally; the caller fills in the rest.
     #[must_use]
-    pub fn new(
-        names: [&'a str; 4],
-        expected: &'a str,
-        verdict: Verdict,
-        tally: &'a Tally,
-    ) -> RunLine<'a> {
+    pub fn new(names: [&'a str; 4], expected: &'a str, verdict: Verdict, tally: &'a Tally) -> RunLine<'a> {
         let [scenario, flow, variant, host] = names;
         RunLine {
             v: VERSION,
@@ -132,16 +124,8 @@ impl<'a> RunLine<'a> {
             first_failure: None,
             failures: tally.failures,
             sometimes: &tally.sometimes,
-            faults: tally
-                .faults
-                .iter()
-                .map(|(site, count)| (site.as_str(), (*count).into()))
-                .collect(),
-            invariants: tally
-                .invariants
-                .iter()
-                .map(|(id, count)| (id.as_str(), count.evaluated))
-                .collect(),
+            faults: tally.faults.iter().map(|(site, count)| (site.as_str(), (*count).into())).collect(),
+            invariants: tally.invariants.iter().map(|(id, count)| (id.as_str(), count.evaluated)).collect(),
             outcomes: &tally.outcomes,
             minimal: None,
             regression: None,
@@ -190,6 +174,9 @@ pub struct ReplayLine<'a> {
     pub outcomes: BTreeMap<&'a str, u64>,
     /// Deviations of the plan that found their place again, and all of them.
     pub anchored: [usize; 2],
+    /// With `--until`: the state of each node when the run ended, by field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'a Fields>,
 }
 
 impl<'a> ReplayLine<'a> {
@@ -213,12 +200,9 @@ impl<'a> ReplayLine<'a> {
             step: failure.map(|failure| failure.step),
             steps: report.steps,
             digest: Some(report.digest.to_string()),
-            outcomes: report
-                .outcomes
-                .iter()
-                .map(|(outcome, count)| (outcome.as_str(), *count))
-                .collect(),
+            outcomes: report.outcomes.iter().map(|(outcome, count)| (outcome.as_str(), *count)).collect(),
             anchored: [report.anchoring.used, report.anchoring.total],
+            state: None,
         }
     }
 
@@ -238,6 +222,7 @@ impl<'a> ReplayLine<'a> {
             digest: None,
             outcomes: BTreeMap::new(),
             anchored: [0, 0],
+            state: None,
         }
     }
 }

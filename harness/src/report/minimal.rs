@@ -32,9 +32,7 @@ pub struct MinimalCard<'a> {
 /// The card as text, with a line end.
 #[must_use]
 pub fn minimal_card(card: &MinimalCard<'_>, paint: Paint) -> String {
-    let MinimalCard {
-        scenario, shrunk, ..
-    } = card;
+    let MinimalCard { scenario, shrunk, .. } = card;
     let report = &shrunk.report;
     let mut out = format!(
         "{}  {} {}   invariant: {}",
@@ -51,31 +49,19 @@ pub fn minimal_card(card: &MinimalCard<'_>, paint: Paint) -> String {
         let _ = write!(out, "   seed {seed}");
     }
     let _ = writeln!(out, "\n      {}", shrunk.fingerprint.cause);
-    for line in report
-        .failure
-        .iter()
-        .flat_map(|failure| failure.detail.lines())
-    {
+    for line in report.failure.iter().flat_map(|failure| failure.detail.lines()) {
         let _ = writeln!(out, "      {line}");
     }
     for also in &report.also {
         let step = thousands(also.step);
-        let _ = writeln!(
-            out,
-            "also: {} at step {step}: {}",
-            also.invariant, also.cause
-        );
+        let _ = writeln!(out, "also: {} at step {step}: {}", also.invariant, also.cause);
     }
     sizes(&mut out, shrunk);
     what_is_left(&mut out, card);
     for relative in &shrunk.relatives {
         let _ = writeln!(out, "relative: {}", relative_in_words(relative));
     }
-    let _ = writeln!(
-        out,
-        "determinism: replayed twice, identical   {}",
-        report.digest
-    );
+    let _ = writeln!(out, "determinism: replayed twice, identical   {}", report.digest);
     if let Some(plan) = card.plan {
         let _ = writeln!(out, "plan: {plan}");
     }
@@ -89,11 +75,7 @@ fn sizes(out: &mut String, shrunk: &Shrunk) {
     let Shrunk { from, to, .. } = shrunk;
     let change = |what: &str, from: u64, to: u64| {
         let (from, to) = (thousands(from), thousands(to));
-        if from == to {
-            format!("{to} {what}")
-        } else {
-            format!("{from} -> {to} {what}")
-        }
+        if from == to { format!("{to} {what}") } else { format!("{from} -> {to} {what}") }
     };
     let _ = writeln!(
         out,
@@ -104,9 +86,7 @@ fn sizes(out: &mut String, shrunk: &Shrunk) {
         thousands(shrunk.executions)
     );
     out.push_str(match shrunk.ended {
-        ShrinkEnd::Minimal => {
-            "      no single operation or deviation can be left out; each was tried\n"
-        }
+        ShrinkEnd::Minimal => "      no single operation or deviation can be left out; each was tried\n",
         ShrinkEnd::Budget => "      not known to be minimal: the executions were used up\n",
         ShrinkEnd::Interrupted => "      not known to be minimal: interrupted\n",
     });
@@ -143,11 +123,7 @@ fn what_is_left(out: &mut String, card: &MinimalCard<'_>) {
 
 /// A relative in one line.
 fn relative_in_words(relative: &Relative) -> String {
-    let plural = if relative.candidates == 1 {
-        "candidate"
-    } else {
-        "candidates"
-    };
+    let plural = if relative.candidates == 1 { "candidate" } else { "candidates" };
     format!(
         "{} ({})   {} {plural}, the smallest with {} operations and {} deviations; not accepted",
         relative.fingerprint.invariant,
@@ -185,11 +161,7 @@ struct SizeLine {
 
 impl From<Size> for SizeLine {
     fn from(size: Size) -> SizeLine {
-        SizeLine {
-            steps: size.steps,
-            operations: size.operations,
-            deviations: size.deviations,
-        }
+        SizeLine { steps: size.steps, operations: size.operations, deviations: size.deviations }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and scripts read: the table, failure cards, JSON lines, the progress bar.
 
 mod card;
+mod exploration;
 mod json;
 mod minimal;
 mod paint;
@@ -10,6 +11,7 @@ mod table;
 mod words;
 
 pub use card::{Card, card};
+pub use exploration::{ExploreLine, Explored};
 pub use json::{FirstFailure, MinimalLine, RegressionLine, ReplayLine, RunLine};
 pub use minimal::{MinimalCard, ShrinkLine, minimal_card};
 pub use paint::Paint;

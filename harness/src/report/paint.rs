@@ -17,9 +17,7 @@ impl Paint {
     pub fn for_stdout() -> Paint {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Paint {
-            on: stdout().is_terminal() && !refused && !dumb,
-        }
+        Paint { on: stdout().is_terminal() && !refused && !dumb }
     }
 
     /// Something is fine.
@@ -41,10 +39,6 @@ impl Paint {
     }
 
     fn wrap(self, code: &str, text: &str) -> String {
-        if self.on {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }

@@ -28,9 +28,9 @@ pub fn with_shrinking<T>(label: &str, budget: u64, live: &Live, work: impl FnOnc
                 return;
             }
             let bar = ProgressBar::with_draw_target(Some(budget), ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template(
-                "{prefix}  {spinner} {pos} of {len} executions  {msg}  {elapsed}",
-            ) {
+            if let Ok(style) =
+                ProgressStyle::with_template("{prefix}  {spinner} {pos} of {len} executions  {msg}  {elapsed}")
+            {
                 bar.set_style(style);
             }
             bar.set_prefix(format!("shrinking {label}"));

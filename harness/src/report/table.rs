@@ -45,16 +45,9 @@ const FIRST: usize = 13;
 
 impl Table {
     /// A table for these scenarios: name, variant and expectation of each.
-    pub fn new<'a>(
-        rows: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
-        paint: Paint,
-    ) -> Table {
-        let mut table = Table {
-            scenario: "scenario".len(),
-            variant: "variant".len(),
-            expected: "expected".len(),
-            paint,
-        };
+    pub fn new<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>, paint: Paint) -> Table {
+        let mut table =
+            Table { scenario: "scenario".len(), variant: "variant".len(), expected: "expected".len(), paint };
         for (scenario, variant, expected) in rows {
             table.scenario = table.scenario.max(scenario.chars().count());
             table.variant = table.variant.max(variant.chars().count());
@@ -66,12 +59,7 @@ impl Table {
     /// The names of the columns.
     #[must_use]
     pub fn header(&self) -> String {
-        let Table {
-            scenario,
-            variant,
-            expected,
-            ..
-        } = *self;
+        let Table { scenario, variant, expected, .. } = *self;
         let line = format!(
             "      {:scenario$}  {:variant$}  {:VERDICT$}  {:expected$}  {:>SEEDS$}  {:>STEPS$}  {:>FIRST$}  note",
             "scenario", "variant", "verdict", "expected", "seeds", "steps", "first failure",
@@ -82,21 +70,10 @@ impl Table {
     /// One row.
     #[must_use]
     pub fn row(&self, row: &Row<'_>) -> String {
-        let Table {
-            scenario,
-            variant,
-            expected,
-            paint,
-        } = *self;
-        let mark = if row.as_expected {
-            paint.good("ok  ")
-        } else {
-            paint.bad("FAIL")
-        };
+        let Table { scenario, variant, expected, paint } = *self;
+        let mark = if row.as_expected { paint.good("ok  ") } else { paint.bad("FAIL") };
         let seeds = row.seeds.map_or("-".to_owned(), thousands);
-        let first = row
-            .first_failure
-            .map_or("-".to_owned(), |seed| seed.to_string());
+        let first = row.first_failure.map_or("-".to_owned(), |seed| seed.to_string());
         let line = format!(
             "{mark}  {:scenario$}  {:variant$}  {:VERDICT$}  {:expected$}  {seeds:>SEEDS$}  {:>STEPS$}  {first:>FIRST$}  {}",
             row.scenario,

@@ -22,13 +22,7 @@ pub fn thousands(number: u64) -> String {
 #[must_use]
 pub fn deviations(deviations: &[Deviation], most: usize) -> String {
     let shown = &deviations[..deviations.len().min(most)];
-    let width = |text: fn(&Deviation) -> &str| {
-        shown
-            .iter()
-            .map(|d| text(d).chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |text: fn(&Deviation) -> &str| shown.iter().map(|d| text(d).chars().count()).max().unwrap_or(0);
     let (sites, actors, values) = (width(|d| &d.site), width(|d| &d.actor), width(|d| &d.value));
     let mut out = String::new();
     for (index, d) in shown.iter().enumerate() {
@@ -44,11 +38,7 @@ pub fn deviations(deviations: &[Deviation], most: usize) -> String {
         let _ = writeln!(out, "{line}");
     }
     if shown.len() < deviations.len() {
-        let _ = writeln!(
-            out,
-            "       and {} more",
-            thousands((deviations.len() - shown.len()) as u64)
-        );
+        let _ = writeln!(out, "       and {} more", thousands((deviations.len() - shown.len()) as u64));
     }
     out
 }
@@ -67,9 +57,7 @@ pub fn shell_word(word: &str) -> String {
 /// A line to paste: this program, as it was called, with these arguments.
 #[must_use]
 pub fn command_line<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> String {
-    let program = std::env::args()
-        .next()
-        .unwrap_or_else(|| "seedbed".to_owned());
+    let program = std::env::args().next().unwrap_or_else(|| "seedbed".to_owned());
     let mut line = shell_word(&program);
     for argument in arguments {
         line.push(' ');
@@ -98,23 +86,14 @@ mod tests {
 
     #[test]
     fn more_deviations_than_fit_are_counted() {
-        let deviation = |n| Deviation {
-            site: "net/cut".into(),
-            actor: "a->b".into(),
-            n,
-            value: "yes".into(),
-            step: n * 1_000,
-        };
+        let deviation =
+            |n| Deviation { site: "net/cut".into(), actor: "a->b".into(), n, value: "yes".into(), step: n * 1_000 };
         let all: Vec<Deviation> = (0..12).map(deviation).collect();
         let lines = deviations(&all, 2);
         let lines: Vec<&str> = lines.lines().map(str::trim).collect();
         assert_eq!(
             lines,
-            [
-                "1  net/cut  a->b     #0  yes  step 0",
-                "2  net/cut  a->b     #1  yes  step 1,000",
-                "and 10 more"
-            ]
+            ["1  net/cut  a->b     #0  yes  step 0", "2  net/cut  a->b     #1  yes  step 1,000", "and 10 more"]
         );
     }
 }

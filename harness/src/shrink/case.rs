@@ -39,6 +39,8 @@ pub(super) enum Edit {
     Nothing,
     /// Without these deviations, by position; ascending.
     Deviations(Vec<usize>),
+    /// Without one deviation, and another one that many places earlier; by position.
+    Earlier { without: usize, moved: usize, by: u64 },
     /// Without these operations, by position.
     Operations(Range<usize>),
     /// Likewise, with the deviations moved to where the rest of the workload meets them then.
@@ -55,21 +57,13 @@ impl Case {
     /// What a run of this scenario did.
     #[must_use]
     pub fn of_report(scenario: &Scenario, report: &RunReport) -> Case {
-        Case {
-            config: scenario.config.clone(),
-            operations: report.operations.clone(),
-            script: report.script.clone(),
-        }
+        Case { config: scenario.config.clone(), operations: report.operations.clone(), script: report.script.clone() }
     }
 
     /// What a plan says.
     #[must_use]
     pub fn of_plan(plan: &Plan) -> Case {
-        Case {
-            config: plan.config.clone(),
-            operations: plan.operations.clone(),
-            script: plan.script.clone(),
-        }
+        Case { config: plan.config.clone(), operations: plan.operations.clone(), script: plan.script.clone() }
     }
 
     /// The scenario with this configuration.
@@ -78,10 +72,7 @@ impl Case {
         if scenario.config == self.config {
             return Cow::Borrowed(scenario);
         }
-        Cow::Owned(Scenario {
-            config: self.config.clone(),
-            ..scenario.clone()
-        })
+        Cow::Owned(Scenario { config: self.config.clone(), ..scenario.clone() })
     }
 
     /// Operations and deviations together.
@@ -98,12 +89,7 @@ impl Case {
         }
         parts.push(String::new());
         for d in &self.script {
-            parts.extend([
-                d.site.clone(),
-                d.actor.clone(),
-                d.n.to_string(),
-                d.value.clone(),
-            ]);
+            parts.extend([d.site.clone(), d.actor.clone(), d.n.to_string(), d.value.clone()]);
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         stable_hash(&parts)
@@ -119,6 +105,10 @@ impl Case {
                     at += 1;
                     positions.binary_search(&(at - 1)).is_err()
                 });
+            }
+            Edit::Earlier { without, moved, by } => {
+                case.script.deviations[*moved].n -= by;
+                case.script.deviations.remove(*without);
             }
             Edit::Operations(range) => {
                 case.operations.drain(range.clone());

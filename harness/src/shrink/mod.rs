@@ -80,10 +80,8 @@ pub struct Live {
 impl Live {
     fn show(&self, executions: u64, best: &Case) {
         self.executions.store(executions, Ordering::Relaxed);
-        self.operations
-            .store(best.operations.len() as u64, Ordering::Relaxed);
-        self.deviations
-            .store(best.script.len() as u64, Ordering::Relaxed);
+        self.operations.store(best.operations.len() as u64, Ordering::Relaxed);
+        self.deviations.store(best.script.len() as u64, Ordering::Relaxed);
     }
 }
 
@@ -146,12 +144,7 @@ impl Shrunk {
 /// A case as a plan.
 #[must_use]
 pub fn plan_of(case: &Case, scenario: &Scenario, failure: &Fingerprint) -> Plan {
-    Plan::of(
-        &case.scenario(scenario),
-        case.operations.clone(),
-        case.script.clone(),
-        Some(failure.clone()),
-    )
+    Plan::of(&case.scenario(scenario), case.operations.clone(), case.script.clone(), Some(failure.clone()))
 }
 
 /// Why there is nothing to show.
@@ -186,27 +179,13 @@ pub fn shrink_seed(
     })?;
     let (report, second) = report;
     if let Second::Different(difference) = second {
-        return Err(ShrinkError::Different(format!(
-            "{} / {}",
-            difference.one, difference.other
-        )));
+        return Err(ShrinkError::Different(format!("{} / {}", difference.one, difference.other)));
     }
-    let Some(failure) = report
-        .failure
-        .as_ref()
-        .filter(|_| has_failed(report.verdict))
-    else {
-        return Err(ShrinkError::NoFailure(format!(
-            "the run of seed {seed} {}",
-            report.verdict.word()
-        )));
+    let Some(failure) = report.failure.as_ref().filter(|_| has_failed(report.verdict)) else {
+        return Err(ShrinkError::NoFailure(format!("the run of seed {seed} {}", report.verdict.word())));
     };
     let start = Start {
-        size: Size {
-            steps: report.steps,
-            operations: report.operations.len(),
-            deviations: report.script.len(),
-        },
+        size: Size { steps: report.steps, operations: report.operations.len(), deviations: report.script.len() },
         case: Case::of_report(scenario, &report),
         seed: Some(seed),
         executions: 2,
@@ -225,35 +204,19 @@ pub fn shrink_plan(
     options: &Options<'_>,
 ) -> Result<Shrunk, ShrinkError> {
     let case = Case::of_plan(plan);
-    let report = supervised(options, scenario, || {
-        execution_of(flow, scenario, &case).run(false)
-    })?;
-    let failure = report
-        .failure
-        .as_ref()
-        .filter(|_| has_failed(report.verdict));
+    let report = supervised(options, scenario, || execution_of(flow, scenario, &case).run(false))?;
+    let failure = report.failure.as_ref().filter(|_| has_failed(report.verdict));
     let Some(failure) = failure.map(|failure| failure.fingerprint()) else {
-        return Err(ShrinkError::NoFailure(format!(
-            "the plan's run {}",
-            report.verdict.word()
-        )));
+        return Err(ShrinkError::NoFailure(format!("the plan's run {}", report.verdict.word())));
     };
-    if let Some(expected) = plan
-        .failure
-        .as_ref()
-        .filter(|expected| **expected != failure)
-    {
+    if let Some(expected) = plan.failure.as_ref().filter(|expected| **expected != failure) {
         return Err(ShrinkError::NoFailure(format!(
             "the plan's run shows {} ({}), not {} ({})",
             failure.invariant, failure.cause, expected.invariant, expected.cause
         )));
     }
     let start = Start {
-        size: Size {
-            steps: report.steps,
-            operations: case.operations.len(),
-            deviations: case.script.len(),
-        },
+        size: Size { steps: report.steps, operations: case.operations.len(), deviations: case.script.len() },
         case,
         seed: None,
         executions: 1,
@@ -280,11 +243,7 @@ pub fn refresh(
         return Ok(None);
     };
     let start = Start {
-        size: Size {
-            steps,
-            operations: case.operations.len(),
-            deviations: case.script.len(),
-        },
+        size: Size { steps, operations: case.operations.len(), deviations: case.script.len() },
         case,
         seed: None,
         executions,
@@ -330,10 +289,7 @@ fn shrink(
         )));
     }
     if let Second::Different(difference) = &second {
-        return Err(ShrinkError::Different(format!(
-            "{} / {}",
-            difference.one, difference.other
-        )));
+        return Err(ShrinkError::Different(format!("{} / {}", difference.one, difference.other)));
     }
     Ok(Shrunk {
         fingerprint: target.clone(),
@@ -360,12 +316,7 @@ fn pooled<T>(
     options: &Options<'_>,
     work: impl FnOnce(&mut Search<'_>) -> T,
 ) -> Result<T, ToolFailure> {
-    let bench = Bench {
-        flow,
-        scenario,
-        target,
-        known: RwLock::new(BTreeSet::new()),
-    };
+    let bench = Bench { flow, scenario, target, known: RwLock::new(BTreeSet::new()) };
     let attempt = |trial: &_| bench.attempt(trial);
     let done = with_pool(options.jobs.max(1), options.run_limit, attempt, |pool| {
         work(&mut Search::new(&bench, pool, options))
@@ -374,17 +325,10 @@ fn pooled<T>(
 }
 
 fn no_thread(error: &std::io::Error) -> ToolFailure {
-    ToolFailure {
-        seed: 0,
-        message: format!("no thread could be started: {error}"),
-    }
+    ToolFailure { seed: 0, message: format!("no thread could be started: {error}") }
 }
 
-fn execution_of<'a>(
-    flow: &'a dyn AnyFlow,
-    scenario: &'a Scenario,
-    case: &'a Case,
-) -> Execution<'a> {
+fn execution_of<'a>(flow: &'a dyn AnyFlow, scenario: &'a Scenario, case: &'a Case) -> Execution<'a> {
     Execution {
         flow,
         scenario,
@@ -401,11 +345,8 @@ fn supervised<T: Send>(
     scenario: &Scenario,
     work: impl FnOnce() -> Result<T, ToolFailure> + Send,
 ) -> Result<T, ShrinkError> {
-    let nothing = Case {
-        config: scenario.config.clone(),
-        operations: Vec::new(),
-        script: seedbed::choice::Script::default(),
-    };
+    let nothing =
+        Case { config: scenario.config.clone(), operations: Vec::new(), script: seedbed::choice::Script::default() };
     let on_hang = || end_process((options.on_hang)(&nothing));
     let done = crate::execute::supervised(options.run_limit, &on_hang, work);
     Ok(done.map_err(|error| no_thread(&error))??)

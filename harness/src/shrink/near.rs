@@ -93,11 +93,8 @@ fn moved(case: &Case) -> Vec<Case> {
     }
     let everything: Vec<usize> = (0..case.script.len()).collect();
     let singles = everything.iter().map(|at| vec![*at]);
-    let groups: Vec<Vec<usize>> = [everything.clone()]
-        .into_iter()
-        .chain(streams.into_values())
-        .chain(singles)
-        .collect();
+    let groups: Vec<Vec<usize>> =
+        [everything.clone()].into_iter().chain(streams.into_values()).chain(singles).collect();
     for by in distances {
         for group in &groups {
             all.extend(shifted(case, group, by));
@@ -122,10 +119,7 @@ fn beginnings(case: &Case) -> Vec<(Arc<Case>, u64)> {
     let step = |count: usize| deviations.get(count).map_or(after_all, |next| next.step);
     let beginning = |count: usize| {
         let script: Script = deviations[..count].iter().cloned().collect();
-        let case = Case {
-            script,
-            ..case.clone()
-        };
+        let case = Case { script, ..case.clone() };
         (Arc::new(case), step(count))
     };
     (0..=deviations.len()).rev().map(beginning).collect()
@@ -133,16 +127,6 @@ fn beginnings(case: &Case) -> Vec<(Arc<Case>, u64)> {
 
 /// The scenario with the sites of a script struck often, and the others as the profile says.
 fn searched(scenario: &Scenario, script: &Script, profile: Profile) -> Scenario {
-    let sites = script
-        .iter()
-        .map(|deviation| (deviation.site.clone(), SiteSetting::rate(RATE)))
-        .collect();
-    Scenario {
-        faults: Settings {
-            profile,
-            sites,
-            ..Settings::default()
-        },
-        ..scenario.clone()
-    }
+    let sites = script.iter().map(|deviation| (deviation.site.clone(), SiteSetting::rate(RATE))).collect();
+    Scenario { faults: Settings { profile, sites, ..Settings::default() }, ..scenario.clone() }
 }

@@ -83,10 +83,7 @@ pub(super) fn with_pool<T: Send + Sync, R: Send, O>(
                 .stack_size(STACK_BYTES)
                 .spawn_scoped(scope, move || serve(shared, watch, worker, work))?;
         }
-        Ok(body(&Pool {
-            shared: &shared,
-            watch: &watch,
-        }))
+        Ok(body(&Pool { shared: &shared, watch: &watch }))
     })
 }
 
@@ -100,12 +97,7 @@ impl<T, R> Drop for Close<'_, T, R> {
     }
 }
 
-fn serve<T, R>(
-    shared: &Shared<T, R>,
-    watch: &Watch,
-    worker: usize,
-    work: &impl Fn(&T) -> (R, bool),
-) {
+fn serve<T, R>(shared: &Shared<T, R>, watch: &Watch, worker: usize, work: &impl Fn(&T) -> (R, bool)) {
     let mut state = shared.lock();
     loop {
         if state.closed {
@@ -143,11 +135,7 @@ impl<T, R> Pool<'_, T, R> {
     ///
     /// # Errors
     /// When it was broken off.
-    pub(super) fn first_hit(
-        &self,
-        items: Vec<T>,
-        interrupted: impl Fn() -> bool,
-    ) -> Result<Vec<R>, Broken> {
+    pub(super) fn first_hit(&self, items: Vec<T>, interrupted: impl Fn() -> bool) -> Result<Vec<R>, Broken> {
         let mut state = self.shared.lock();
         state.results = items.iter().map(|_| None).collect();
         state.limit = items.len();
@@ -205,9 +193,8 @@ mod tests {
             thread::sleep(Duration::from_millis(5));
             ((), false)
         };
-        let answer = with_pool(2, Duration::from_secs(60), work, |pool| {
-            pool.first_hit((0..100_000).collect(), || true)
-        });
+        let answer =
+            with_pool(2, Duration::from_secs(60), work, |pool| pool.first_hit((0..100_000).collect(), || true));
         assert_eq!(answer.expect("there are threads"), Err(Broken::Interrupted));
     }
 }

@@ -16,6 +16,11 @@ use super::trial::{Bench, Purpose, Trial, Tried};
 use super::{Options, Relative, ShrinkEnd};
 use crate::execute::ToolFailure;
 
+/// With more deviations than this, none is moved when another one is left out.
+const EARLIER_DEVIATIONS_MAX: usize = 24;
+/// How many places earlier it is tried.
+const EARLIER_PLACES_MAX: u64 = 3;
+
 /// Why a pass ended early.
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
@@ -53,22 +58,11 @@ impl<'a> Search<'a> {
             operations: Vec::new(),
             script: seedbed::choice::Script::default(),
         };
-        Search {
-            bench,
-            pool,
-            options,
-            best: Arc::new(nothing),
-            executions: 0,
-            relatives: BTreeMap::new(),
-        }
+        Search { bench, pool, options, best: Arc::new(nothing), executions: 0, relatives: BTreeMap::new() }
     }
 
     /// Shrinks a case to its end.
-    pub(super) fn shrink(
-        &mut self,
-        start: &Case,
-        seed: Option<u64>,
-    ) -> Result<Outcome, ToolFailure> {
+    pub(super) fn shrink(&mut self, start: &Case, seed: Option<u64>) -> Result<Outcome, ToolFailure> {
         self.best = Arc::new(start.clone());
         let ended = match self.passes(seed) {
             Ok(()) => ShrinkEnd::Minimal,
@@ -85,15 +79,9 @@ impl<'a> Search<'a> {
 
     fn passes(&mut self, seed: Option<u64>) -> Result<(), Stop> {
         // Followed as a script, the run must fail as it did from its seed.
-        if self
-            .first_of(vec![Edit::Nothing], &Purpose::Verified)?
-            .is_none()
-        {
+        if self.first_of(vec![Edit::Nothing], &Purpose::Verified)?.is_none() {
             let message = "the run does not show its failure when its own deviations are replayed";
-            return Err(Stop::Tool(ToolFailure {
-                seed: seed.unwrap_or_default(),
-                message: message.to_owned(),
-            }));
+            return Err(Stop::Tool(ToolFailure { seed: seed.unwrap_or_default(), message: message.to_owned() }));
         }
         let mut trees = self.trees(seed);
         loop {
@@ -104,6 +92,7 @@ impl<'a> Search<'a> {
             self.chunks(Part::Operations)?;
             self.anchored()?;
             self.chunks(Part::Deviations)?;
+            self.earlier()?;
             self.deviation_values()?;
             self.drawn_operations(&mut trees)?;
             self.operation_values()?;
@@ -160,10 +149,7 @@ impl<'a> Search<'a> {
                 super::end_process(exit)
             }
         };
-        let tried: Vec<Tried> = results
-            .into_iter()
-            .collect::<Result<_, _>>()
-            .map_err(Stop::Tool)?;
+        let tried: Vec<Tried> = results.into_iter().collect::<Result<_, _>>().map_err(Stop::Tool)?;
         for tried in &tried {
             self.note(tried);
         }
@@ -191,14 +177,11 @@ impl<'a> Search<'a> {
         let (Some(fingerprint), Some(case)) = (&tried.fingerprint, &tried.case) else {
             return;
         };
-        let relative = self
-            .relatives
-            .entry(fingerprint.clone())
-            .or_insert_with(|| Relative {
-                fingerprint: fingerprint.clone(),
-                candidates: 0,
-                case: case.clone(),
-            });
+        let relative = self.relatives.entry(fingerprint.clone()).or_insert_with(|| Relative {
+            fingerprint: fingerprint.clone(),
+            candidates: 0,
+            case: case.clone(),
+        });
         relative.candidates += 1;
         if case.parts() < relative.case.parts() {
             relative.case = case.clone();
@@ -215,18 +198,12 @@ impl<'a> Search<'a> {
         if all.is_empty() || self.first(vec![Edit::Deviations(all)])?.is_some() {
             return Ok(());
         }
-        for name in [
-            |d: &Deviation| d.site.clone(),
-            |d: &Deviation| d.actor.clone(),
-        ] {
+        for name in [|d: &Deviation| d.site.clone(), |d: &Deviation| d.actor.clone()] {
             let mut left: Vec<String> = self.best.script.iter().map(name).collect();
             left.sort();
             left.dedup();
             while !left.is_empty() {
-                let edits = left
-                    .iter()
-                    .map(|group| self.without_group(group, name))
-                    .collect();
+                let edits = left.iter().map(|group| self.without_group(group, name)).collect();
                 match self.first(edits)? {
                     Some(at) => drop(left.drain(..=at)),
                     None => break,
@@ -265,10 +242,7 @@ impl<'a> Search<'a> {
             let mut end = part.count(&self.best);
             while end > 0 {
                 let ranges = ranges_before(end, size);
-                let edits = ranges
-                    .iter()
-                    .map(|range| part.without(range.clone()))
-                    .collect();
+                let edits = ranges.iter().map(|range| part.without(range.clone())).collect();
                 let Some(at) = self.first(edits)? else { break };
                 removed = true;
                 end = ranges[at].start.min(part.count(&self.best));
@@ -306,14 +280,42 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Leaves out a deviation while another one of the few that are left comes earlier: what is left out may have
+    /// caused choices of its own (a second fault, a second retry), and the other's place was counted behind them.
+    fn earlier(&mut self) -> Result<(), Stop> {
+        loop {
+            let deviations = &self.best.script.deviations;
+            if deviations.len() > EARLIER_DEVIATIONS_MAX {
+                return Ok(());
+            }
+            let mut edits = Vec::new();
+            for without in 0..deviations.len() {
+                for (moved, deviation) in deviations.iter().enumerate() {
+                    let is_free = |n| {
+                        let place = (&deviation.site, &deviation.actor, n);
+                        !deviations.iter().any(|d| (&d.site, &d.actor, d.n) == place)
+                    };
+                    let earlier = (1..=EARLIER_PLACES_MAX.min(deviation.n))
+                        .filter(|by| moved != without && is_free(deviation.n - by));
+                    edits.extend(earlier.map(|by| Edit::Earlier { without, moved, by }));
+                }
+            }
+            if self.first(edits)?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Which operation owns which choice of the best run, read in two ways.
     fn anchors(&mut self) -> Result<Vec<Arc<Anchors>>, Stop> {
         let inspected = self.inspect()?;
         let digests = Arc::new(inspected.step_digests);
-        let trials = (0..self.best.operations.len())
+        let count = self.best.operations.len();
+        // Without it and all that follow: without it alone, an equal one behind it would take its place unnoticed.
+        let trials = (0..count)
             .map(|at| Trial {
                 base: Arc::clone(&self.best),
-                edit: Edit::Operations(at..at + 1),
+                edit: Edit::Operations(at..count),
                 purpose: Purpose::Compared(Arc::clone(&digests)),
             })
             .collect();
@@ -321,20 +323,12 @@ impl<'a> Search<'a> {
         let begins: Vec<Option<u64>> = tried.iter().map(|tried| tried.first_difference).collect();
         let read = |inclusive| Arc::new(Anchors::new(&inspected.offers, &begins, inclusive));
         let (inclusive, exclusive) = (read(true), read(false));
-        Ok(if inclusive == exclusive {
-            vec![inclusive]
-        } else {
-            vec![inclusive, exclusive]
-        })
+        Ok(if inclusive == exclusive { vec![inclusive] } else { vec![inclusive, exclusive] })
     }
 
     /// The best run with its offers.
     pub(super) fn inspect(&mut self) -> Result<Tried, Stop> {
-        let trial = Trial {
-            base: Arc::clone(&self.best),
-            edit: Edit::Nothing,
-            purpose: Purpose::Inspected,
-        };
+        let trial = Trial { base: Arc::clone(&self.best), edit: Edit::Nothing, purpose: Purpose::Inspected };
         let mut tried = self.execute(vec![trial])?;
         Ok(tried.pop().unwrap_or_default())
     }
@@ -343,9 +337,7 @@ impl<'a> Search<'a> {
     fn single_removals(&mut self) -> Result<bool, Stop> {
         let of = |part: Part, best: &Case| {
             let singles = (0..part.count(best)).rev();
-            singles
-                .map(move |at| part.without(at..at + 1))
-                .collect::<Vec<_>>()
+            singles.map(move |at| part.without(at..at + 1)).collect::<Vec<_>>()
         };
         let mut edits = of(Part::Operations, &self.best);
         edits.extend(of(Part::Deviations, &self.best));

@@ -10,7 +10,7 @@ use seedbed::scenario::Scenario;
 use seedbed::trace::Digest;
 
 use super::case::{Case, Edit};
-use crate::execute::{Execution, ToolFailure, has_failed};
+use crate::execute::{Execution, Keep, ToolFailure, has_failed};
 
 /// Something to execute.
 pub(super) struct Trial {
@@ -30,11 +30,7 @@ pub(super) enum Purpose {
     /// The first step whose digest is another one.
     Compared(Arc<Vec<Digest>>),
     /// Follows the base up to a step, then searches as the scenario's settings say.
-    Searched {
-        seed: u64,
-        until_step: u64,
-        scenario: Arc<Scenario>,
-    },
+    Searched { seed: u64, until_step: u64, scenario: Arc<Scenario> },
 }
 
 /// What came of it.
@@ -70,10 +66,7 @@ impl Bench<'_> {
         let hit = match &result {
             Ok(tried) => {
                 tried.fingerprint.as_ref() == Some(self.target)
-                    && matches!(
-                        trial.purpose,
-                        Purpose::Candidate | Purpose::Verified | Purpose::Searched { .. }
-                    )
+                    && matches!(trial.purpose, Purpose::Candidate | Purpose::Verified | Purpose::Searched { .. })
             }
             Err(_) => true,
         };
@@ -89,23 +82,13 @@ impl Bench<'_> {
         if matches!(trial.purpose, Purpose::Candidate) {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             if known.contains(&key) {
-                return Ok(Tried {
-                    key,
-                    known: true,
-                    ..Tried::default()
-                });
+                return Ok(Tried { key, known: true, ..Tried::default() });
             }
         }
         let (seed, source, settings) = match &trial.purpose {
-            Purpose::Searched {
-                seed,
-                until_step,
-                scenario,
-            } => (
-                Some(*seed),
-                Source::Mixed(&case.script, *until_step),
-                &**scenario,
-            ),
+            Purpose::Searched { seed, until_step, scenario } => {
+                (Some(*seed), Source::Mixed(&case.script, *until_step), &**scenario)
+            }
             _ => (None, Source::Replay(&case.script), self.scenario),
         };
         let scenario = case.scenario(settings);
@@ -119,17 +102,14 @@ impl Bench<'_> {
         };
         let keep_trace = matches!(trial.purpose, Purpose::Inspected | Purpose::Compared(_));
         let keep_offers = matches!(trial.purpose, Purpose::Inspected);
-        let report = execution.run_keeping(keep_trace, keep_offers)?;
+        let report = execution.run_with(Keep { trace: keep_trace, offers: keep_offers, ..Keep::default() })?;
         Ok(tried(key, &scenario, report, &trial.purpose))
     }
 }
 
 fn tried(key: u64, scenario: &Scenario, report: RunReport, purpose: &Purpose) -> Tried {
-    let fingerprint = report
-        .failure
-        .as_ref()
-        .filter(|_| has_failed(report.verdict))
-        .map(|failure| failure.fingerprint());
+    let fingerprint =
+        report.failure.as_ref().filter(|_| has_failed(report.verdict)).map(|failure| failure.fingerprint());
     let first_difference = match purpose {
         Purpose::Compared(digests) => first_difference(digests, &report.step_digests),
         _ => None,
@@ -152,10 +132,6 @@ fn tried(key: u64, scenario: &Scenario, report: RunReport, purpose: &Purpose) ->
 
 /// The first step of a run that another one does not share; `None` if it shares all of them.
 fn first_difference(base: &[Digest], other: &[Digest]) -> Option<u64> {
-    let shared = base
-        .iter()
-        .zip(other)
-        .take_while(|(base, other)| base == other)
-        .count();
+    let shared = base.iter().zip(other).take_while(|(base, other)| base == other).count();
     (shared < base.len()).then_some(shared as u64 + 1)
 }

@@ -36,10 +36,7 @@ impl Search<'_> {
             };
             let place = place(deviation);
             let words = simpler.remove(&place).unwrap_or_default();
-            let edits = words
-                .into_iter()
-                .map(|words| Edit::Value(at, words))
-                .collect();
+            let edits = words.into_iter().map(|words| Edit::Value(at, words)).collect();
             if self.first(edits)?.is_some() {
                 simpler = simpler_by_place(self.inspect()?.offers);
             } else {
@@ -55,10 +52,7 @@ impl Search<'_> {
         };
         let config = &self.bench.scenario.config;
         let tree = |(index, value): &(usize, toml::Value)| {
-            let tree = self
-                .bench
-                .flow
-                .drawn_operation(config, Seed(seed), *index)?;
+            let tree = self.bench.flow.drawn_operation(config, Seed(seed), *index)?;
             // Listed operations have indices too, and were not drawn.
             (tree.current() == *value).then_some((*index, tree))
         };
@@ -77,13 +71,9 @@ impl Search<'_> {
                     break;
                 }
                 let value = tree.current();
-                let fails = value == self.best.operations[at].1
-                    || self.first(vec![Edit::Operation(at, value)])?.is_some();
-                moved = if fails {
-                    tree.simplify()
-                } else {
-                    tree.complicate()
-                };
+                let fails =
+                    value == self.best.operations[at].1 || self.first(vec![Edit::Operation(at, value)])?.is_some();
+                moved = if fails { tree.simplify() } else { tree.complicate() };
             }
         }
         Ok(())
@@ -109,7 +99,5 @@ impl Search<'_> {
 
 fn simpler_by_place(offers: Vec<Offer>) -> BTreeMap<Place, Vec<String>> {
     let deviating = offers.into_iter().filter(|offer| !offer.simpler.is_empty());
-    deviating
-        .map(|offer| ((offer.site, offer.actor, offer.n), offer.simpler))
-        .collect()
+    deviating.map(|offer| ((offer.site, offer.actor, offer.n), offer.simpler)).collect()
 }

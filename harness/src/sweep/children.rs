@@ -44,9 +44,7 @@ pub(super) struct Pipes {
 
 impl Children {
     pub(super) fn new(workers: usize) -> Children {
-        Children {
-            slots: (0..workers).map(|_| Mutex::default()).collect(),
-        }
+        Children { slots: (0..workers).map(|_| Mutex::default()).collect() }
     }
 
     /// Kills a child whose run does not end; its worker sees the end of its output.
@@ -80,15 +78,8 @@ impl Children {
             }
             String::from_utf8_lossy(&tail).trim().to_owned()
         });
-        *self.slot(worker) = Slot {
-            child: Some(child),
-            overdue: None,
-        };
-        Ok(Pipes {
-            requests,
-            answers,
-            stderr,
-        })
+        *self.slot(worker) = Slot { child: Some(child), overdue: None };
+        Ok(Pipes { requests, answers, stderr })
     }
 
     /// Ends a child that is not wanted any more.
@@ -110,9 +101,7 @@ impl Children {
     }
 
     fn slot(&self, worker: usize) -> MutexGuard<'_, Slot> {
-        self.slots[worker]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.slots[worker].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,9 +118,7 @@ pub(super) fn last_words(cause: &str, stderr: &str) -> String {
 
 /// `thread 'name' (1234) panicked …` without the number, which the operating system chose.
 fn without_thread_number(line: &str) -> String {
-    let numbered = line
-        .strip_prefix("thread '")
-        .and_then(|rest| rest.split_once("' ("));
+    let numbered = line.strip_prefix("thread '").and_then(|rest| rest.split_once("' ("));
     let parts = numbered.and_then(|(name, rest)| Some((name, rest.split_once(") ")?)));
     match parts {
         Some((name, (number, rest))) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -178,10 +165,7 @@ mod tests {
     fn last_words_are_repeatable() {
         let said = "thread 'world-0' (4711) panicked at x.rs:1:2:\nnote (12) stays";
         let words = last_words("the process died: abort", said);
-        assert_eq!(
-            words,
-            "thread 'world-0' panicked at x.rs:1:2:\nnote (12) stays"
-        );
+        assert_eq!(words, "thread 'world-0' panicked at x.rs:1:2:\nnote (12) stays");
         assert_eq!(last_words(STACK_OVERFLOW, said), "it left no message");
     }
 }

@@ -46,13 +46,7 @@ impl<'a> ChildWorker<'a> {
         worker: usize,
         floor: &'a Floor<'a>,
     ) -> ChildWorker<'a> {
-        ChildWorker {
-            command,
-            children,
-            worker,
-            floor,
-            pipes: None,
-        }
+        ChildWorker { command, children, worker, floor, pipes: None }
     }
 
     /// Runs a chunk. A child that dies takes the counts of its earlier seeds with it, so these are run
@@ -64,10 +58,7 @@ impl<'a> ChildWorker<'a> {
         let mut safe = seeds.count;
         let mut death = None;
         loop {
-            match self.attempt(Seeds {
-                first: rest.first,
-                count: safe,
-            })? {
+            match self.attempt(Seeds { first: rest.first, count: safe })? {
                 Attempt::Stopped => return Ok(total),
                 Attempt::Died(seed, how) => {
                     safe = seed - rest.first;
@@ -87,10 +78,7 @@ impl<'a> ChildWorker<'a> {
                     if !self.floor.job.keep_going || done == rest.count {
                         break;
                     }
-                    rest = Seeds {
-                        first: rest.first + done,
-                        count: rest.count - done,
-                    };
+                    rest = Seeds { first: rest.first + done, count: rest.count - done };
                     safe = rest.count;
                 }
             }
@@ -108,21 +96,12 @@ impl<'a> ChildWorker<'a> {
         } else {
             runs += 1;
             let (one, step) = (death.cause.clone(), None);
-            let differing = match self.attempt(Seeds {
-                first: seed,
-                count: 1,
-            })? {
+            let differing = match self.attempt(Seeds { first: seed, count: 1 })? {
                 Attempt::Stopped => return Ok(None),
                 Attempt::Died(_, again) if again.cause == death.cause => None,
-                Attempt::Died(_, again) => Some(Difference {
-                    step,
-                    one,
-                    other: again.cause,
-                }),
+                Attempt::Died(_, again) => Some(Difference { step, one, other: again.cause }),
                 Attempt::Done(chunk) => {
-                    let other = chunk
-                        .first
-                        .map_or("it holds".to_owned(), |run| run.verdict.word().to_owned());
+                    let other = chunk.first.map_or("it holds".to_owned(), |run| run.verdict.word().to_owned());
                     Some(Difference { step, one, other })
                 }
             };
@@ -131,22 +110,10 @@ impl<'a> ChildWorker<'a> {
         if matches!(second, Second::Different(_)) {
             verdict = Verdict::Nondeterministic;
         }
-        let invariant = if death.verdict == Verdict::Hangs {
-            "no-hang"
-        } else {
-            "no-panic"
-        };
-        let failure = Failure {
-            invariant: invariant.to_owned(),
-            cause: death.cause,
-            detail: death.detail,
-            step: 0,
-            at_ns: 0,
-        };
-        let mut chunk = Chunk {
-            complete: true,
-            ..Chunk::default()
-        };
+        let invariant = if death.verdict == Verdict::Hangs { "no-hang" } else { "no-panic" };
+        let failure =
+            Failure { invariant: invariant.to_owned(), cause: death.cause, detail: death.detail, step: 0, at_ns: 0 };
+        let mut chunk = Chunk { complete: true, ..Chunk::default() };
         chunk.tally.seeds = 1;
         chunk.tally.runs = runs;
         chunk.tally.failures = 1;
@@ -168,10 +135,7 @@ impl<'a> ChildWorker<'a> {
         if seeds.count == 0 {
             return Ok(Attempt::Done(Box::default()));
         }
-        let failure = |message| ToolFailure {
-            seed: seeds.first,
-            message,
-        };
+        let failure = |message| ToolFailure { seed: seeds.first, message };
         let mut pipes = match self.pipes.take() {
             Some(pipes) => pipes,
             None => self
@@ -195,9 +159,7 @@ impl<'a> ChildWorker<'a> {
             let line = String::from_utf8_lossy(&bytes);
             match line.trim_end().split_once(' ') {
                 Some(("run", seed)) => {
-                    let seed = seed
-                        .parse()
-                        .map_err(|_| failure(format!("unexpected answer: {line}")))?;
+                    let seed = seed.parse().map_err(|_| failure(format!("unexpected answer: {line}")))?;
                     if !self.floor.wants(seed) {
                         self.children.kill(self.worker);
                         // Its end was asked for, so it says nothing.
@@ -209,19 +171,16 @@ impl<'a> ChildWorker<'a> {
                     self.floor.watch.enter(self.worker, seed);
                 }
                 Some(("chunk", json)) => {
-                    let chunk: Box<Chunk> = serde_json::from_str(json)
-                        .map_err(|error| failure(format!("unreadable answer: {error}")))?;
-                    self.floor
-                        .live
-                        .add(1, chunk.tally.steps, chunk.tally.failures);
+                    let chunk: Box<Chunk> =
+                        serde_json::from_str(json).map_err(|error| failure(format!("unreadable answer: {error}")))?;
+                    self.floor.live.add(1, chunk.tally.steps, chunk.tally.failures);
                     self.pipes = Some(pipes);
                     return Ok(Attempt::Done(chunk));
                 }
                 Some(("tool", json)) => {
                     let error = serde_json::from_str(json);
                     self.pipes = Some(pipes);
-                    return Err(error
-                        .unwrap_or_else(|error| failure(format!("unreadable answer: {error}"))));
+                    return Err(error.unwrap_or_else(|error| failure(format!("unreadable answer: {error}"))));
                 }
                 // The code under test has printed something.
                 _ => {}
@@ -230,29 +189,15 @@ impl<'a> ChildWorker<'a> {
     }
 
     /// Finds out how a child ended, whose answers have.
-    fn bury(
-        &mut self,
-        pipes: Pipes,
-        running: Option<u64>,
-        first: u64,
-    ) -> Result<Attempt, ToolFailure> {
-        let Pipes {
-            requests,
-            answers,
-            stderr,
-        } = pipes;
+    fn bury(&mut self, pipes: Pipes, running: Option<u64>, first: u64) -> Result<Attempt, ToolFailure> {
+        let Pipes { requests, answers, stderr } = pipes;
         drop((requests, answers));
         let slot = self.children.take(self.worker);
-        let failure = |message: String| ToolFailure {
-            seed: running.unwrap_or(first),
-            message,
-        };
+        let failure = |message: String| ToolFailure { seed: running.unwrap_or(first), message };
         let Some(mut child) = slot.child else {
             return Err(failure("a worker process was lost".to_owned()));
         };
-        let status = child
-            .wait()
-            .map_err(|error| failure(format!("a worker process was lost: {error}")))?;
+        let status = child.wait().map_err(|error| failure(format!("a worker process was lost: {error}")))?;
         let stderr = stderr.join().unwrap_or_default();
         if self.floor.is_interrupted() || is_interrupt(status) {
             return Ok(Attempt::Stopped);
@@ -262,9 +207,7 @@ impl<'a> ChildWorker<'a> {
             let death = Death {
                 verdict: Verdict::Hangs,
                 cause: "no end within the wall limit".to_owned(),
-                detail: format!(
-                    "the run had not ended after {limit} s of wall time and was killed"
-                ),
+                detail: format!("the run had not ended after {limit} s of wall time and was killed"),
             };
             return Ok(Attempt::Died(seed, death));
         }
@@ -272,18 +215,9 @@ impl<'a> ChildWorker<'a> {
         match running {
             Some(seed) => {
                 let detail = last_words(&cause, &stderr);
-                Ok(Attempt::Died(
-                    seed,
-                    Death {
-                        verdict: Verdict::Panics,
-                        cause,
-                        detail,
-                    },
-                ))
+                Ok(Attempt::Died(seed, Death { verdict: Verdict::Panics, cause, detail }))
             }
-            None => Err(failure(format!(
-                "a worker process ended before its first run: {cause}: {stderr}"
-            ))),
+            None => Err(failure(format!("a worker process ended before its first run: {cause}: {stderr}"))),
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! A worker is one world per thread ([`Workers::Threads`]) or a child process ([`Workers::Processes`]).
 
+mod behaviours;
 mod children;
 mod isolate;
 mod parallel;
@@ -13,6 +14,7 @@ mod seed;
 mod serve;
 mod tally;
 
+pub use behaviours::Behaviours;
 pub use children::ChildCommand;
 pub use parallel::{Stops, Workers, sweep};
 pub use seed::FailedRun;

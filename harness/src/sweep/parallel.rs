@@ -40,11 +40,7 @@ impl Stops<'_> {
     }
 
     fn reason(&self) -> SweepEnd {
-        if self.is_time_up() {
-            SweepEnd::TimeUp
-        } else {
-            SweepEnd::Interrupted
-        }
+        if self.is_time_up() { SweepEnd::TimeUp } else { SweepEnd::Interrupted }
     }
 }
 
@@ -96,9 +92,7 @@ pub fn sweep(
                     floor.work(&sender, |seeds| child.run_chunk(seeds));
                 }
             };
-            let thread = thread::Builder::new()
-                .name(format!("world-{worker}"))
-                .stack_size(STACK_BYTES);
+            let thread = thread::Builder::new().name(format!("world-{worker}")).stack_size(STACK_BYTES);
             if let Err(error) = thread.spawn_scoped(scope, work) {
                 floor.finish();
                 return Err(no_thread(seeds.first, &error));
@@ -114,10 +108,7 @@ pub fn sweep(
 }
 
 fn no_thread(seed: u64, error: &io::Error) -> ToolFailure {
-    ToolFailure {
-        seed,
-        message: format!("no worker thread could be started: {error}"),
-    }
+    ToolFailure { seed, message: format!("no worker thread could be started: {error}") }
 }
 
 /// A range of seeds, cut into chunks. The size depends on the range alone.
@@ -131,19 +122,12 @@ struct Chunks {
 impl Chunks {
     fn of(seeds: Seeds) -> Chunks {
         let size = (seeds.count / 128).clamp(1, CHUNK_SEEDS_MAX);
-        Chunks {
-            seeds,
-            size,
-            count: seeds.count.div_ceil(size),
-        }
+        Chunks { seeds, size, count: seeds.count.div_ceil(size) }
     }
 
     fn get(&self, index: u64) -> Seeds {
         let before = index * self.size;
-        Seeds {
-            first: self.seeds.first + before,
-            count: self.size.min(self.seeds.count - before),
-        }
+        Seeds { first: self.seeds.first + before, count: self.size.min(self.seeds.count - before) }
     }
 }
 
@@ -226,10 +210,7 @@ impl Floor<'_> {
             let result = run(self.chunks.get(index));
             match &result {
                 Err(failure) => self.ends_at(failure.seed),
-                Ok(Chunk {
-                    first: Some(failed),
-                    ..
-                }) if !self.job.keep_going => self.ends_at(failed.seed),
+                Ok(Chunk { first: Some(failed), .. }) if !self.job.keep_going => self.ends_at(failed.seed),
                 Ok(_) => {}
             }
             if results.send((index, result)).is_err() {
@@ -249,11 +230,7 @@ impl Floor<'_> {
             let result = run_seed(&self.job, seed, &mut chunk);
             self.watch.leave(worker);
             result?;
-            self.live.add(
-                1,
-                chunk.tally.steps - steps,
-                chunk.tally.failures - failures,
-            );
+            self.live.add(1, chunk.tally.steps - steps, chunk.tally.failures - failures);
             if chunk.first.is_some() && !self.job.keep_going {
                 break;
             }
@@ -264,12 +241,7 @@ impl Floor<'_> {
 
     /// Merges the chunks in seed order, up to the first that ends the sweep.
     fn collect(&self, seeds: Seeds, results: &Results) -> Result<Swept, ToolFailure> {
-        let mut swept = Swept {
-            seeds,
-            tally: Tally::default(),
-            first: None,
-            ended: SweepEnd::Complete,
-        };
+        let mut swept = Swept { seeds, tally: Tally::default(), first: None, ended: SweepEnd::Complete };
         let mut waiting = BTreeMap::new();
         let mut merged = 0;
         for (index, result) in results {

@@ -67,11 +67,7 @@ impl FailedRun {
         let differs = matches!(second, Second::Different(_));
         FailedRun {
             seed,
-            verdict: if differs {
-                Verdict::Nondeterministic
-            } else {
-                report.verdict
-            },
+            verdict: if differs { Verdict::Nondeterministic } else { report.verdict },
             failure: report.failure.clone(),
             also: report.also.clone(),
             steps: report.steps,

@@ -44,15 +44,9 @@ fn serve_ranges(job: &Job<'_>, watch: &Watch) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let line = line?;
         let Some(seeds) = parse_seeds(&line) else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("not a range of seeds: `{line}`"),
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("not a range of seeds: `{line}`")));
         };
-        let mut chunk = Chunk {
-            complete: true,
-            ..Chunk::default()
-        };
+        let mut chunk = Chunk { complete: true, ..Chunk::default() };
         let mut failure = None;
         for seed in seeds.iter() {
             answer(&format!("run {seed}"))?;
@@ -82,8 +76,5 @@ fn answer(line: &str) -> io::Result<()> {
 
 fn parse_seeds(line: &str) -> Option<Seeds> {
     let (first, count) = line.split_once(' ')?;
-    Some(Seeds {
-        first: first.parse().ok()?,
-        count: count.parse().ok()?,
-    })
+    Some(Seeds { first: first.parse().ok()?, count: count.parse().ok()? })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
+use super::Behaviours;
 use seedbed::check::{Evaluations, Verdict};
 use seedbed::choice::SiteCount;
 use seedbed::run::RunReport;
@@ -31,6 +32,8 @@ pub struct Tally {
     pub invariants: BTreeMap<String, InvariantTally>,
     /// `X inside Y` pairs.
     pub reentries: BTreeMap<String, u64>,
+    /// Kinds of behaviour.
+    pub behaviours: Behaviours,
 }
 
 /// The accounting of one site.
@@ -69,6 +72,7 @@ impl Tally {
         if report.verdict == Verdict::Budget {
             add(&mut self.exhausted, report.exhausted.unwrap_or("budget"), 1);
         }
+        self.behaviours.count(report.signature);
         for (outcome, count) in &report.outcomes {
             add(&mut self.outcomes, outcome, *count);
         }
@@ -76,11 +80,7 @@ impl Tally {
             add(&mut self.sometimes, mark, *count);
         }
         for ((inner, outer), count) in &report.reentries {
-            add(
-                &mut self.reentries,
-                &format!("{inner} inside {outer}"),
-                *count,
-            );
+            add(&mut self.reentries, &format!("{inner} inside {outer}"), *count);
         }
         for (site, count) in &report.faults {
             *slot(&mut self.faults, site) += FaultTally::from(*count);
@@ -96,6 +96,7 @@ impl Tally {
         self.runs += other.runs;
         self.steps += other.steps;
         self.failures += other.failures;
+        self.behaviours.merge(&other.behaviours);
         for (ours, theirs) in [
             (&mut self.exhausted, &other.exhausted),
             (&mut self.outcomes, &other.outcomes),
@@ -117,20 +118,8 @@ impl Tally {
 
 impl From<SiteCount> for FaultTally {
     fn from(count: SiteCount) -> FaultTally {
-        let SiteCount {
-            offered,
-            armed,
-            fired,
-            observed,
-            ineligible,
-        } = count;
-        FaultTally {
-            offered,
-            armed,
-            fired,
-            observed,
-            ineligible,
-        }
+        let SiteCount { offered, armed, fired, observed, ineligible } = count;
+        FaultTally { offered, armed, fired, observed, ineligible }
     }
 }
 
@@ -146,16 +135,8 @@ impl AddAssign for FaultTally {
 
 impl From<Evaluations> for InvariantTally {
     fn from(count: Evaluations) -> InvariantTally {
-        let Evaluations {
-            evaluated,
-            antecedent,
-            unpromised,
-        } = count;
-        InvariantTally {
-            evaluated,
-            antecedent,
-            unpromised,
-        }
+        let Evaluations { evaluated, antecedent, unpromised } = count;
+        InvariantTally { evaluated, antecedent, unpromised }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::choice::domain::{Domain, Note};
+use crate::choice::domain::{Domain, Note, distinct};
 use crate::choice::expand::Expander;
 
 /// How long something takes, from 0 to `max`, or the quiet duration.
@@ -50,13 +50,16 @@ impl Domain for Latency {
         None
     }
 
+    /// At once, and as late as possible.
+    fn representatives(&self) -> Vec<Duration> {
+        let mut edges = vec![Duration::ZERO, self.max];
+        edges.retain(|edge| *edge != self.quiet);
+        distinct(edges)
+    }
+
     fn simpler(&self, value: &Duration) -> Vec<Duration> {
-        let rounder = rounder(nanoseconds(*value))
-            .into_iter()
-            .map(Duration::from_nanos);
-        rounder
-            .filter(|rounder| *rounder <= self.max && *rounder != self.quiet)
-            .collect()
+        let rounder = rounder(nanoseconds(*value)).into_iter().map(Duration::from_nanos);
+        rounder.filter(|rounder| *rounder <= self.max && *rounder != self.quiet).collect()
     }
 
     #[inline]
@@ -66,10 +69,7 @@ impl Domain for Latency {
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
-    duration
-        .as_secs()
-        .saturating_mul(1_000_000_000)
-        .saturating_add(u64::from(duration.subsec_nanos()))
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 /// Rounder numbers, the roundest first: nothing, powers of ten, one digit, two digits …; among equally round ones
@@ -99,26 +99,18 @@ fn roughness(number: u64) -> (u32, bool, u64) {
         return (0, false, 0);
     }
     let mut digits = number;
-    while digits % 10 == 0 {
+    while digits.is_multiple_of(10) {
         digits /= 10;
     }
     (digits.ilog10() + 1, digits != 1, number)
 }
 
 /// Units, the largest first, with their nanoseconds and decimal places.
-const UNITS: [(&str, u64, usize); 4] = [
-    ("s", 1_000_000_000, 9),
-    ("ms", 1_000_000, 6),
-    ("us", 1_000, 3),
-    ("ns", 1, 0),
-];
+const UNITS: [(&str, u64, usize); 4] = [("s", 1_000_000_000, 9), ("ms", 1_000_000, 6), ("us", 1_000, 3), ("ns", 1, 0)];
 
 /// Exact, in the largest unit that leaves a whole part: `250us`, `1.5s`.
 fn to_words(nanoseconds: u64) -> String {
-    let unit = UNITS
-        .iter()
-        .find(|unit| nanoseconds >= unit.1)
-        .unwrap_or(&UNITS[3]);
+    let unit = UNITS.iter().find(|unit| nanoseconds >= unit.1).unwrap_or(&UNITS[3]);
     let (whole, fraction) = (nanoseconds / unit.1, nanoseconds % unit.1);
     if fraction == 0 {
         return format!("{whole}{}", unit.0);
@@ -134,25 +126,12 @@ fn from_words(words: &str) -> Option<u64> {
     let unit = UNITS.iter().find(|unit| unit.0 == name)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty()
-        || !digits(whole)
-        || !digits(fraction)
-        || fraction.len() > unit.2
-        || number.ends_with('.')
-    {
+    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > unit.2 || number.ends_with('.') {
         return None;
     }
     let fraction = format!("{fraction:0<places$}", places = unit.2);
-    let below_one = if fraction.is_empty() {
-        0
-    } else {
-        fraction.parse().ok()?
-    };
-    whole
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(unit.1)?
-        .checked_add(below_one)
+    let below_one = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    whole.parse::<u64>().ok()?.checked_mul(unit.1)?.checked_add(below_one)
 }
 
 #[cfg(test)]
@@ -162,48 +141,14 @@ mod tests {
     /// A duration is written the way people write it, exactly, and read back in any unit.
     #[test]
     fn notation() {
-        let shown = [
-            0,
-            1,
-            999,
-            1_000,
-            250_000,
-            1_500_000,
-            3_000_000,
-            1_500_000_000,
-            61_000_000_000,
-            1_000_000_001,
-        ];
+        let shown = [0, 1, 999, 1_000, 250_000, 1_500_000, 3_000_000, 1_500_000_000, 61_000_000_000, 1_000_000_001];
         assert_eq!(
             shown.map(to_words),
-            [
-                "0ns",
-                "1ns",
-                "999ns",
-                "1us",
-                "250us",
-                "1.5ms",
-                "3ms",
-                "1.5s",
-                "61s",
-                "1.000000001s"
-            ]
+            ["0ns", "1ns", "999ns", "1us", "250us", "1.5ms", "3ms", "1.5s", "61s", "1.000000001s"]
         );
         assert_eq!(from_words("0.25ms"), Some(250_000));
         assert_eq!(from_words("1500us"), Some(1_500_000));
-        for wrong in [
-            "",
-            "ms",
-            "5",
-            "1.5ns",
-            ".5s",
-            "5.s",
-            "-1ms",
-            "+1ms",
-            "1 ms",
-            "1m",
-            "99999999999s",
-        ] {
+        for wrong in ["", "ms", "5", "1.5ns", ".5s", "5.s", "-1ms", "+1ms", "1 ms", "1m", "99999999999s"] {
             assert_eq!(from_words(wrong), None, "{wrong}");
         }
     }
@@ -211,46 +156,29 @@ mod tests {
     /// What is tried instead of a duration reads better, and its limit and its quiet value are kept out.
     #[test]
     fn rounder_durations() {
-        let domain = Latency {
-            quiet: Duration::from_millis(1),
-            max: Duration::from_millis(50),
-        };
+        let domain = Latency { quiet: Duration::from_millis(1), max: Duration::from_millis(50) };
         let rounder = domain.simpler(&Duration::from_micros(3_270));
         let words: Vec<String> = rounder.iter().map(|value| domain.words(value)).collect();
-        assert_eq!(
-            words,
-            [
-                "0ns", "1us", "10us", "100us", "10ms", "2ms", "3ms", "4ms", "3.2ms", "3.3ms"
-            ]
-        );
+        assert_eq!(words, ["0ns", "1us", "10us", "100us", "10ms", "2ms", "3ms", "4ms", "3.2ms", "3.3ms"]);
         assert!(domain.simpler(&Duration::ZERO).is_empty());
     }
 
     /// Every power of two of microseconds is as likely as any other.
     #[test]
     fn scale_is_uniform() {
-        let domain = Latency {
-            quiet: Duration::ZERO,
-            max: Duration::from_micros(1_023),
-        };
+        let domain = Latency { quiet: Duration::ZERO, max: Duration::from_micros(1_023) };
         let mut scales = [0_u32; 10];
         for word in 0..10_000 {
             let drawn = domain.draw(&mut Expander::new(word));
             scales[drawn.as_micros().ilog2() as usize] += 1;
         }
-        assert!(
-            scales.iter().all(|count| (850..1_150).contains(count)),
-            "{scales:?}"
-        );
+        assert!(scales.iter().all(|count| (850..1_150).contains(count)), "{scales:?}");
     }
 
     /// A duration beyond the limit is not in the domain; the quiet one is, wherever it lies.
     #[test]
     fn limits() {
-        let domain = Latency {
-            quiet: Duration::from_secs(9),
-            max: Duration::from_secs(1),
-        };
+        let domain = Latency { quiet: Duration::from_secs(9), max: Duration::from_secs(1) };
         assert_eq!(domain.parse("1s"), Some(Duration::from_secs(1)));
         assert_eq!(domain.parse("0ns"), Some(Duration::ZERO));
         assert_eq!(domain.parse("1.001s"), None);

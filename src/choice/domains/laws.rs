@@ -10,6 +10,18 @@ use crate::choice::{Domain, Expander};
 
 const MODES: OneOf<u8> = OneOf(&[("eventual", 0, 2), ("inline", 1, 5), ("never", 2, 0)]);
 
+/// Representatives deviate, are in the domain, and none comes twice.
+fn is_represented<D: Domain<Value: Debug>>(domain: &D) -> Result<(), TestCaseError> {
+    let some = domain.representatives();
+    for (index, value) in some.iter().enumerate() {
+        prop_assert_ne!(value, &domain.quiet());
+        prop_assert!(!some[..index].contains(value), "{:?} comes twice", value);
+        let read_back = domain.parse(&domain.words(value));
+        prop_assert_eq!(read_back.as_ref(), Some(value));
+    }
+    Ok(())
+}
+
 /// Simpler values are in the domain, deviate, and following them comes to an end.
 fn gets_simpler<D: Domain<Value: Debug>>(domain: &D, word: u64) -> Result<(), TestCaseError> {
     let mut value = domain.draw(&mut Expander::new(word));
@@ -33,6 +45,7 @@ fn gets_simpler<D: Domain<Value: Debug>>(domain: &D, word: u64) -> Result<(), Te
 /// Words mean the value they came from, notes say the same words, drawn values are in the domain, and a
 /// finite domain lists the quiet value first and misses nothing.
 fn obeys<D: Domain<Value: Debug>>(domain: &D, word: u64) -> Result<(), TestCaseError> {
+    is_represented(domain)?;
     gets_simpler(domain, word)?;
     let drawn = domain.draw(&mut Expander::new(word));
     for value in [domain.quiet(), drawn] {
@@ -43,11 +56,7 @@ fn obeys<D: Domain<Value: Debug>>(domain: &D, word: u64) -> Result<(), TestCaseE
             prop_assert_eq!(&values[0], &domain.quiet());
             prop_assert!(values.contains(&value), "{:?} is not listed", value);
             for (index, value) in values.iter().enumerate() {
-                prop_assert!(
-                    !values[..index].contains(value),
-                    "{:?} is listed twice",
-                    value
-                );
+                prop_assert!(!values[..index].contains(value), "{:?} is listed twice", value);
                 prop_assert_eq!(domain.parse(&domain.words(value)), Some(value.clone()));
             }
         }
@@ -102,10 +111,7 @@ proptest! {
 fn outside_is_refused() {
     assert_eq!(Coin.parse("true"), None);
     assert_eq!(MODES.parse("Inline"), None);
-    let short = UpTo {
-        quiet: 512,
-        max: 511,
-    };
+    let short = UpTo { quiet: 512, max: 511 };
     for wrong in ["0", "513", "-1", "all", ""] {
         assert_eq!(short.parse(wrong), None, "{wrong}");
     }
@@ -124,10 +130,7 @@ fn outside_is_refused() {
 /// A weight of zero is never drawn, and a short write is often of one byte and often all but one.
 #[test]
 fn draws_favour_what_they_should() {
-    let short = UpTo {
-        quiet: 4_096,
-        max: 4_095,
-    };
+    let short = UpTo { quiet: 4_096, max: 4_095 };
     let mut edges = [0_u32; 3];
     for word in 0..4_000 {
         assert_ne!(MODES.draw(&mut Expander::new(word)), 2);
@@ -138,8 +141,5 @@ fn draws_favour_what_they_should() {
             _ => {}
         }
     }
-    assert!(
-        edges[0] > 450 && edges[1] > 450 && edges[2] > 850,
-        "{edges:?}"
-    );
+    assert!(edges[0] > 450 && edges[1] > 450 && edges[2] > 850, "{edges:?}");
 }

@@ -82,10 +82,7 @@ impl<T: Copy + PartialEq + 'static> Domain for OneOf<T> {
     }
 
     fn parse(&self, words: &str) -> Option<T> {
-        self.0
-            .iter()
-            .find(|entry| entry.0 == words)
-            .map(|entry| entry.1)
+        self.0.iter().find(|entry| entry.0 == words).map(|entry| entry.1)
     }
 
     fn values(&self) -> Option<Vec<T>> {

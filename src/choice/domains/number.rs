@@ -1,6 +1,6 @@
 //! Numbers.
 
-use crate::choice::domain::{Domain, Note};
+use crate::choice::domain::{Domain, Note, distinct};
 use crate::choice::expand::Expander;
 
 /// A count from `1` to `max`, or the quiet one, which may lie outside: a short write of `n` bytes is
@@ -52,6 +52,13 @@ impl Domain for UpTo {
         (self.max <= ENUMERABLE_MAX).then(|| [self.quiet].into_iter().chain(others).collect())
     }
 
+    /// The edges and the middle.
+    fn representatives(&self) -> Vec<u64> {
+        let mut some = vec![1, self.max / 2, self.max];
+        some.retain(|number| *number != self.quiet && (1..=self.max).contains(number));
+        distinct(some)
+    }
+
     fn simpler(&self, value: &u64) -> Vec<u64> {
         let mut smaller = smaller(*value);
         smaller.retain(|number| *number != self.quiet);
@@ -101,10 +108,7 @@ impl Domain for Word {
     }
 
     fn parse(&self, words: &str) -> Option<u64> {
-        words
-            .parse::<crate::choice::Seed>()
-            .ok()
-            .map(|number| number.0)
+        words.parse::<crate::choice::Seed>().ok().map(|number| number.0)
     }
 
     fn values(&self) -> Option<Vec<u64>> {

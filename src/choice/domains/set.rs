@@ -45,8 +45,7 @@ impl Domain for Permutation {
                 .into_iter()
                 .flat_map(|order| {
                     let left: Vec<u8> = (0..self.0).filter(|item| !order.contains(item)).collect();
-                    left.into_iter()
-                        .map(move |item| [order.as_slice(), &[item]].concat())
+                    left.into_iter().map(move |item| [order.as_slice(), &[item]].concat())
                 })
                 .collect();
         }
@@ -61,13 +60,11 @@ impl Domain for Permutation {
             order[range].sort_unstable();
             order
         });
-        let swaps = (1..value.len())
-            .filter(|at| value[at - 1] > value[*at])
-            .map(|at| {
-                let mut order = value.clone();
-                order.swap(at - 1, at);
-                order
-            });
+        let swaps = (1..value.len()).filter(|at| value[at - 1] > value[*at]).map(|at| {
+            let mut order = value.clone();
+            order.swap(at - 1, at);
+            order
+        });
         let mut orders: Vec<Vec<u8>> = halves.into_iter().chain(swaps).collect();
         orders.retain(|order| order != value && *order != self.quiet());
         orders.sort_by_cached_key(|order| (inversions(order), order.clone()));
@@ -78,12 +75,7 @@ impl Domain for Permutation {
 
 /// Pairs that are not in the given order.
 fn inversions(order: &[u8]) -> usize {
-    let later = |at: usize| {
-        order[at + 1..]
-            .iter()
-            .filter(move |later| **later < order[at])
-            .count()
-    };
+    let later = |at: usize| order[at + 1..].iter().filter(move |later| **later < order[at]).count();
     (0..order.len()).map(later).sum()
 }
 
@@ -164,8 +156,5 @@ fn numbers(words: &str, open: char, close: char) -> Option<Vec<u8>> {
     if inside.trim().is_empty() {
         return Some(Vec::new());
     }
-    inside
-        .split(',')
-        .map(|number| number.trim().parse().ok())
-        .collect()
+    inside.split(',').map(|number| number.trim().parse().ok()).collect()
 }

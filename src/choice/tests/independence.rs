@@ -112,44 +112,28 @@ proptest! {
 #[test]
 fn latency_and_schedule_are_mostly_quiet() {
     for profile in [Profile::Quiet, Profile::Swarm] {
-        let settings = Settings {
-            profile,
-            ..Settings::default()
-        };
+        let settings = Settings { profile, ..Settings::default() };
         let (mut deviations, mut offers) = ([0, 0], 0);
         for seed in 0..50 {
             let mut choices = Choices::new(Seed(seed), Mode::Search, &Script::default(), &settings);
-            let (link, next) = (
-                choices.stream(&TRANSIT, "a->b"),
-                choices.stream(&NEXT, "loop"),
-            );
+            let (link, next) = (choices.stream(&TRANSIT, "a->b"), choices.stream(&NEXT, "loop"));
             for _ in 0..200 {
                 offers += 1;
                 deviations[0] += u32::from(choices.choose(link, &LINK) != LINK.quiet);
                 deviations[1] += u32::from(choices.pick(next, &CANDIDATES) != 0);
             }
         }
-        assert!(
-            deviations
-                .iter()
-                .all(|count| (500..offers / 2 + 200).contains(count)),
-            "{deviations:?} of {offers}"
-        );
+        assert!(deviations.iter().all(|count| (500..offers / 2 + 200).contains(count)), "{deviations:?} of {offers}");
     }
 }
 
 /// Of two candidates with one name the first is taken, and a single candidate leaves nothing to pick.
 #[test]
 fn odd_candidates() {
-    let settings = Settings {
-        class_rates: [(SiteClass::Schedule, Rate::ALWAYS)].into(),
-        ..Settings::default()
-    };
+    let settings = Settings { class_rates: [(SiteClass::Schedule, Rate::ALWAYS)].into(), ..Settings::default() };
     let mut choices = Choices::new(Seed(1), Mode::Search, &Script::default(), &settings);
     let s = choices.stream(&NEXT, "loop");
-    let picks: Vec<usize> = (0..40)
-        .map(|_| choices.pick(s, &["x", "y", "x", "y"]))
-        .collect();
+    let picks: Vec<usize> = (0..40).map(|_| choices.pick(s, &["x", "y", "x", "y"])).collect();
     assert!(picks.contains(&0) && picks.contains(&1) && picks.iter().all(|index| *index < 2));
     let before = choices.deviations();
     assert_eq!(choices.pick(s, &["only"]), 0);

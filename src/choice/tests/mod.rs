@@ -12,18 +12,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-static CUT: Site = Site::fault(
-    "test/cut",
-    "A fault.",
-    Rate::per_million(20_000),
-    Rate::HALF,
-);
-static SHORT: Site = Site::fault(
-    "test/short",
-    "A fault.",
-    Rate::per_million(20_000),
-    Rate::HALF,
-);
+static CUT: Site = Site::fault("test/cut", "A fault.", Rate::per_million(20_000), Rate::HALF);
+static SHORT: Site = Site::fault("test/short", "A fault.", Rate::per_million(20_000), Rate::HALF);
 static NEXT: Site = Site::schedule("test/next", "A pick.");
 static TRANSIT: Site = Site::latency("test/transit", "A duration.");
 static INSIDE: Site = Site::reentry("test/inside", "A nesting.");
@@ -31,10 +21,7 @@ static ORDER: Site = Site::value("test/order", "A neutral choice.");
 static SITES: [&Site; 6] = [&CUT, &SHORT, &NEXT, &TRANSIT, &INSIDE, &ORDER];
 
 const HOW: OneOf<u8> = OneOf(&[("eventual", 0, 0), ("inline", 1, 3), ("late", 2, 1)]);
-const LINK: Latency = Latency {
-    quiet: Duration::from_millis(1),
-    max: Duration::from_secs(1),
-};
+const LINK: Latency = Latency { quiet: Duration::from_millis(1), max: Duration::from_secs(1) };
 const CANDIDATES: [&str; 4] = ["ada", "ben", "cy", "dot"];
 
 /// One operation of a made-up system under test.
@@ -59,8 +46,7 @@ impl Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let what =
-        prop_oneof![8 => Just(What::Choose), 1 => Just(What::Word), 1 => Just(What::Ineligible)];
+    let what = prop_oneof![8 => Just(What::Choose), 1 => Just(What::Word), 1 => Just(What::Ineligible)];
     (0..SITES.len(), 0_u8..3, what).prop_map(|(site, actor, what)| Op { site, actor, what })
 }
 
@@ -72,11 +58,7 @@ fn program() -> impl Strategy<Value = Vec<Op>> {
 fn busy() -> Settings {
     Settings {
         profile: Profile::Swarm,
-        class_rates: [
-            (SiteClass::Fault, Rate::HALF),
-            (SiteClass::Reentry, Rate::HALF),
-        ]
-        .into(),
+        class_rates: [(SiteClass::Fault, Rate::HALF), (SiteClass::Reentry, Rate::HALF)].into(),
         ..Settings::default()
     }
 }
@@ -129,15 +111,7 @@ impl Runner {
             }
             (What::Word, _) => choices.word(s).to_string(),
             (What::Choose, 0) => Coin.words(&choices.choose(s, &Coin)),
-            (What::Choose, 1) => choices
-                .choose(
-                    s,
-                    &UpTo {
-                        quiet: 512,
-                        max: 511,
-                    },
-                )
-                .to_string(),
+            (What::Choose, 1) => choices.choose(s, &UpTo { quiet: 512, max: 511 }).to_string(),
             (What::Choose, 2) => CANDIDATES[choices.pick(s, &CANDIDATES)].to_owned(),
             (What::Choose, 3) => LINK.words(&choices.choose(s, &LINK)),
             (What::Choose, 4) => HOW.words(&choices.choose(s, &HOW)),

@@ -4,10 +4,8 @@ use super::*;
 
 /// A search over one fault that fires at every offer.
 fn fifteen_cuts() -> Script {
-    let settings = Settings {
-        sites: [(CUT.label.into(), SiteSetting::rate(Rate::ALWAYS))].into(),
-        ..Settings::default()
-    };
+    let settings =
+        Settings { sites: [(CUT.label.into(), SiteSetting::rate(Rate::ALWAYS))].into(), ..Settings::default() };
     let mut choices = Choices::new(Seed(5), Mode::Search, &Script::default(), &settings);
     let s = choices.stream(&CUT, "client");
     (0..15).for_each(|_| assert!(choices.choose(s, &Coin)));
@@ -86,22 +84,12 @@ proptest! {
 #[test]
 fn an_added_site_keeps_everything_anchored() {
     let mut choices = replaying(&fifteen_cuts());
-    let (s, added) = (
-        choices.stream(&CUT, "client"),
-        choices.stream(&SHORT, "client"),
-    );
+    let (s, added) = (choices.stream(&CUT, "client"), choices.stream(&SHORT, "client"));
     for _ in 0..15 {
         assert_eq!(choices.choose(added, &UpTo { quiet: 9, max: 8 }), 9);
         assert!(choices.choose(s, &Coin));
     }
-    assert_eq!(
-        choices.anchoring(),
-        Anchoring {
-            used: 15,
-            total: 15,
-            unused: vec![]
-        }
-    );
+    assert_eq!(choices.anchoring(), Anchoring { used: 15, total: 15, unused: vec![] });
 }
 
 /// A place that is not reached any more is reported, with what should have happened there.
@@ -140,10 +128,7 @@ fn what_cannot_be_taken_is_not_anchored() {
     .into_iter()
     .collect();
     let mut choices = replaying(&script);
-    let (cut, next) = (
-        choices.stream(&CUT, "client"),
-        choices.stream(&NEXT, "client"),
-    );
+    let (cut, next) = (choices.stream(&CUT, "client"), choices.stream(&NEXT, "client"));
     assert!(!choices.choose(cut, &Coin));
     choices.arm(false);
     assert!(!choices.choose(cut, &Coin));
@@ -155,11 +140,7 @@ fn what_cannot_be_taken_is_not_anchored() {
     assert_eq!(choices.pick(next, &CANDIDATES), 2);
     let anchoring = choices.anchoring();
     assert_eq!(anchoring.to_string(), "2 of 8");
-    let unused: Vec<u64> = anchoring
-        .unused
-        .iter()
-        .map(|deviation| deviation.n)
-        .collect();
+    let unused: Vec<u64> = anchoring.unused.iter().map(|deviation| deviation.n).collect();
     assert_eq!(unused, [0, 1, 2, 3, 4, 0]);
     assert_eq!(choices.deviations(), 2);
 }
@@ -167,11 +148,7 @@ fn what_cannot_be_taken_is_not_anchored() {
 /// A scripted quiet value is taken, and is no deviation.
 #[test]
 fn a_scripted_quiet_value_is_anchored() {
-    let script: Script = fifteen_cuts()
-        .with_value(0, "no")
-        .deviations
-        .drain(..1)
-        .collect();
+    let script: Script = fifteen_cuts().with_value(0, "no").deviations.drain(..1).collect();
     let mut choices = replaying(&script);
     let s = choices.stream(&CUT, "client");
     assert!(!choices.choose(s, &Coin));
@@ -182,13 +159,9 @@ fn a_scripted_quiet_value_is_anchored() {
 #[test]
 fn aliases() {
     static OLD: Site = Site::fault("test/old", "", Rate::HALF, Rate::HALF);
-    static NEW: Site =
-        Site::fault("test/new", "", Rate::HALF, Rate::HALF).with_aliases(&["test/old", "test/mid"]);
+    static NEW: Site = Site::fault("test/new", "", Rate::HALF, Rate::HALF).with_aliases(&["test/old", "test/mid"]);
     let run = |site: &'static Site, mode, script: &Script, name: &str| {
-        let settings = Settings {
-            sites: [(name.into(), SiteSetting::rate(Rate::HALF))].into(),
-            ..Settings::default()
-        };
+        let settings = Settings { sites: [(name.into(), SiteSetting::rate(Rate::HALF))].into(), ..Settings::default() };
         let mut choices = Choices::new(Seed(3), mode, script, &settings);
         let s = choices.stream(site, "client");
         let answers: Vec<bool> = (0..64).map(|_| choices.choose(s, &Coin)).collect();
@@ -199,16 +172,9 @@ fn aliases() {
     for name in ["test/old", "test/mid", "test/new"] {
         let (renamed, recorded, _) = run(&NEW, Mode::Search, &none, name);
         assert_eq!(renamed, answers);
-        assert!(
-            recorded
-                .iter()
-                .all(|deviation| deviation.site == "test/new")
-        );
+        assert!(recorded.iter().all(|deviation| deviation.site == "test/new"));
         let mut script = script.clone();
-        script
-            .deviations
-            .iter_mut()
-            .for_each(|deviation| deviation.site = name.into());
+        script.deviations.iter_mut().for_each(|deviation| deviation.site = name.into());
         let (replayed, _, unused) = run(&NEW, Mode::Replay, &script, name);
         assert_eq!((replayed, unused), (answers.clone(), 0));
     }

@@ -65,15 +65,8 @@ impl BlockingDisk {
     }
 
     /// Opens a file whose choices and events carry another name than its own.
-    pub(super) fn open_as(
-        &self,
-        path: &str,
-        role: &str,
-        mode: OpenMode,
-    ) -> Result<BlockingFile, DiskError> {
-        let open = self.at_once(role, Class::Change, |disk, chance| {
-            ops::open(disk, chance, path, mode)
-        })?;
+    pub(super) fn open_as(&self, path: &str, role: &str, mode: OpenMode) -> Result<BlockingFile, DiskError> {
+        let open = self.at_once(role, Class::Change, |disk, chance| ops::open(disk, chance, path, mode))?;
         let actor = self.disk.disks.inner.actor(self.disk.node.id(), role);
         Ok(self.disk.adopt(role, actor, open).blocking())
     }
@@ -99,9 +92,7 @@ impl BlockingDisk {
     /// # Errors
     /// As [`Disk::rename`], and [`DiskError::Frozen`].
     pub fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
-        self.names(from, &format!("rename {from} -> {to}"), |disk| {
-            disk.rename(from, to)
-        })
+        self.names(from, &format!("rename {from} -> {to}"), |disk| disk.rename(from, to))
     }
 
     /// Gives a file a second name.
@@ -109,9 +100,7 @@ impl BlockingDisk {
     /// # Errors
     /// As [`Disk::link`], and [`DiskError::Frozen`].
     pub fn link(&self, from: &str, to: &str) -> Result<(), DiskError> {
-        self.names(from, &format!("link {from} -> {to}"), |disk| {
-            disk.link(from, to)
-        })
+        self.names(from, &format!("link {from} -> {to}"), |disk| disk.link(from, to))
     }
 
     /// Takes a name away from a file.
@@ -127,9 +116,7 @@ impl BlockingDisk {
     /// # Errors
     /// As [`Disk::create_dir`], and [`DiskError::Frozen`].
     pub fn create_dir(&self, path: &str) -> Result<(), DiskError> {
-        self.names(path, &format!("create-dir {path}"), |disk| {
-            disk.create_dir(path)
-        })
+        self.names(path, &format!("create-dir {path}"), |disk| disk.create_dir(path))
     }
 
     /// Removes an empty directory.
@@ -137,9 +124,7 @@ impl BlockingDisk {
     /// # Errors
     /// As [`Disk::remove_dir`], and [`DiskError::Frozen`].
     pub fn remove_dir(&self, path: &str) -> Result<(), DiskError> {
-        self.names(path, &format!("remove-dir {path}"), |disk| {
-            disk.remove_dir(path)
-        })
+        self.names(path, &format!("remove-dir {path}"), |disk| disk.remove_dir(path))
     }
 
     /// Makes a directory's entries durable.
@@ -147,9 +132,7 @@ impl BlockingDisk {
     /// # Errors
     /// As [`Disk::sync_dir`], and [`DiskError::Frozen`].
     pub fn sync_dir(&self, path: &str) -> Result<(), DiskError> {
-        self.at_once(path, Class::Sync, |disk, chance| {
-            ops::sync_dir(disk, chance, path)
-        })
+        self.at_once(path, Class::Sync, |disk, chance| ops::sync_dir(disk, chance, path))
     }
 
     pub(super) fn names(
@@ -158,9 +141,7 @@ impl BlockingDisk {
         words: &str,
         change: impl FnOnce(&mut Disk) -> Result<(), DiskError>,
     ) -> Result<(), DiskError> {
-        self.at_once(actor, Class::Change, |disk, chance| {
-            ops::names(disk, chance, words, change)
-        })
+        self.at_once(actor, Class::Change, |disk, chance| ops::names(disk, chance, words, change))
     }
 }
 
@@ -182,9 +163,7 @@ impl BlockingFile {
     /// # Errors
     /// As [`Disk::read_at`], and [`DiskError::Frozen`].
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, DiskError> {
-        self.inner.at_once(Class::Look, |disk, chance, file| {
-            ops::read(disk, chance, file, offset, buffer)
-        })
+        self.inner.at_once(Class::Look, |disk, chance, file| ops::read(disk, chance, file, offset, buffer))
     }
 
     /// Reads as a memory map shows it: see [`Disk::read_mapped`].
@@ -192,9 +171,7 @@ impl BlockingFile {
     /// # Errors
     /// As [`Disk::read_mapped`], and [`DiskError::Frozen`].
     pub fn read_mapped(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
-        self.inner.at_once(Class::Look, |disk, chance, file| {
-            disk.read_mapped(chance, file.open(), offset, buffer)
-        })
+        self.inner.at_once(Class::Look, |disk, chance, file| disk.read_mapped(chance, file.open(), offset, buffer))
     }
 
     /// Writes at an offset; answers how many bytes were accepted.
@@ -202,9 +179,7 @@ impl BlockingFile {
     /// # Errors
     /// As [`Disk::write_at`], and [`DiskError::Frozen`].
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize, DiskError> {
-        self.inner.at_once(Class::Change, |disk, chance, file| {
-            ops::write(disk, chance, file, Some(offset), bytes)
-        })
+        self.inner.at_once(Class::Change, |disk, chance, file| ops::write(disk, chance, file, Some(offset), bytes))
     }
 
     /// Writes at the end; answers how many bytes were accepted.
@@ -212,9 +187,7 @@ impl BlockingFile {
     /// # Errors
     /// As [`Disk::append`], and [`DiskError::Frozen`].
     pub fn append(&self, bytes: &[u8]) -> Result<usize, DiskError> {
-        self.inner.at_once(Class::Change, |disk, chance, file| {
-            ops::write(disk, chance, file, None, bytes)
-        })
+        self.inner.at_once(Class::Change, |disk, chance, file| ops::write(disk, chance, file, None, bytes))
     }
 
     /// Cuts the file off or extends it with zeros.
@@ -222,9 +195,7 @@ impl BlockingFile {
     /// # Errors
     /// As [`Disk::set_len`], and [`DiskError::Frozen`].
     pub fn set_len(&self, size: u64) -> Result<(), DiskError> {
-        self.inner.at_once(Class::Change, |disk, chance, file| {
-            ops::set_len(disk, chance, file, size)
-        })
+        self.inner.at_once(Class::Change, |disk, chance, file| ops::set_len(disk, chance, file, size))
     }
 
     /// The size.
@@ -232,8 +203,7 @@ impl BlockingFile {
     /// # Errors
     /// [`DiskError::Frozen`].
     pub fn size(&self) -> Result<u64, DiskError> {
-        self.inner
-            .at_once(Class::Ask, |disk, _, file| disk.size(file.open()))
+        self.inner.at_once(Class::Ask, |disk, _, file| disk.size(file.open()))
     }
 
     /// Makes content and size durable.
@@ -241,9 +211,7 @@ impl BlockingFile {
     /// # Errors
     /// As [`Disk::sync_all`], and [`DiskError::Frozen`].
     pub fn sync_all(&self) -> Result<(), DiskError> {
-        self.inner.at_once(Class::Sync, |disk, chance, file| {
-            ops::sync(disk, chance, file, false)
-        })
+        self.inner.at_once(Class::Sync, |disk, chance, file| ops::sync(disk, chance, file, false))
     }
 
     /// Makes content durable, and the size as far as reading the content needs it.
@@ -251,8 +219,6 @@ impl BlockingFile {
     /// # Errors
     /// As [`Disk::sync_data`], and [`DiskError::Frozen`].
     pub fn sync_data(&self) -> Result<(), DiskError> {
-        self.inner.at_once(Class::Sync, |disk, chance, file| {
-            ops::sync(disk, chance, file, true)
-        })
+        self.inner.at_once(Class::Sync, |disk, chance, file| ops::sync(disk, chance, file, true))
     }
 }

@@ -9,12 +9,7 @@ use crate::disk::{DiskError, InodeId, Kind, OpenMode};
 
 impl BlockingDisk {
     /// Opens a file under a role: the name that choices and events carry.
-    pub(crate) fn open_role(
-        &self,
-        path: &str,
-        role: &str,
-        mode: OpenMode,
-    ) -> Result<BlockingFile, DiskError> {
+    pub(crate) fn open_role(&self, path: &str, role: &str, mode: OpenMode) -> Result<BlockingFile, DiskError> {
         self.open_as(path, role, mode)
     }
 
@@ -41,10 +36,7 @@ impl BlockingDisk {
 
     /// Remembers what is built on the disk in this life of the node.
     pub(crate) fn set_extension(&self, extension: Weak<dyn Any>) {
-        self.disk
-            .disks
-            .inner
-            .set_extension(&self.disk.node, extension);
+        self.disk.disks.inner.set_extension(&self.disk.node, extension);
     }
 
     /// A dead stack goes on; too often, and it is unwound.

@@ -9,9 +9,7 @@ use super::in_flight::{InFlight, Requests};
 use super::kinds;
 use super::sim_chance::{Actor, SimChance};
 use crate::choice::{Domain, Settings, stable_hash};
-use crate::disk::{
-    CUT_MOMENTS, Contract, CutMoment, Disk, DiskError, DiskLatency, DiskSetup, FAULTS, Fault,
-};
+use crate::disk::{CUT_MOMENTS, Contract, CutMoment, Disk, DiskError, DiskLatency, DiskSetup, FAULTS, Fault};
 use crate::kernel::{Down, Eligible, NodeHandle, NodeId, Resource, ResourceId, Sim};
 use crate::trace::NameId;
 
@@ -93,9 +91,7 @@ impl Disks {
             templates: RefCell::default(),
             requests: RefCell::default(),
         });
-        inner
-            .me
-            .set(sim.add_resource(Rc::clone(&inner) as Rc<dyn Resource>));
+        inner.me.set(sim.add_resource(Rc::clone(&inner) as Rc<dyn Resource>));
         Disks { inner }
     }
 
@@ -120,10 +116,7 @@ impl Disks {
         let mut template = template.clone();
         template.kill_process();
         template.settle();
-        self.inner
-            .templates
-            .borrow_mut()
-            .insert(node.to_owned(), template);
+        self.inner.templates.borrow_mut().insert(node.to_owned(), template);
     }
 
     /// A look at a node's disk, from outside: no faults, no time, no trace.
@@ -133,10 +126,7 @@ impl Disks {
 
     /// The node's disk is lost: an empty one is in its place. Only while the node is down.
     pub fn lose(&self, node: NodeId) {
-        assert!(
-            !self.inner.sim.is_up(node),
-            "the disk of a running node cannot be taken away"
-        );
+        assert!(!self.inner.sim.is_up(node), "the disk of a running node cannot be taken away");
         self.inner.with_host(node, |host| host.disk.lose());
     }
 }
@@ -154,21 +144,10 @@ impl Inner {
     fn make_host(&self, node: NodeId) -> Host {
         let name = self.sim.node_name(node);
         let node_actor = Rc::new(Actor::new(&self.sim, name.to_string(), ""));
-        let mut chance = SimChance {
-            sim: &self.sim,
-            node,
-            actor: &node_actor,
-        };
-        let setup = DiskSetup::draw(
-            self.contract.borrow().clone(),
-            stable_hash(&["disk", &name]),
-            &mut chance,
-        );
+        let mut chance = SimChance { sim: &self.sim, node, actor: &node_actor };
+        let setup = DiskSetup::draw(self.contract.borrow().clone(), stable_hash(&["disk", &name]), &mut chance);
         let disk = match self.templates.borrow().get(&*name) {
-            Some(template) => Disk {
-                setup,
-                ..template.clone()
-            },
+            Some(template) => Disk { setup, ..template.clone() },
             None => Disk::new(setup),
         };
         Host {
@@ -198,12 +177,7 @@ impl Inner {
     /// How long an operation takes.
     pub(super) fn latency(&self, actor: &Actor, class: Class) -> Duration {
         let stream = actor.stream(&self.sim, Fault::Latency);
-        self.sim.choose(
-            stream,
-            &DiskLatency {
-                quiet: class.quiet_time(),
-            },
-        )
+        self.sim.choose(stream, &DiskLatency { quiet: class.quiet_time() })
     }
 
     /// Does something on the disk of a living node, unless the power goes off.
@@ -223,11 +197,7 @@ impl Inner {
             self.cut(node.id(), actor);
             return Err(DiskError::Frozen);
         }
-        let mut chance = SimChance {
-            sim: &self.sim,
-            node: node.id(),
-            actor,
-        };
+        let mut chance = SimChance { sim: &self.sim, node: node.id(), actor };
         let result = self.with_host(node.id(), |host| operation(&mut host.disk, &mut chance));
         if moment == CutMoment::After {
             self.cut(node.id(), actor);
@@ -254,30 +224,21 @@ impl Inner {
     #[cfg(feature = "sqlite")]
     pub(super) fn extension(&self, node: &NodeHandle) -> Option<Rc<dyn std::any::Any>> {
         self.with_host(node.id(), |host| match &host.extension {
-            Some((incarnation, extension)) if *incarnation == node.incarnation() => {
-                extension.upgrade()
-            }
+            Some((incarnation, extension)) if *incarnation == node.incarnation() => extension.upgrade(),
             _ => None,
         })
     }
 
     #[cfg(feature = "sqlite")]
-    pub(super) fn set_extension(
-        &self,
-        node: &NodeHandle,
-        extension: std::rc::Weak<dyn std::any::Any>,
-    ) {
-        self.with_host(node.id(), |host| {
-            host.extension = Some((node.incarnation(), extension))
-        });
+    pub(super) fn set_extension(&self, node: &NodeHandle, extension: std::rc::Weak<dyn std::any::Any>) {
+        self.with_host(node.id(), |host| host.extension = Some((node.incarnation(), extension)));
     }
 
     fn cut_moment(&self, node: NodeId, actor: &Actor, class: Class) -> CutMoment {
         if matches!(class, Class::Ask | Class::Look) || !self.may_cut.borrow().contains_key(&node) {
             return CutMoment::None;
         }
-        self.sim
-            .choose(actor.stream(&self.sim, Fault::PowerCut), &CUT_MOMENTS)
+        self.sim.choose(actor.stream(&self.sim, Fault::PowerCut), &CUT_MOMENTS)
     }
 
     fn cut(&self, node: NodeId, actor: &Actor) {
@@ -291,11 +252,7 @@ impl Inner {
     /// The process is gone: writes in flight stop somewhere.
     fn process_killed(&self, node: NodeId) {
         for (actor, flight) in self.writes_in_flight(node) {
-            let mut chance = SimChance {
-                sim: &self.sim,
-                node,
-                actor: &actor,
-            };
+            let mut chance = SimChance { sim: &self.sim, node, actor: &actor };
             self.with_host(node, |host| flight.stop(&mut host.disk, &mut chance));
         }
         self.with_host(node, |host| {
@@ -309,23 +266,11 @@ impl Inner {
         for (_, flight) in self.writes_in_flight(node) {
             self.with_host(node, |host| flight.finish(&mut host.disk));
         }
-        let (shape, actor) = self.with_host(node, |host| {
-            (host.disk.cut_shape(), Rc::clone(&host.node_actor))
-        });
-        let chance = SimChance {
-            sim: &self.sim,
-            node,
-            actor: &actor,
-        };
+        let (shape, actor) = self.with_host(node, |host| (host.disk.cut_shape(), Rc::clone(&host.node_actor)));
+        let chance = SimChance { sim: &self.sim, node, actor: &actor };
         let cut = chance.choose_quietly(Fault::CutState, &shape);
         let text = shape.words(&cut);
-        self.sim.emit_text(
-            node,
-            &kinds::POWER_CUT,
-            NameId::NONE,
-            [shape.len() as u64, 0, 0],
-            format_args!("{text}"),
-        );
+        self.sim.emit_text(node, &kinds::POWER_CUT, NameId::NONE, [shape.len() as u64, 0, 0], format_args!("{text}"));
         self.with_host(node, |host| {
             host.disk.power_cut(&shape, &cut);
             host.frozen_calls = 0;
@@ -334,10 +279,7 @@ impl Inner {
 
     fn writes_in_flight(&self, node: NodeId) -> Vec<(Rc<Actor>, InFlight)> {
         let dropped = self.requests.borrow_mut().take_of(node);
-        dropped
-            .into_iter()
-            .filter_map(|request| request.write.map(|write| (request.actor, write)))
-            .collect()
+        dropped.into_iter().filter_map(|request| request.write.map(|write| (request.actor, write))).collect()
     }
 }
 

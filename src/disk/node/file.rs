@@ -38,9 +38,7 @@ pub(super) struct FileRef {
 
 impl FileRef {
     pub(super) fn open(&self) -> &OpenFile {
-        self.open
-            .as_ref()
-            .expect("a file is open until it is dropped")
+        self.open.as_ref().expect("a file is open until it is dropped")
     }
 }
 
@@ -61,10 +59,7 @@ impl Disks {
     /// The disk for a node's code.
     #[must_use]
     pub fn of(&self, node: &NodeHandle) -> NodeDisk {
-        NodeDisk {
-            disks: self.clone(),
-            node: node.clone(),
-        }
+        NodeDisk { disks: self.clone(), node: node.clone() }
     }
 }
 
@@ -79,16 +74,7 @@ impl NodeDisk {
             LockOwner(host.next_owner)
         });
         let (disks, node) = (self.disks.clone(), self.node.clone());
-        File {
-            inner: Rc::new(FileRef {
-                disks,
-                node,
-                path: path.into(),
-                actor,
-                owner,
-                open: Some(open),
-            }),
-        }
+        File { inner: Rc::new(FileRef { disks, node, path: path.into(), actor, owner, open: Some(open) }) }
     }
 
     /// The synchronous form.
@@ -103,13 +89,9 @@ impl NodeDisk {
     /// As [`Disk::open`], and [`DiskError::Frozen`] on a node that is down.
     pub async fn open(&self, path: &str, mode: OpenMode) -> Result<File, DiskError> {
         let name = path.to_owned();
-        let op = self.inner().submit(
-            &self.node,
-            path,
-            Class::Change,
-            None,
-            move |disk, chance| ops::open(disk, chance, &name, mode),
-        );
+        let op = self
+            .inner()
+            .submit(&self.node, path, Class::Change, None, move |disk, chance| ops::open(disk, chance, &name, mode));
         let open = op.await?;
         Ok(self.adopt(path, self.inner().actor(self.node.id(), path), open))
     }
@@ -117,70 +99,49 @@ impl NodeDisk {
     /// Gives a file another name.
     pub fn rename(&self, from: &str, to: &str) -> DiskOp<()> {
         let (from, to) = (from.to_owned(), to.to_owned());
-        self.names(
-            from.clone(),
-            format!("rename {from} -> {to}"),
-            move |disk| disk.rename(&from, &to),
-        )
+        self.names(from.clone(), format!("rename {from} -> {to}"), move |disk| disk.rename(&from, &to))
     }
 
     /// Gives a file a second name.
     pub fn link(&self, from: &str, to: &str) -> DiskOp<()> {
         let (from, to) = (from.to_owned(), to.to_owned());
-        self.names(from.clone(), format!("link {from} -> {to}"), move |disk| {
-            disk.link(&from, &to)
-        })
+        self.names(from.clone(), format!("link {from} -> {to}"), move |disk| disk.link(&from, &to))
     }
 
     /// Takes a name away from a file.
     pub fn unlink(&self, path: &str) -> DiskOp<()> {
         let path = path.to_owned();
-        self.names(path.clone(), format!("unlink {path}"), move |disk| {
-            disk.unlink(&path)
-        })
+        self.names(path.clone(), format!("unlink {path}"), move |disk| disk.unlink(&path))
     }
 
     /// Makes a directory.
     pub fn create_dir(&self, path: &str) -> DiskOp<()> {
         let path = path.to_owned();
-        self.names(path.clone(), format!("create-dir {path}"), move |disk| {
-            disk.create_dir(&path)
-        })
+        self.names(path.clone(), format!("create-dir {path}"), move |disk| disk.create_dir(&path))
     }
 
     /// Removes an empty directory.
     pub fn remove_dir(&self, path: &str) -> DiskOp<()> {
         let path = path.to_owned();
-        self.names(path.clone(), format!("remove-dir {path}"), move |disk| {
-            disk.remove_dir(&path)
-        })
+        self.names(path.clone(), format!("remove-dir {path}"), move |disk| disk.remove_dir(&path))
     }
 
     /// The names in a directory, sorted.
     pub fn read_dir(&self, path: &str) -> DiskOp<Vec<String>> {
         let name = path.to_owned();
-        self.inner()
-            .submit(&self.node, path, Class::Ask, None, move |disk, _| {
-                disk.read_dir(&name)
-            })
+        self.inner().submit(&self.node, path, Class::Ask, None, move |disk, _| disk.read_dir(&name))
     }
 
     /// What a name stands for.
     pub fn metadata(&self, path: &str) -> DiskOp<Kind> {
         let name = path.to_owned();
-        self.inner()
-            .submit(&self.node, path, Class::Ask, None, move |disk, _| {
-                disk.metadata(&name)
-            })
+        self.inner().submit(&self.node, path, Class::Ask, None, move |disk, _| disk.metadata(&name))
     }
 
     /// Makes a directory's entries durable.
     pub fn sync_dir(&self, path: &str) -> DiskOp<()> {
         let name = path.to_owned();
-        self.inner()
-            .submit(&self.node, path, Class::Sync, None, move |disk, chance| {
-                ops::sync_dir(disk, chance, &name)
-            })
+        self.inner().submit(&self.node, path, Class::Sync, None, move |disk, chance| ops::sync_dir(disk, chance, &name))
     }
 
     fn names(
@@ -189,45 +150,32 @@ impl NodeDisk {
         words: String,
         mut change: impl FnMut(&mut Disk) -> Result<(), DiskError> + 'static,
     ) -> DiskOp<()> {
-        self.inner().submit(
-            &self.node,
-            &actor,
-            Class::Change,
-            None,
-            move |disk, chance| ops::names(disk, chance, &words, &mut change),
-        )
+        self.inner().submit(&self.node, &actor, Class::Change, None, move |disk, chance| {
+            ops::names(disk, chance, &words, &mut change)
+        })
     }
 }
 
 impl File {
     pub(super) fn of(inner: &Rc<FileRef>) -> File {
-        File {
-            inner: Rc::clone(inner),
-        }
+        File { inner: Rc::clone(inner) }
     }
 
     /// The synchronous form.
     #[must_use]
     pub fn blocking(&self) -> super::BlockingFile {
-        super::BlockingFile {
-            inner: Rc::clone(&self.inner),
-        }
+        super::BlockingFile { inner: Rc::clone(&self.inner) }
     }
 
     fn submit<T: 'static>(
         &self,
         class: Class,
         write: Option<InFlight>,
-        mut operation: impl FnMut(&mut Disk, &mut SimChance<'_>, &FileRef) -> Result<T, DiskError>
-        + 'static,
+        mut operation: impl FnMut(&mut Disk, &mut SimChance<'_>, &FileRef) -> Result<T, DiskError> + 'static,
     ) -> DiskOp<T> {
         let file = Rc::clone(&self.inner);
         let (disks, node, path) = (&self.inner.disks, &self.inner.node, &self.inner.path);
-        disks
-            .inner
-            .submit(node, path, class, write, move |disk, chance| {
-                operation(disk, chance, &file)
-            })
+        disks.inner.submit(node, path, class, write, move |disk, chance| operation(disk, chance, &file))
     }
 
     /// Reads up to `len` bytes at an offset; fewer at the end of the file, or by chance.
@@ -252,11 +200,7 @@ impl File {
 
     fn write(&self, offset: Option<u64>, bytes: &[u8]) -> DiskOp<usize> {
         let bytes: Rc<[u8]> = bytes.into();
-        let write = InFlight {
-            file: Rc::clone(&self.inner),
-            offset,
-            bytes: Rc::clone(&bytes),
-        };
+        let write = InFlight { file: Rc::clone(&self.inner), offset, bytes: Rc::clone(&bytes) };
         self.submit(Class::Change, Some(write), move |disk, chance, file| {
             ops::write(disk, chance, file, offset, &bytes)
         })
@@ -264,9 +208,7 @@ impl File {
 
     /// Cuts the file off or extends it with zeros.
     pub fn set_len(&self, size: u64) -> DiskOp<()> {
-        self.submit(Class::Change, None, move |disk, chance, file| {
-            ops::set_len(disk, chance, file, size)
-        })
+        self.submit(Class::Change, None, move |disk, chance, file| ops::set_len(disk, chance, file, size))
     }
 
     /// The size.
@@ -276,16 +218,12 @@ impl File {
 
     /// Makes content and size durable.
     pub fn sync_all(&self) -> DiskOp<()> {
-        self.submit(Class::Sync, None, |disk, chance, file| {
-            ops::sync(disk, chance, file, false)
-        })
+        self.submit(Class::Sync, None, |disk, chance, file| ops::sync(disk, chance, file, false))
     }
 
     /// Makes content durable, and the size as far as reading the content needs it.
     pub fn sync_data(&self) -> DiskOp<()> {
-        self.submit(Class::Sync, None, |disk, chance, file| {
-            ops::sync(disk, chance, file, true)
-        })
+        self.submit(Class::Sync, None, |disk, chance, file| ops::sync(disk, chance, file, true))
     }
 
     /// Takes an advisory lock without waiting, or changes the one this file holds. Goes with the file.
@@ -293,9 +231,7 @@ impl File {
     /// # Errors
     /// [`DiskError::WouldBlock`] if another open file is in the way.
     pub fn try_lock(&self, kind: LockKind) -> Result<(), DiskError> {
-        self.inner.at_once(Class::Ask, |disk, _, file| {
-            disk.try_lock(file.open(), file.owner, kind)
-        })
+        self.inner.at_once(Class::Ask, |disk, _, file| disk.try_lock(file.open(), file.owner, kind))
     }
 
     /// Gives the lock back.
@@ -316,8 +252,6 @@ impl FileRef {
         operation: impl FnOnce(&mut Disk, &mut SimChance<'_>, &FileRef) -> Result<R, DiskError>,
     ) -> Result<R, DiskError> {
         let inner = &self.disks.inner;
-        inner.at_once(&self.node, &self.actor, class, |disk, chance| {
-            operation(disk, chance, self)
-        })
+        inner.at_once(&self.node, &self.actor, class, |disk, chance| operation(disk, chance, self))
     }
 }

@@ -37,8 +37,7 @@ pub(super) struct InFlight {
 
 impl InFlight {
     fn offset(&self, disk: &Disk) -> u64 {
-        self.offset
-            .unwrap_or_else(|| disk.size(self.file.open()).unwrap_or(0))
+        self.offset.unwrap_or_else(|| disk.size(self.file.open()).unwrap_or(0))
     }
 
     /// Its process is killed: it may stop at any byte.
@@ -51,12 +50,7 @@ impl InFlight {
     /// It reaches the cache just before the cache is lost.
     pub(super) fn finish(&self, disk: &mut Disk) {
         let offset = self.offset(disk);
-        let _ = disk.write_at(
-            &mut crate::disk::Calm,
-            self.file.open(),
-            offset,
-            &self.bytes,
-        );
+        let _ = disk.write_at(&mut crate::disk::Calm, self.file.open(), offset, &self.bytes);
     }
 }
 
@@ -71,22 +65,13 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn waker(&self, token: u64) -> Option<Waker> {
-        self.waiting
-            .get(&token)
-            .and_then(|request| request.waker.borrow().clone())
+        self.waiting.get(&token).and_then(|request| request.waker.borrow().clone())
     }
 
     pub(super) fn take_of(&mut self, node: NodeId) -> Vec<Request> {
-        let tokens = self
-            .waiting
-            .iter()
-            .filter(|(_, request)| request.node.id() == node)
-            .map(|(token, _)| *token);
+        let tokens = self.waiting.iter().filter(|(_, request)| request.node.id() == node).map(|(token, _)| *token);
         let tokens: Vec<u64> = tokens.collect();
-        tokens
-            .into_iter()
-            .filter_map(|token| self.waiting.remove(&token))
-            .collect()
+        tokens.into_iter().filter_map(|token| self.waiting.remove(&token)).collect()
     }
 }
 
@@ -124,11 +109,7 @@ impl Inner {
     ) -> DiskOp<T> {
         let (result, failed) = (Rc::new(RefCell::new(None)), Rc::new(RefCell::new(None)));
         let waker = Rc::new(RefCell::new(None));
-        let op = DiskOp {
-            result: Rc::clone(&result),
-            failed: Rc::clone(&failed),
-            waker: Rc::clone(&waker),
-        };
+        let op = DiskOp { result: Rc::clone(&result), failed: Rc::clone(&failed), waker: Rc::clone(&waker) };
         if !node.acts("uses its disk") {
             self.frozen_call(node);
             *failed.borrow_mut() = Some(DiskError::Frozen);
@@ -145,35 +126,14 @@ impl Inner {
             let mut requests = self.requests.borrow_mut();
             let token = requests.next;
             requests.next += 1;
-            requests.waiting.insert(
-                token,
-                Request {
-                    node: node.clone(),
-                    actor,
-                    class,
-                    effect,
-                    write,
-                    waker,
-                    failed,
-                },
-            );
+            requests.waiting.insert(token, Request { node: node.clone(), actor, class, effect, write, waker, failed });
             let slot = requests.lanes.entry((node.id(), file.to_owned()));
             let (lane, last) = slot.or_insert_with(|| (self.sim().lane(), at));
             *last = at.max(*last);
             (token, *lane, *last)
         };
-        let action = Action::Resource {
-            resource: self.me.get(),
-            token,
-        };
-        self.sim().schedule(Schedule {
-            at,
-            lane,
-            node: node.id(),
-            label: "disk",
-            subject,
-            action,
-        });
+        let action = Action::Resource { resource: self.me.get(), token };
+        self.sim().schedule(Schedule { at, lane, node: node.id(), label: "disk", subject, action });
         op
     }
 
@@ -182,12 +142,7 @@ impl Inner {
         let request = self.requests.borrow_mut().waiting.remove(&token);
         let Some(mut request) = request else { return };
         let effect = &mut request.effect;
-        let done = self.perform(
-            &request.node,
-            &request.actor,
-            request.class,
-            |disk, chance| effect(disk, chance),
-        );
+        let done = self.perform(&request.node, &request.actor, request.class, |disk, chance| effect(disk, chance));
         if let Err(error) = done {
             *request.failed.borrow_mut() = Some(error);
         }

@@ -5,12 +5,7 @@ use super::kinds;
 use super::sim_chance::SimChance;
 use crate::disk::{Disk, DiskError, OpenFile, OpenMode};
 
-pub(super) fn open(
-    disk: &mut Disk,
-    chance: &SimChance<'_>,
-    path: &str,
-    mode: OpenMode,
-) -> Result<OpenFile, DiskError> {
+pub(super) fn open(disk: &mut Disk, chance: &SimChance<'_>, path: &str, mode: OpenMode) -> Result<OpenFile, DiskError> {
     let creates = mode == OpenMode::CreateNew || mode == OpenMode::Create && !disk.exists(path);
     let file = disk.open(path, mode)?;
     chance.emit(&kinds::OPEN, [u64::from(creates), 0, 0]);
@@ -44,12 +39,7 @@ pub(super) fn write(
     Ok(written)
 }
 
-pub(super) fn set_len(
-    disk: &mut Disk,
-    chance: &SimChance<'_>,
-    file: &FileRef,
-    size: u64,
-) -> Result<(), DiskError> {
+pub(super) fn set_len(disk: &mut Disk, chance: &SimChance<'_>, file: &FileRef, size: u64) -> Result<(), DiskError> {
     disk.set_len(file.open(), size)?;
     chance.emit(&kinds::SET_LEN, [size, 0, 0]);
     Ok(())
@@ -61,20 +51,12 @@ pub(super) fn sync(
     file: &FileRef,
     data_only: bool,
 ) -> Result<(), DiskError> {
-    let result = if data_only {
-        disk.sync_data(chance, file.open())
-    } else {
-        disk.sync_all(chance, file.open())
-    };
+    let result = if data_only { disk.sync_data(chance, file.open()) } else { disk.sync_all(chance, file.open()) };
     chance.emit(&kinds::SYNC, [u64::from(result.is_err()), 0, 0]);
     result
 }
 
-pub(super) fn sync_dir(
-    disk: &mut Disk,
-    chance: &mut SimChance<'_>,
-    path: &str,
-) -> Result<(), DiskError> {
+pub(super) fn sync_dir(disk: &mut Disk, chance: &mut SimChance<'_>, path: &str) -> Result<(), DiskError> {
     let result = disk.sync_dir(chance, path);
     chance.emit(&kinds::SYNC_DIR, [u64::from(result.is_err()), 0, 0]);
     result

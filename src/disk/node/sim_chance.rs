@@ -19,11 +19,7 @@ pub(super) struct Actor {
 
 impl Actor {
     pub(super) fn new(sim: &Sim, name: String, subject: &str) -> Actor {
-        Actor {
-            name,
-            subject: sim.name(subject),
-            streams: [const { Cell::new(None) }; Fault::COUNT],
-        }
+        Actor { name, subject: sim.name(subject), streams: [const { Cell::new(None) }; Fault::COUNT] }
     }
 
     pub(super) fn stream(&self, sim: &Sim, fault: Fault) -> StreamId {
@@ -77,7 +73,6 @@ impl SimChance<'_> {
 
     /// An event with a text.
     pub(super) fn emit_text(&self, kind: &'static Kind, text: fmt::Arguments<'_>) {
-        self.sim
-            .emit_text(self.node, kind, self.actor.subject, [0; 3], text);
+        self.sim.emit_text(self.node, kind, self.actor.subject, [0; 3], text);
     }
 }

@@ -29,11 +29,7 @@ impl Drop for Ran {
 }
 
 fn pin(settings: &mut Settings, site: &str, words: &str, max: u64) {
-    let pin = SiteSetting {
-        pin: Some(words.to_owned()),
-        max: Some(max),
-        ..SiteSetting::default()
-    };
+    let pin = SiteSetting { pin: Some(words.to_owned()), max: Some(max), ..SiteSetting::default() };
     settings.sites.insert(site.to_owned(), pin);
 }
 
@@ -44,12 +40,7 @@ fn quiet() -> Settings {
 }
 
 /// Runs one node, which may crash, for a minute.
-fn run<F>(
-    settings: &Settings,
-    mode: Mode,
-    script: &Script,
-    main: impl Fn(Node, Notes) -> F + 'static,
-) -> Ran
+fn run<F>(settings: &Settings, mode: Mode, script: &Script, main: impl Fn(Node, Notes) -> F + 'static) -> Ran
 where
     F: Future<Output = ()> + 'static,
 {
@@ -76,23 +67,13 @@ where
     let shared = Rc::clone(&notes);
     let node = world.node("server", move |node| main(node, Rc::clone(&shared)));
     world.may_crash(node);
-    let until = Until {
-        deadline: Time::ZERO + Duration::from_secs(60),
-        done: &|| false,
-        last_step: 10_000,
-    };
+    let until = Until { deadline: Time::ZERO + Duration::from_secs(60), done: &|| false, last_step: 10_000 };
     sim.run(&until, &mut world);
     let digest = sim.trace().digest().to_string();
     let script = sim.with_choices(|choices| choices.script());
     let notes = notes.borrow().clone();
     assert!(sim.incidents().is_empty(), "{:?}", sim.incidents());
-    Ran {
-        sim,
-        world,
-        notes,
-        digest,
-        script,
-    }
+    Ran { sim, world, notes, digest, script }
 }
 
 fn note(notes: &Notes, text: String) {
@@ -102,61 +83,40 @@ fn note(notes: &Notes, text: String) {
 /// Asynchronous operations do what they say, in order, and take virtual time.
 #[test]
 fn asynchronous() {
-    let ran = run(
-        &quiet(),
-        Mode::Search,
-        &Script::default(),
-        |node, notes| async move {
-            let disk = node.disk();
-            let file = disk.open("a", OpenMode::Create).await.unwrap();
-            let (first, second) = (file.append(b"one"), file.append(b"two"));
-            assert_eq!((second.await, first.await), (Ok(3), Ok(3)));
-            file.sync_all().await.unwrap();
-            disk.rename("a", "b").await.unwrap();
-            disk.sync_dir("").await.unwrap();
-            assert_eq!(file.read_at(0, 10).await.unwrap(), b"onetwo");
-            assert_eq!(disk.read_dir("").await.unwrap(), ["b"]);
-            assert_eq!(
-                disk.open("a", OpenMode::Read).await.err(),
-                Some(DiskError::NotFound)
-            );
-            assert!(node.now() > Time::ZERO + Duration::from_millis(1));
-            note(&notes, "done".into());
-        },
-    );
+    let ran = run(&quiet(), Mode::Search, &Script::default(), |node, notes| async move {
+        let disk = node.disk();
+        let file = disk.open("a", OpenMode::Create).await.unwrap();
+        let (first, second) = (file.append(b"one"), file.append(b"two"));
+        assert_eq!((second.await, first.await), (Ok(3), Ok(3)));
+        file.sync_all().await.unwrap();
+        disk.rename("a", "b").await.unwrap();
+        disk.sync_dir("").await.unwrap();
+        assert_eq!(file.read_at(0, 10).await.unwrap(), b"onetwo");
+        assert_eq!(disk.read_dir("").await.unwrap(), ["b"]);
+        assert_eq!(disk.open("a", OpenMode::Read).await.err(), Some(DiskError::NotFound));
+        assert!(node.now() > Time::ZERO + Duration::from_millis(1));
+        note(&notes, "done".into());
+    });
     assert_eq!(ran.notes, ["done"]);
-    assert_eq!(
-        ran.world
-            .disks()
-            .look(ran.sim.node_ids()[0], |disk| disk.content("b").unwrap()),
-        b"onetwo"
-    );
+    assert_eq!(ran.world.disks().look(ran.sim.node_ids()[0], |disk| disk.content("b").unwrap()), b"onetwo");
 }
 
 /// Synchronous operations take the node's time, not the world's.
 #[test]
 fn synchronous() {
-    let ran = run(
-        &quiet(),
-        Mode::Search,
-        &Script::default(),
-        |node, notes| async move {
-            let disk = node.disk().blocking();
-            let file = disk.open("a", OpenMode::Create).unwrap();
-            let (node_before, world_before) = (node.now(), node.sim().now());
-            file.write_at(0, b"x").unwrap();
-            file.sync_all().unwrap();
-            assert!(node.now() >= node_before + Duration::from_micros(505));
-            assert_eq!(node.sim().now(), world_before);
-            let busy_until = node.now();
-            node.sleep(Duration::from_nanos(1)).await;
-            assert!(
-                node.sim().now() >= busy_until,
-                "the node's next event waited"
-            );
-            note(&notes, "done".into());
-        },
-    );
+    let ran = run(&quiet(), Mode::Search, &Script::default(), |node, notes| async move {
+        let disk = node.disk().blocking();
+        let file = disk.open("a", OpenMode::Create).unwrap();
+        let (node_before, world_before) = (node.now(), node.sim().now());
+        file.write_at(0, b"x").unwrap();
+        file.sync_all().unwrap();
+        assert!(node.now() >= node_before + Duration::from_micros(505));
+        assert_eq!(node.sim().now(), world_before);
+        let busy_until = node.now();
+        node.sleep(Duration::from_nanos(1)).await;
+        assert!(node.sim().now() >= busy_until, "the node's next event waited");
+        note(&notes, "done".into());
+    });
     assert_eq!(ran.notes, ["done"]);
 }
 
@@ -175,20 +135,12 @@ fn frozen() {
             let file = match disk.open("a", OpenMode::Create) {
                 Ok(file) => file,
                 Err(error) => {
-                    let (steps, choices) = (
-                        node.sim().step(),
-                        node.sim().with_choices(|choices| choices.script().len()),
-                    );
-                    assert_eq!(
-                        (error, disk.unlink("a")),
-                        (DiskError::Frozen, Err(DiskError::Frozen))
-                    );
+                    let (steps, choices) =
+                        (node.sim().step(), node.sim().with_choices(|choices| choices.script().len()));
+                    assert_eq!((error, disk.unlink("a")), (DiskError::Frozen, Err(DiskError::Frozen)));
                     assert_eq!(
                         (steps, choices),
-                        (
-                            node.sim().step(),
-                            node.sim().with_choices(|choices| choices.script().len())
-                        )
+                        (node.sim().step(), node.sim().with_choices(|choices| choices.script().len()))
                     );
                     panic!("the dying may end as they like");
                 }
@@ -196,11 +148,7 @@ fn frozen() {
             file.write_at(0, b"x").unwrap();
         };
         let ran = run(&settings, Mode::Search, &Script::default(), main);
-        let second_life = if moment == "after" && cut == "all" {
-            "Ok(())"
-        } else {
-            "Err(NotFound)"
-        };
+        let second_life = if moment == "after" && cut == "all" { "Ok(())" } else { "Err(NotFound)" };
         assert_eq!(ran.notes, ["Err(NotFound)", second_life], "{moment} {cut}");
         let again = run(&quiet(), Mode::Replay, &ran.script, main);
         assert_eq!(again.digest, ran.digest);
@@ -213,16 +161,11 @@ fn frozen() {
 fn endless_dying() {
     let mut settings = quiet();
     pin(&mut settings, "disk/power-cut", "before", 1);
-    let ran = run(
-        &settings,
-        Mode::Search,
-        &Script::default(),
-        |node, notes| async move {
-            note(&notes, "life".into());
-            let disk = node.disk().blocking();
-            while disk.open("a", OpenMode::Create).is_err() {}
-        },
-    );
+    let ran = run(&settings, Mode::Search, &Script::default(), |node, notes| async move {
+        note(&notes, "life".into());
+        let disk = node.disk().blocking();
+        while disk.open("a", OpenMode::Create).is_err() {}
+    });
     assert_eq!(ran.notes, ["life", "life"]);
 }
 
@@ -236,21 +179,15 @@ fn templates() {
     pin(&mut settings, "disk/power-cut", "after", 1);
     pin(&mut settings, "disk/cut-state", "none", 1);
     let prepare = move |world: &World| world.disks().install("server", &template);
-    let ran = run_prepared(
-        &settings,
-        Mode::Search,
-        &Script::default(),
-        prepare,
-        |node, notes| async move {
-            let disk = node.disk().blocking();
-            let mut content = [0; 5];
-            let file = disk.open("a", OpenMode::Write);
-            if let Ok(file) = file {
-                file.read_at(0, &mut content).unwrap();
-                note(&notes, String::from_utf8_lossy(&content).into_owned());
-            }
-        },
-    );
+    let ran = run_prepared(&settings, Mode::Search, &Script::default(), prepare, |node, notes| async move {
+        let disk = node.disk().blocking();
+        let mut content = [0; 5];
+        let file = disk.open("a", OpenMode::Write);
+        if let Ok(file) = file {
+            file.read_at(0, &mut content).unwrap();
+            note(&notes, String::from_utf8_lossy(&content).into_owned());
+        }
+    });
     assert_eq!(ran.notes, ["given"]);
 }
 
@@ -259,24 +196,19 @@ fn templates() {
 fn killed_in_flight() {
     let mut settings = quiet();
     pin(&mut settings, "disk/in-flight", "2", 1);
-    let ran = run(
-        &settings,
-        Mode::Search,
-        &Script::default(),
-        |node, notes| async move {
-            let disk = node.disk();
-            if let Ok(kind) = disk.metadata("a").await {
-                return note(&notes, format!("{kind:?}"));
-            }
-            let file = disk.open("a", OpenMode::Create).await.unwrap();
-            file.append(b"first").await.unwrap();
-            let sim = node.sim().clone();
-            let id = node.id();
-            let _write = file.append(b"second");
-            sim.kill(id, Down::Kill);
-            sim.start(id, Duration::from_secs(1));
-            std::future::pending::<()>().await;
-        },
-    );
+    let ran = run(&settings, Mode::Search, &Script::default(), |node, notes| async move {
+        let disk = node.disk();
+        if let Ok(kind) = disk.metadata("a").await {
+            return note(&notes, format!("{kind:?}"));
+        }
+        let file = disk.open("a", OpenMode::Create).await.unwrap();
+        file.append(b"first").await.unwrap();
+        let sim = node.sim().clone();
+        let id = node.id();
+        let _write = file.append(b"second");
+        sim.kill(id, Down::Kill);
+        sim.start(id, Duration::from_secs(1));
+        std::future::pending::<()>().await;
+    });
     assert_eq!(ran.notes, ["File { size: 7 }"]);
 }

@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::disk::{
-    BlockingDisk, BlockingFile, Calm, Disk, DiskError, InodeId, Kind, OpenFile, OpenMode,
-};
+use crate::disk::{BlockingDisk, BlockingFile, Calm, Disk, DiskError, InodeId, Kind, OpenFile, OpenMode};
 use crate::kernel::EPOCH_SECS;
 
 /// A place for files.
@@ -133,10 +131,7 @@ struct AsideFile {
 impl Backend for Aside {
     fn open(&self, path: &str, mode: OpenMode) -> Result<Box<dyn BackendFile>, DiskError> {
         let open = self.0.borrow_mut().open(path, mode)?;
-        Ok(Box::new(AsideFile {
-            disk: Rc::clone(&self.0),
-            open: Some(open),
-        }))
+        Ok(Box::new(AsideFile { disk: Rc::clone(&self.0), open: Some(open) }))
     }
 
     fn unlink(&self, path: &str) -> Result<(), DiskError> {
@@ -188,15 +183,11 @@ impl BackendFile for AsideFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, DiskError> {
-        self.disk
-            .borrow_mut()
-            .read_at(&mut Calm, self.open(), offset, buffer)
+        self.disk.borrow_mut().read_at(&mut Calm, self.open(), offset, buffer)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize, DiskError> {
-        self.disk
-            .borrow_mut()
-            .write_at(&mut Calm, self.open(), offset, bytes)
+        self.disk.borrow_mut().write_at(&mut Calm, self.open(), offset, bytes)
     }
 
     fn set_len(&self, size: u64) -> Result<(), DiskError> {

@@ -32,12 +32,7 @@ enum Content {
 }
 
 impl Handle {
-    pub(super) fn on_disk(
-        volume: Rc<Inner>,
-        path: &str,
-        file: Box<dyn BackendFile>,
-        sync_directory: bool,
-    ) -> Handle {
+    pub(super) fn on_disk(volume: Rc<Inner>, path: &str, file: Box<dyn BackendFile>, sync_directory: bool) -> Handle {
         Handle::new(volume, path, Content::Disk(file), sync_directory)
     }
 
@@ -73,9 +68,7 @@ impl Handle {
             let at = offset + done as u64;
             let read = match &self.content {
                 Content::Disk(file) => file.read_at(at, &mut buffer[done..]),
-                Content::Temporary(bytes) => {
-                    Ok(copy_from(&bytes.borrow(), at, &mut buffer[done..]))
-                }
+                Content::Temporary(bytes) => Ok(copy_from(&bytes.borrow(), at, &mut buffer[done..])),
             };
             match read {
                 Ok(0) => break,
@@ -97,9 +90,7 @@ impl Handle {
             let at = offset + done as u64;
             let written = match &self.content {
                 Content::Disk(file) => file.write_at(at, &bytes[done..]),
-                Content::Temporary(content) => {
-                    Ok(copy_to(&mut content.borrow_mut(), at, &bytes[done..]))
-                }
+                Content::Temporary(content) => Ok(copy_to(&mut content.borrow_mut(), at, &bytes[done..])),
             };
             match written {
                 Ok(0) | Err(DiskError::NoSpace) => return ffi::SQLITE_FULL,
@@ -152,10 +143,7 @@ impl Handle {
         if !self.volume.backend().is_alive() {
             return ffi::SQLITE_IOERR_LOCK;
         }
-        match self
-            .volume
-            .levels(inode, |levels| levels.raise(self.id, level))
-        {
+        match self.volume.levels(inode, |levels| levels.raise(self.id, level)) {
             Ok(()) => ffi::SQLITE_OK,
             Err(_) => ffi::SQLITE_BUSY,
         }
@@ -164,23 +152,18 @@ impl Handle {
     /// Always succeeds: also the dead give their locks back.
     pub(super) fn unlock(&self, level: Level) {
         if let Some(inode) = self.inode()
-            && self
-                .volume
-                .levels(inode, |levels| levels.lower(self.id, level))
+            && self.volume.levels(inode, |levels| levels.lower(self.id, level))
         {
             self.volume.note_release();
         }
     }
 
     pub(super) fn is_reserved(&self) -> bool {
-        self.inode()
-            .is_some_and(|inode| self.volume.levels(inode, |levels| levels.is_reserved()))
+        self.inode().is_some_and(|inode| self.volume.levels(inode, |levels| levels.is_reserved()))
     }
 
     fn level(&self) -> Level {
-        self.inode().map_or(Level::None, |inode| {
-            self.volume.levels(inode, |levels| levels.of(self.id))
-        })
+        self.inode().map_or(Level::None, |inode| self.volume.levels(inode, |levels| levels.of(self.id)))
     }
 
     /// Answers what the unix VFS answers, as far as anybody asks.
@@ -188,10 +171,8 @@ impl Handle {
         match operation {
             ffi::SQLITE_FCNTL_LOCKSTATE => *argument = self.level() as i32,
             ffi::SQLITE_FCNTL_HAS_MOVED => {
-                *argument = i32::from(
-                    self.inode().is_some()
-                        && self.volume.backend().inode(&self.path) != self.inode(),
-                );
+                *argument =
+                    i32::from(self.inode().is_some() && self.volume.backend().inode(&self.path) != self.inode());
             }
             ffi::SQLITE_FCNTL_PERSIST_WAL => set_or_get(&self.persist_wal, argument),
             ffi::SQLITE_FCNTL_POWERSAFE_OVERWRITE => set_or_get(&self.powersafe, argument),
@@ -201,21 +182,12 @@ impl Handle {
     }
 
     pub(super) fn device_characteristics(&self) -> i32 {
-        let powersafe = if self.powersafe.get() {
-            ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE
-        } else {
-            0
-        };
+        let powersafe = if self.powersafe.get() { ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE } else { 0 };
         powersafe | ffi::SQLITE_IOCAP_SUBPAGE_READ
     }
 
     /// A region of shared memory; `Ok(None)` if it is not there and shall not be made.
-    pub(super) fn map(
-        &self,
-        region: usize,
-        bytes: usize,
-        extend: bool,
-    ) -> Result<Option<*mut u64>, i32> {
+    pub(super) fn map(&self, region: usize, bytes: usize, extend: bool) -> Result<Option<*mut u64>, i32> {
         let Some(inode) = self.inode() else {
             return Err(ffi::SQLITE_IOERR_SHMMAP);
         };
@@ -280,11 +252,7 @@ pub(super) fn parent(path: &str) -> &str {
 }
 
 pub(super) fn code(result: Result<(), DiskError>, failure: i32) -> i32 {
-    if result.is_ok() {
-        ffi::SQLITE_OK
-    } else {
-        failure
-    }
+    if result.is_ok() { ffi::SQLITE_OK } else { failure }
 }
 
 /// A negative argument asks, any other sets.

@@ -40,10 +40,7 @@ impl Levels {
     }
 
     fn others(&self, connection: u64) -> Level {
-        let others = self
-            .held
-            .iter()
-            .filter(|(holder, _)| **holder != connection);
+        let others = self.held.iter().filter(|(holder, _)| **holder != connection);
         others.map(|(_, level)| *level).max().unwrap_or(Level::None)
     }
 
@@ -56,9 +53,7 @@ impl Levels {
         let others = self.others(connection);
         let (reached, result) = match to {
             Level::Shared if others >= Level::Pending => (mine, Err(Busy)),
-            Level::Reserved | Level::Pending | Level::Exclusive if others >= Level::Reserved => {
-                (mine, Err(Busy))
-            }
+            Level::Reserved | Level::Pending | Level::Exclusive if others >= Level::Reserved => (mine, Err(Busy)),
             Level::Exclusive if others >= Level::Shared => (Level::Pending, Err(Busy)),
             _ => (to, Ok(())),
         };

@@ -59,11 +59,7 @@ pub(super) unsafe fn install(file: *mut ffi::sqlite3_file, handle: Handle) {
 ///
 /// # Safety
 /// `file` was opened by [`install`] and has not been closed.
-unsafe fn enter(
-    file: *mut ffi::sqlite3_file,
-    failure: c_int,
-    call: impl FnOnce(&Handle) -> c_int,
-) -> c_int {
+unsafe fn enter(file: *mut ffi::sqlite3_file, failure: c_int, call: impl FnOnce(&Handle) -> c_int) -> c_int {
     // SAFETY: install put a leaked box there, which only close takes back. SQLite does not use a file during
     // or after its close, and connections never leave their thread, so a shared borrow is fine.
     let handle = unsafe { &*(*file.cast::<File>()).handle };
@@ -91,45 +87,23 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     ffi::SQLITE_OK
 }
 
-unsafe extern "C" fn read(
-    file: *mut ffi::sqlite3_file,
-    buffer: *mut c_void,
-    count: c_int,
-    offset: i64,
-) -> c_int {
+unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buffer: *mut c_void, count: c_int, offset: i64) -> c_int {
     // SAFETY: `buffer` has room for `count` bytes, and nobody else uses it during the call.
     let buffer = unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), count as usize) };
     // SAFETY: see above.
-    unsafe {
-        enter(file, ffi::SQLITE_IOERR_READ, |handle| {
-            handle.read(offset as u64, buffer)
-        })
-    }
+    unsafe { enter(file, ffi::SQLITE_IOERR_READ, |handle| handle.read(offset as u64, buffer)) }
 }
 
-unsafe extern "C" fn write(
-    file: *mut ffi::sqlite3_file,
-    bytes: *const c_void,
-    count: c_int,
-    offset: i64,
-) -> c_int {
+unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, bytes: *const c_void, count: c_int, offset: i64) -> c_int {
     // SAFETY: `bytes` has `count` bytes, which nobody changes during the call.
     let bytes = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), count as usize) };
     // SAFETY: see above.
-    unsafe {
-        enter(file, ffi::SQLITE_IOERR_WRITE, |handle| {
-            handle.write(offset as u64, bytes)
-        })
-    }
+    unsafe { enter(file, ffi::SQLITE_IOERR_WRITE, |handle| handle.write(offset as u64, bytes)) }
 }
 
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {
     // SAFETY: see above.
-    unsafe {
-        enter(file, ffi::SQLITE_IOERR_TRUNCATE, |handle| {
-            handle.truncate(size as u64)
-        })
-    }
+    unsafe { enter(file, ffi::SQLITE_IOERR_TRUNCATE, |handle| handle.truncate(size as u64)) }
 }
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _: c_int) -> c_int {
@@ -152,11 +126,7 @@ unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, size: *mut i64) -> 
 
 unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
     // SAFETY: see above.
-    unsafe {
-        enter(file, ffi::SQLITE_IOERR_LOCK, |handle| {
-            handle.lock(Level::from_raw(level))
-        })
-    }
+    unsafe { enter(file, ffi::SQLITE_IOERR_LOCK, |handle| handle.lock(Level::from_raw(level))) }
 }
 
 unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
@@ -178,11 +148,7 @@ unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, out: *mut
     unsafe { enter(file, ffi::SQLITE_IOERR_CHECKRESERVEDLOCK, answer) }
 }
 
-unsafe extern "C" fn file_control(
-    file: *mut ffi::sqlite3_file,
-    operation: c_int,
-    argument: *mut c_void,
-) -> c_int {
+unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, operation: c_int, argument: *mut c_void) -> c_int {
     let known = [
         ffi::SQLITE_FCNTL_LOCKSTATE,
         ffi::SQLITE_FCNTL_HAS_MOVED,
@@ -195,11 +161,7 @@ unsafe extern "C" fn file_control(
     // SAFETY: these operations, and no others that get here, pass a pointer to an int.
     let argument = unsafe { &mut *argument.cast::<c_int>() };
     // SAFETY: see above.
-    unsafe {
-        enter(file, ffi::SQLITE_IOERR, |handle| {
-            handle.control(operation, argument)
-        })
-    }
+    unsafe { enter(file, ffi::SQLITE_IOERR, |handle| handle.control(operation, argument)) }
 }
 
 unsafe extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
@@ -232,12 +194,7 @@ unsafe extern "C" fn shm_map(
     unsafe { enter(file, ffi::SQLITE_IOERR_SHMMAP, answer) }
 }
 
-unsafe extern "C" fn shm_lock(
-    file: *mut ffi::sqlite3_file,
-    first: c_int,
-    count: c_int,
-    flags: c_int,
-) -> c_int {
+unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count: c_int, flags: c_int) -> c_int {
     let answer = |handle: &Handle| handle.lock_shm(first as usize, count as usize, flags);
     // SAFETY: see above.
     unsafe { enter(file, ffi::SQLITE_IOERR_SHMLOCK, answer) }

@@ -36,19 +36,11 @@ impl Shm {
         while extend && regions.len() <= index {
             regions.push(Box::new([const { Cell::new(0) }; REGION_WORDS]));
         }
-        regions
-            .get(index)
-            .map(|region| region.as_ptr().cast_mut().cast())
+        regions.get(index).map(|region| region.as_ptr().cast_mut().cast())
     }
 
     /// Takes slots; all or none.
-    pub(super) fn lock(
-        &self,
-        held: &mut Held,
-        first: usize,
-        count: usize,
-        exclusive: bool,
-    ) -> bool {
+    pub(super) fn lock(&self, held: &mut Held, first: usize, count: usize, exclusive: bool) -> bool {
         let mut slots = self.slots.borrow_mut();
         let mask = mask(first, count);
         if exclusive {

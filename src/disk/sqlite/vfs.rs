@@ -31,8 +31,7 @@ impl Registration {
     /// this thread.
     pub(super) unsafe fn new(volume: *const Inner) -> Registration {
         // The address is unique among the living; the name reaches no trace.
-        let name =
-            CString::new(format!("seedbed-{volume:p}")).expect("an address has no zero byte");
+        let name = CString::new(format!("seedbed-{volume:p}")).expect("an address has no zero byte");
         let vfs = Box::into_raw(Box::new(ffi::sqlite3_vfs {
             iVersion: 2,
             szOsFile: size_of::<File>() as c_int,
@@ -160,35 +159,18 @@ fn open_file(volume: &Rc<Inner>, path: &str, flags: c_int) -> Result<Handle, c_i
         return Ok(Handle::temporary(Rc::clone(volume)));
     }
     let create = asks(ffi::SQLITE_OPEN_CREATE);
-    let mode = match (
-        asks(ffi::SQLITE_OPEN_READONLY),
-        create,
-        asks(ffi::SQLITE_OPEN_EXCLUSIVE),
-    ) {
+    let mode = match (asks(ffi::SQLITE_OPEN_READONLY), create, asks(ffi::SQLITE_OPEN_EXCLUSIVE)) {
         (true, ..) => OpenMode::Read,
         (false, true, true) => OpenMode::CreateNew,
         (false, true, false) => OpenMode::Create,
         (false, false, _) => OpenMode::Write,
     };
-    let journal =
-        ffi::SQLITE_OPEN_MAIN_JOURNAL | ffi::SQLITE_OPEN_SUPER_JOURNAL | ffi::SQLITE_OPEN_WAL;
-    let file = volume
-        .backend()
-        .open(path, mode)
-        .map_err(|_| ffi::SQLITE_CANTOPEN)?;
-    Ok(Handle::on_disk(
-        Rc::clone(volume),
-        path,
-        file,
-        create && asks(journal),
-    ))
+    let journal = ffi::SQLITE_OPEN_MAIN_JOURNAL | ffi::SQLITE_OPEN_SUPER_JOURNAL | ffi::SQLITE_OPEN_WAL;
+    let file = volume.backend().open(path, mode).map_err(|_| ffi::SQLITE_CANTOPEN)?;
+    Ok(Handle::on_disk(Rc::clone(volume), path, file, create && asks(journal)))
 }
 
-unsafe extern "C" fn delete(
-    vfs: *mut ffi::sqlite3_vfs,
-    path: *const c_char,
-    sync_directory: c_int,
-) -> c_int {
+unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, path: *const c_char, sync_directory: c_int) -> c_int {
     // SAFETY: see above.
     let (volume, path) = unsafe { (volume(vfs), text(path)) };
     let answer = |volume: &Rc<Inner>| {
@@ -203,20 +185,12 @@ unsafe extern "C" fn delete(
         if sync_directory & 1 == 0 {
             return ffi::SQLITE_OK;
         }
-        code(
-            volume.backend().sync_dir(parent(path)),
-            ffi::SQLITE_IOERR_DIR_FSYNC,
-        )
+        code(volume.backend().sync_dir(parent(path)), ffi::SQLITE_IOERR_DIR_FSYNC)
     };
     enter(&volume, ffi::SQLITE_IOERR_DELETE, answer)
 }
 
-unsafe extern "C" fn access(
-    vfs: *mut ffi::sqlite3_vfs,
-    path: *const c_char,
-    flags: c_int,
-    out: *mut c_int,
-) -> c_int {
+unsafe extern "C" fn access(vfs: *mut ffi::sqlite3_vfs, path: *const c_char, flags: c_int, out: *mut c_int) -> c_int {
     // SAFETY: see above.
     let (volume, path) = unsafe { (volume(vfs), text(path)) };
     let answer = |volume: &Rc<Inner>| {
@@ -275,9 +249,7 @@ unsafe extern "C" fn sleep(vfs: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c
     // SAFETY: see above.
     let volume = unsafe { volume(vfs) };
     let answer = |volume: &Rc<Inner>| {
-        volume
-            .backend()
-            .sleep(Duration::from_micros(microseconds.max(0) as u64));
+        volume.backend().sleep(Duration::from_micros(microseconds.max(0) as u64));
         microseconds
     };
     enter(&volume, microseconds, answer)

@@ -52,9 +52,7 @@ impl Volume {
     /// its connections see each other's locks.
     #[must_use]
     pub fn of_node(disk: &BlockingDisk) -> Volume {
-        let present = disk
-            .extension()
-            .and_then(|any| any.downcast::<Inner>().ok());
+        let present = disk.extension().and_then(|any| any.downcast::<Inner>().ok());
         if let Some(inner) = present {
             return Volume { inner };
         }
@@ -95,23 +93,13 @@ impl Volume {
     /// # Errors
     /// Those of SQLite. It reads nothing yet: recovery is up to the first statement that needs the schema.
     pub fn open(&self, path: &str) -> rusqlite::Result<Database> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let name = self
-            .inner
-            .registration
-            .get()
-            .expect("registered when made")
-            .name();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let name = self.inner.registration.get().expect("registered when made").name();
         let connection = Connection::open_with_flags_and_vfs(path, flags, name);
         self.inner.raise_panic();
         let connection = connection?;
         connection.busy_timeout(Duration::ZERO)?;
-        Ok(Database {
-            connection,
-            volume: self.clone(),
-        })
+        Ok(Database { connection, volume: self.clone() })
     }
 
     /// The disk of a volume that is [`aside`](Self::aside), as it is now.
@@ -120,13 +108,17 @@ impl Volume {
         self.inner.aside.as_ref().map(|disk| disk.borrow().clone())
     }
 
+    /// Makes the files of a volume that is [`aside`](Self::aside) what they are on this disk now. Answers
+    /// whether that was possible.
+    pub(super) fn follow(&self, source: &Disk, paths: &[&str]) -> bool {
+        let disk = self.inner.aside.as_ref();
+        disk.is_some_and(|disk| disk.borrow_mut().follow(source, paths).is_ok())
+    }
+
     /// Waits until any connection gives a lock back. To be asked for before the attempt that may be refused.
     #[must_use]
     pub fn released(&self) -> Released {
-        Released {
-            inner: Rc::clone(&self.inner),
-            since: self.inner.releases.get(),
-        }
+        Released { inner: Rc::clone(&self.inner), since: self.inner.releases.get() }
     }
 }
 
@@ -143,10 +135,7 @@ impl Future for Released {
         if self.inner.releases.get() != self.since {
             return Poll::Ready(());
         }
-        self.inner
-            .waiting
-            .borrow_mut()
-            .push(context.waker().clone());
+        self.inner.waiting.borrow_mut().push(context.waker().clone());
         Poll::Pending
     }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::choice::Domain;
 use crate::disk::{
-    Calm, Chance, Contract, DamageKind, Disk, DiskError, DiskSetup, FAULTS, Fault, OpenFile,
-    OpenMode, Profile,
+    Calm, Chance, Contract, DamageKind, Disk, DiskError, DiskSetup, FAULTS, Fault, OpenFile, OpenMode, Profile,
 };
 
 /// Answers in words, by fault, once each; counts what the code under test was told.
@@ -17,19 +16,14 @@ struct Scripted {
 
 impl Scripted {
     fn once(fault: Fault, words: &'static str) -> Scripted {
-        Scripted {
-            words: BTreeMap::from([(fault, vec![words])]),
-            observed: BTreeMap::new(),
-        }
+        Scripted { words: BTreeMap::from([(fault, vec![words])]), observed: BTreeMap::new() }
     }
 }
 
 impl Chance for Scripted {
     fn choose<D: Domain>(&mut self, fault: Fault, domain: &D) -> D::Value {
         match self.words.get_mut(&fault).and_then(Vec::pop) {
-            Some(words) => domain
-                .parse(words)
-                .unwrap_or_else(|| panic!("`{words}` is no value of {fault:?}")),
+            Some(words) => domain.parse(words).unwrap_or_else(|| panic!("`{words}` is no value of {fault:?}")),
             None => domain.quiet(),
         }
     }
@@ -42,10 +36,7 @@ impl Chance for Scripted {
 fn disk() -> (Disk, OpenFile) {
     let mut contract = Contract::default();
     FAULTS.iter().for_each(|info| contract.tolerate(info.fault));
-    let mut disk = Disk::new(DiskSetup {
-        contract,
-        ..DiskSetup::default()
-    });
+    let mut disk = Disk::new(DiskSetup { contract, ..DiskSetup::default() });
     let file = disk.open("a", OpenMode::Create).unwrap();
     disk.write_at(&mut Calm, &file, 0, &[1; 4096]).unwrap();
     disk.sync_all(&mut Calm, &file).unwrap();
@@ -73,10 +64,7 @@ fn short_and_interrupted() {
     let mut chance = Scripted::once(Fault::ShortRead, "4");
     assert_eq!(disk.read_at(&mut chance, &file, 0, &mut [0; 10]), Ok(4));
     let mut chance = Scripted::once(Fault::Interrupted, "before");
-    assert_eq!(
-        disk.write_at(&mut chance, &file, 0, &[3; 10]),
-        Err(DiskError::Interrupted)
-    );
+    assert_eq!(disk.write_at(&mut chance, &file, 0, &[3; 10]), Err(DiskError::Interrupted));
     assert_eq!(bytes(&disk)[0], 2);
     let mut chance = Scripted::once(Fault::Interrupted, "halfway");
     assert_eq!(disk.write_at(&mut chance, &file, 0, &[3; 10]), Ok(5));
@@ -87,26 +75,14 @@ fn short_and_interrupted() {
 fn errors_once_and_sticky() {
     let (mut disk, file) = disk();
     let mut chance = Scripted::once(Fault::WriteError, "once");
-    assert_eq!(
-        disk.write_at(&mut chance, &file, 0, &[2]),
-        Err(DiskError::Io)
-    );
+    assert_eq!(disk.write_at(&mut chance, &file, 0, &[2]), Err(DiskError::Io));
     assert_eq!(disk.write_at(&mut chance, &file, 0, &[2]), Ok(1));
     let mut chance = Scripted::once(Fault::ReadError, "sticky");
-    assert_eq!(
-        disk.read_at(&mut chance, &file, 0, &mut [0]),
-        Err(DiskError::Io)
-    );
-    assert_eq!(
-        disk.read_at(&mut chance, &file, 0, &mut [0]),
-        Err(DiskError::Io)
-    );
+    assert_eq!(disk.read_at(&mut chance, &file, 0, &mut [0]), Err(DiskError::Io));
+    assert_eq!(disk.read_at(&mut chance, &file, 0, &mut [0]), Err(DiskError::Io));
     assert_eq!(chance.observed[&Fault::ReadError], 2);
     lose_everything(&mut disk);
-    assert_eq!(
-        disk.read_at(&mut Calm, &file, 0, &mut [0]),
-        Err(DiskError::Stale)
-    );
+    assert_eq!(disk.read_at(&mut Calm, &file, 0, &mut [0]), Err(DiskError::Stale));
     let file = disk.open("a", OpenMode::Write).unwrap();
     assert_eq!(disk.read_at(&mut Calm, &file, 0, &mut [0]), Ok(1));
 }
@@ -138,11 +114,7 @@ fn failed_syncs() {
         assert_eq!(chance.observed[&Fault::SyncError], 1);
         assert_eq!(disk.atlas().explains("a", 0..1).len(), 1);
         lose_everything(&mut disk);
-        assert_eq!(
-            bytes(&disk)[0],
-            1,
-            "{words}: the content never became durable"
-        );
+        assert_eq!(bytes(&disk)[0], 1, "{words}: the content never became durable");
     }
 }
 
@@ -151,8 +123,7 @@ fn failed_syncs() {
 fn a_failed_sync_is_not_made_good_by_the_next() {
     let (mut disk, file) = disk();
     disk.write_at(&mut Calm, &file, 0, &[2; 1024]).unwrap();
-    disk.sync_all(&mut Scripted::once(Fault::SyncError, "kept"), &file)
-        .unwrap_err();
+    disk.sync_all(&mut Scripted::once(Fault::SyncError, "kept"), &file).unwrap_err();
     disk.write_at(&mut Calm, &file, 512, &[3; 512]).unwrap();
     disk.sync_all(&mut Calm, &file).unwrap();
     assert_eq!((bytes(&disk)[0], bytes(&disk)[512]), (2, 3));
@@ -167,21 +138,12 @@ fn bad_sectors() {
     let mut chance = Scripted::once(Fault::SectorError, "sector 2");
     let mut buffer = [0; 4096];
     assert_eq!(disk.read_at(&mut chance, &file, 0, &mut buffer), Ok(1024));
-    assert_eq!(
-        disk.read_at(&mut chance, &file, 1024, &mut buffer),
-        Err(DiskError::Io)
-    );
+    assert_eq!(disk.read_at(&mut chance, &file, 1024, &mut buffer), Err(DiskError::Io));
     assert_eq!(chance.observed[&Fault::SectorError], 1);
-    assert_eq!(
-        disk.read_mapped(&mut Calm, &file, 0, &mut buffer),
-        Err(DiskError::Io)
-    );
+    assert_eq!(disk.read_mapped(&mut Calm, &file, 0, &mut buffer), Err(DiskError::Io));
     lose_everything(&mut disk);
     let file = disk.open("a", OpenMode::Write).unwrap();
-    assert_eq!(
-        disk.read_at(&mut Calm, &file, 1024, &mut buffer),
-        Err(DiskError::Io)
-    );
+    assert_eq!(disk.read_at(&mut Calm, &file, 1024, &mut buffer), Err(DiskError::Io));
     disk.write_at(&mut Calm, &file, 1024, &[2; 512]).unwrap();
     assert_eq!(disk.read_at(&mut Calm, &file, 0, &mut buffer), Ok(4096));
     assert!(disk.atlas().explains("a", 0..4096).is_empty());
@@ -194,10 +156,7 @@ fn bit_rot() {
     let mut chance = Scripted::once(Fault::BitRot, "sector 3");
     let mut buffer = [0; 4096];
     disk.read_at(&mut chance, &file, 0, &mut buffer).unwrap();
-    let flipped: u32 = buffer[1536..2048]
-        .iter()
-        .map(|byte| (byte ^ 1).count_ones())
-        .sum();
+    let flipped: u32 = buffer[1536..2048].iter().map(|byte| (byte ^ 1).count_ones()).sum();
     assert_eq!(flipped, 1);
     assert!(buffer[..1536].iter().all(|byte| *byte == 1));
     assert!(chance.observed[&Fault::BitRot] >= 1);
@@ -212,59 +171,23 @@ fn bit_rot() {
 #[test]
 fn lost_and_misdirected() {
     let (mut disk, file) = disk();
-    assert_eq!(
-        disk.write_at(
-            &mut Scripted::once(Fault::LostWrite, "sector 1"),
-            &file,
-            0,
-            &[2; 1536]
-        ),
-        Ok(1536)
-    );
-    assert_eq!(
-        [bytes(&disk)[0], bytes(&disk)[512], bytes(&disk)[1024]],
-        [2, 1, 2]
-    );
+    assert_eq!(disk.write_at(&mut Scripted::once(Fault::LostWrite, "sector 1"), &file, 0, &[2; 1536]), Ok(1536));
+    assert_eq!([bytes(&disk)[0], bytes(&disk)[512], bytes(&disk)[1024]], [2, 1, 2]);
     let astray = Scripted::once(Fault::MisdirectedWrite, "sector 5 to 7");
-    assert_eq!(
-        disk.write_at(&mut { astray }, &file, 2560, &[3; 512]),
-        Ok(512)
-    );
+    assert_eq!(disk.write_at(&mut { astray }, &file, 2560, &[3; 512]), Ok(512));
     assert_eq!([bytes(&disk)[2560], bytes(&disk)[3584]], [1, 3]);
-    let kinds: Vec<DamageKind> = disk
-        .atlas()
-        .damages()
-        .iter()
-        .map(|damage| damage.kind)
-        .collect();
-    assert_eq!(
-        kinds,
-        [
-            DamageKind::LostWrite,
-            DamageKind::Misdirected,
-            DamageKind::Misdirected
-        ]
-    );
+    let kinds: Vec<DamageKind> = disk.atlas().damages().iter().map(|damage| damage.kind).collect();
+    assert_eq!(kinds, [DamageKind::LostWrite, DamageKind::Misdirected, DamageKind::Misdirected]);
 }
 
 /// A full disk takes what fits, then nothing, until space is freed.
 #[test]
 fn full() {
-    let mut disk = Disk::new(DiskSetup {
-        capacity: Some(2 * 4096),
-        ..DiskSetup::default()
-    });
+    let mut disk = Disk::new(DiskSetup { capacity: Some(2 * 4096), ..DiskSetup::default() });
     let file = disk.open("a", OpenMode::Create).unwrap();
-    assert_eq!(
-        disk.write_at(&mut Calm, &file, 100, &[1; 10_000]),
-        Ok(8_092)
-    );
+    assert_eq!(disk.write_at(&mut Calm, &file, 100, &[1; 10_000]), Ok(8_092));
     assert_eq!(disk.append(&mut Calm, &file, &[1]), Err(DiskError::NoSpace));
-    assert_eq!(
-        disk.write_at(&mut Calm, &file, 0, &[1; 10]),
-        Ok(10),
-        "overwriting needs no space"
-    );
+    assert_eq!(disk.write_at(&mut Calm, &file, 0, &[1; 10]), Ok(10), "overwriting needs no space");
     disk.set_len(&file, 4096).unwrap();
     assert_eq!(disk.append(&mut Calm, &file, &[1; 5_000]), Ok(4_096));
 }
@@ -272,20 +195,10 @@ fn full() {
 /// Syncs that lie leave everything pending, and the atlas says so.
 #[test]
 fn lying_syncs() {
-    let mut disk = Disk::new(DiskSetup {
-        lying_syncs: 0..2,
-        profile: Profile::Hostile,
-        ..DiskSetup::default()
-    });
+    let mut disk = Disk::new(DiskSetup { lying_syncs: 0..2, profile: Profile::Hostile, ..DiskSetup::default() });
     let file = disk.open("a", OpenMode::Create).unwrap();
     disk.write_at(&mut Calm, &file, 0, &[1]).unwrap();
-    assert_eq!(
-        (
-            disk.sync_all(&mut Calm, &file),
-            disk.sync_dir(&mut Calm, "")
-        ),
-        (Ok(()), Ok(()))
-    );
+    assert_eq!((disk.sync_all(&mut Calm, &file), disk.sync_dir(&mut Calm, "")), (Ok(()), Ok(())));
     assert_eq!(disk.pending(), 2);
     assert_eq!(disk.sync_all(&mut Calm, &file), Ok(()));
     assert_eq!(disk.pending(), 1);
@@ -295,11 +208,7 @@ fn lying_syncs() {
 /// A hostile device can be caught in the middle of a rename over a file.
 #[test]
 fn torn_renames() {
-    let mut base = Disk::new(DiskSetup {
-        torn_rename: true,
-        profile: Profile::Hostile,
-        ..DiskSetup::default()
-    });
+    let mut base = Disk::new(DiskSetup { torn_rename: true, profile: Profile::Hostile, ..DiskSetup::default() });
     base.install("old", b"old").unwrap();
     base.install("new", b"new").unwrap();
     base.rename("new", "old").unwrap();
@@ -337,12 +246,8 @@ fn mapped_reads() {
     let mut buffer = [7; 50];
     disk.read_mapped(&mut Calm, &file, 80, &mut buffer).unwrap();
     assert_eq!((&buffer[..20], &buffer[20..]), (&[1; 20][..], &[0; 30][..]));
-    disk.read_mapped(&mut Calm, &file, 4046, &mut buffer)
-        .unwrap();
-    assert_eq!(
-        disk.read_mapped(&mut Calm, &file, 4047, &mut buffer),
-        Err(DiskError::MapFault)
-    );
+    disk.read_mapped(&mut Calm, &file, 4046, &mut buffer).unwrap();
+    assert_eq!(disk.read_mapped(&mut Calm, &file, 4047, &mut buffer), Err(DiskError::MapFault));
     assert_eq!(disk.read_at(&mut Calm, &file, 80, &mut buffer), Ok(20));
 }
 
@@ -370,10 +275,7 @@ fn lost_disks() {
     disk.sync_all(&mut Calm, &file).unwrap();
     disk.restore(&image);
     assert_eq!(bytes(&disk)[0], 1);
-    assert_eq!(
-        disk.write_at(&mut Calm, &file, 0, &[3]),
-        Err(DiskError::Stale)
-    );
+    assert_eq!(disk.write_at(&mut Calm, &file, 0, &[3]), Err(DiskError::Stale));
     disk.lose();
     assert!(disk.read_dir("").unwrap().is_empty());
 }

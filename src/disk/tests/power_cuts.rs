@@ -25,10 +25,7 @@ enum Step {
 }
 
 fn place() -> impl Strategy<Value = Place> {
-    (
-        prop_oneof![3 => Just(0_usize), 1 => Just(1)],
-        0..NAMES.len(),
-    )
+    (prop_oneof![3 => Just(0_usize), 1 => Just(1)], 0..NAMES.len())
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -43,11 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn path((dir, name): Place) -> String {
-    if dir == 0 {
-        NAMES[name].to_owned()
-    } else {
-        format!("{}/{}", DIRS[dir], NAMES[name])
-    }
+    if dir == 0 { NAMES[name].to_owned() } else { format!("{}/{}", DIRS[dir], NAMES[name]) }
 }
 
 /// A disk and its specification, side by side.
@@ -59,18 +52,11 @@ struct Pair {
 
 impl Pair {
     fn new(profile: Profile) -> Pair {
-        let mut disk = Disk::new(DiskSetup {
-            profile,
-            ..DiskSetup::default()
-        });
+        let mut disk = Disk::new(DiskSetup { profile, ..DiskSetup::default() });
         disk.create_dir(DIRS[1]).unwrap();
         disk.sync_dir(&mut Calm, "").unwrap();
         assert_eq!(disk.pending(), 0);
-        Pair {
-            disk,
-            spec: Spec::new(profile),
-            fill: 0,
-        }
+        Pair { disk, spec: Spec::new(profile), fill: 0 }
     }
 
     fn run(&mut self, step: &Step) {
@@ -80,10 +66,7 @@ impl Pair {
                 self.fill += 1;
                 let bytes = vec![self.fill; len];
                 let file = self.disk.open(&path(at), OpenMode::Create).unwrap();
-                assert_eq!(
-                    self.disk.write_at(&mut Calm, &file, offset as u64, &bytes),
-                    Ok(len)
-                );
+                assert_eq!(self.disk.write_at(&mut Calm, &file, offset as u64, &bytes), Ok(len));
                 self.disk.close(file);
                 let file = self.spec.open(at.0, NAMES[at.1]);
                 self.spec.write(file, offset, &bytes);
@@ -101,8 +84,7 @@ impl Pair {
             }
             Step::Rename(from, to) if exists(self, from) && from != to => {
                 self.disk.rename(&path(from), &path(to)).unwrap();
-                self.spec
-                    .rename((from.0, NAMES[from.1]), (to.0, NAMES[to.1]));
+                self.spec.rename((from.0, NAMES[from.1]), (to.0, NAMES[to.1]));
             }
             Step::SyncFile(at) if exists(self, at) => {
                 let file = self.disk.open(&path(at), OpenMode::Write).unwrap();
@@ -122,12 +104,8 @@ impl Pair {
     /// With the power on, everybody sees everything.
     fn check_alive(&self) -> Result<(), TestCaseError> {
         let seen = found(&self.disk);
-        let expected: Found = self
-            .spec
-            .names()
-            .into_iter()
-            .map(|(name, file)| (name, self.spec.content(file)))
-            .collect();
+        let expected: Found =
+            self.spec.names().into_iter().map(|(name, file)| (name, self.spec.content(file))).collect();
         prop_assert_eq!(&seen, &expected);
         prop_assert_eq!(&found(&self.disk.fork()), &expected);
         Ok(())
@@ -139,10 +117,7 @@ fn found(disk: &Disk) -> Found {
     for (dir, path) in DIRS.iter().enumerate() {
         for name in disk.read_dir(path).unwrap() {
             if dir > 0 || name != DIRS[1] {
-                found.insert(
-                    (dir, name.clone()),
-                    disk.content(&format!("{path}/{name}")).unwrap(),
-                );
+                found.insert((dir, name.clone()), disk.content(&format!("{path}/{name}")).unwrap());
             }
         }
     }
@@ -214,9 +189,7 @@ proptest! {
 
 fn touches(step: &Step, place: Place) -> bool {
     match *step {
-        Step::Write(at, ..) | Step::SetLen(at, _) | Step::Unlink(at) | Step::SyncFile(at) => {
-            at == place
-        }
+        Step::Write(at, ..) | Step::SetLen(at, _) | Step::Unlink(at) | Step::SyncFile(at) => at == place,
         Step::Rename(from, to) => from == place || to == place,
         Step::SyncDir(_) => false,
     }
@@ -226,11 +199,7 @@ fn touches(step: &Step, place: Place) -> bool {
 /// and without order.
 #[test]
 fn every_namespace_occurs() {
-    for (profile, expected) in [
-        (Profile::PosixStrict, 6),
-        (Profile::Ordered, 4),
-        (Profile::InOrder, 4),
-    ] {
+    for (profile, expected) in [(Profile::PosixStrict, 6), (Profile::Ordered, 4), (Profile::InOrder, 4)] {
         let mut pair = Pair::new(profile);
         let steps = [
             Step::Write((0, 0), 0, 10),
@@ -241,9 +210,7 @@ fn every_namespace_occurs() {
             Step::Write((0, 0), 0, 10),
         ];
         steps.iter().for_each(|step| pair.run(step));
-        let seen: BTreeSet<Vec<String>> = (0..400)
-            .map(|word| cut(&pair.disk, word).read_dir("").unwrap())
-            .collect();
+        let seen: BTreeSet<Vec<String>> = (0..400).map(|word| cut(&pair.disk, word).read_dir("").unwrap()).collect();
         assert_eq!(seen.len(), expected, "{profile:?}: {seen:?}");
     }
 }
@@ -252,53 +219,33 @@ fn every_namespace_occurs() {
 #[test]
 fn every_class_occurs() {
     for profile in [Profile::Ordered, Profile::PosixStrict, Profile::InOrder] {
-        let mut disk = Disk::new(DiskSetup {
-            profile,
-            ..DiskSetup::default()
-        });
+        let mut disk = Disk::new(DiskSetup { profile, ..DiskSetup::default() });
         let file = disk.open("a", OpenMode::Create).unwrap();
         disk.write_at(&mut Calm, &file, 0, &[1; 2048]).unwrap();
         disk.sync_all(&mut Calm, &file).unwrap();
         disk.sync_dir(&mut Calm, "").unwrap();
         disk.write_at(&mut Calm, &file, 0, &[2; 2048]).unwrap();
         disk.write_at(&mut Calm, &file, 2048, &[3; 1024]).unwrap();
-        let classes: BTreeSet<(&str, &str)> = (0..3_000)
-            .map(|word| classify(&cut(&disk, word).content("a").unwrap()))
-            .collect();
+        let classes: BTreeSet<(&str, &str)> =
+            (0..3_000).map(|word| classify(&cut(&disk, word).content("a").unwrap())).collect();
         let overwrites: BTreeSet<&str> = classes.iter().map(|(overwrite, _)| *overwrite).collect();
         let appends: BTreeSet<&str> = classes.iter().map(|(_, append)| *append).collect();
         let (torn, appended): (&[&str], &[&str]) = match profile {
             Profile::InOrder => (&["new", "old"], &["new", "old"]),
-            Profile::Ordered => (
-                &["gaps", "new", "noise", "old", "prefix", "suffix"],
-                &["new", "old", "short"],
-            ),
-            _ => (
-                &["gaps", "new", "noise", "old", "prefix", "suffix"],
-                &["new", "noise", "old", "short", "zeros"],
-            ),
+            Profile::Ordered => (&["gaps", "new", "noise", "old", "prefix", "suffix"], &["new", "old", "short"]),
+            _ => (&["gaps", "new", "noise", "old", "prefix", "suffix"], &["new", "noise", "old", "short", "zeros"]),
         };
         assert_eq!(overwrites, torn.iter().copied().collect(), "{profile:?}");
         assert_eq!(appends, appended.iter().copied().collect(), "{profile:?}");
         let reordered = classes.contains(&("old", "new"));
-        assert_eq!(
-            reordered,
-            profile != Profile::InOrder,
-            "{profile:?}: the append before the overwrite"
-        );
+        assert_eq!(reordered, profile != Profile::InOrder, "{profile:?}: the append before the overwrite");
     }
 }
 
 fn classify(content: &[u8]) -> (&'static str, &'static str) {
     let sector = |index: usize| &content[index * 512..(index + 1) * 512];
     let kinds: Vec<u8> = (0..4)
-        .map(|index| {
-            if sector(index).iter().all(|byte| *byte == sector(index)[0]) {
-                sector(index)[0]
-            } else {
-                9
-            }
-        })
+        .map(|index| if sector(index).iter().all(|byte| *byte == sector(index)[0]) { sector(index)[0] } else { 9 })
         .collect();
     let overwrite = match kinds.as_slice() {
         kinds if kinds.contains(&9) => "noise",

@@ -10,24 +10,10 @@ const SECTOR: usize = 512;
 /// One thing that was done.
 #[derive(Clone, Debug)]
 enum Did {
-    Write {
-        file: usize,
-        offset: usize,
-        bytes: Vec<u8>,
-    },
-    SetLen {
-        file: usize,
-        len: usize,
-    },
-    Put {
-        dir: usize,
-        name: String,
-        file: usize,
-    },
-    Drop {
-        dir: usize,
-        name: String,
-    },
+    Write { file: usize, offset: usize, bytes: Vec<u8> },
+    SetLen { file: usize, len: usize },
+    Put { dir: usize, name: String, file: usize },
+    Drop { dir: usize, name: String },
 }
 
 #[derive(Clone, Debug)]
@@ -54,12 +40,7 @@ pub(super) struct Spec {
 
 impl Spec {
     pub(super) fn new(profile: Profile) -> Spec {
-        Spec {
-            profile,
-            log: Vec::new(),
-            files: 0,
-            operations: 0,
-        }
+        Spec { profile, log: Vec::new(), files: 0, operations: 0 }
     }
 
     /// Names as everybody sees them.
@@ -75,11 +56,7 @@ impl Spec {
     fn push(&mut self, dids: Vec<Did>) {
         self.operations += 1;
         let operation = self.operations;
-        self.log.extend(dids.into_iter().map(|did| Entry {
-            operation,
-            did,
-            synced: false,
-        }));
+        self.log.extend(dids.into_iter().map(|did| Entry { operation, did, synced: false }));
     }
 
     /// The file of this name, made if there is none.
@@ -89,20 +66,12 @@ impl Spec {
         }
         self.files += 1;
         let file = self.files;
-        self.push(vec![Did::Put {
-            dir,
-            name: name.to_owned(),
-            file,
-        }]);
+        self.push(vec![Did::Put { dir, name: name.to_owned(), file }]);
         file
     }
 
     pub(super) fn write(&mut self, file: usize, offset: usize, bytes: &[u8]) {
-        self.push(vec![Did::Write {
-            file,
-            offset,
-            bytes: bytes.to_vec(),
-        }]);
+        self.push(vec![Did::Write { file, offset, bytes: bytes.to_vec() }]);
     }
 
     pub(super) fn set_len(&mut self, file: usize, len: usize) {
@@ -112,10 +81,7 @@ impl Spec {
     }
 
     pub(super) fn unlink(&mut self, dir: usize, name: &str) {
-        self.push(vec![Did::Drop {
-            dir,
-            name: name.to_owned(),
-        }]);
+        self.push(vec![Did::Drop { dir, name: name.to_owned() }]);
     }
 
     pub(super) fn rename(&mut self, from: (usize, &str), to: (usize, &str)) {
@@ -124,30 +90,19 @@ impl Spec {
             return;
         }
         self.push(vec![
-            Did::Put {
-                dir: to.0,
-                name: to.1.to_owned(),
-                file,
-            },
-            Did::Drop {
-                dir: from.0,
-                name: from.1.to_owned(),
-            },
+            Did::Put { dir: to.0, name: to.1.to_owned(), file },
+            Did::Drop { dir: from.0, name: from.1.to_owned() },
         ]);
     }
 
     pub(super) fn sync_file(&mut self, file: usize) {
         let profile = self.profile;
-        let named = |entry: &Entry| {
-            !entry.synced && matches!(entry.did, Did::Put { file: other, .. } if other == file)
-        };
+        let named = |entry: &Entry| !entry.synced && matches!(entry.did, Did::Put { file: other, .. } if other == file);
         let last_name = self.log.iter().rposition(named);
         for (index, entry) in self.log.iter_mut().enumerate() {
             entry.synced |= match (&entry.did, profile) {
                 (_, Profile::InOrder) => true,
-                (Did::Write { file: other, .. } | Did::SetLen { file: other, .. }, _) => {
-                    *other == file
-                }
+                (Did::Write { file: other, .. } | Did::SetLen { file: other, .. }, _) => *other == file,
                 (_, Profile::Ordered) => last_name.is_some_and(|last| index <= last),
                 _ => false,
             };
@@ -158,10 +113,7 @@ impl Spec {
     pub(super) fn sync_dir(&mut self, dir: usize) {
         let profile = self.profile;
         let of_dir = |entry: &Entry| matches!(entry.did, Did::Put { dir: other, .. } | Did::Drop { dir: other, .. } if other == dir);
-        let last = self
-            .log
-            .iter()
-            .rposition(|entry| !entry.synced && of_dir(entry));
+        let last = self.log.iter().rposition(|entry| !entry.synced && of_dir(entry));
         for (index, entry) in self.log.iter_mut().enumerate() {
             let of_names = matches!(entry.did, Did::Put { .. } | Did::Drop { .. });
             entry.synced |= match profile {
@@ -176,12 +128,8 @@ impl Spec {
     /// Where entries persist in order, both halves of a rename persist together.
     fn join_halves(&mut self) {
         if matches!(self.profile, Profile::Ordered) {
-            let synced: BTreeSet<usize> = self
-                .log
-                .iter()
-                .filter(|entry| entry.synced)
-                .map(|entry| entry.operation)
-                .collect();
+            let synced: BTreeSet<usize> =
+                self.log.iter().filter(|entry| entry.synced).map(|entry| entry.operation).collect();
             for entry in &mut self.log {
                 entry.synced |= synced.contains(&entry.operation);
             }
@@ -194,79 +142,50 @@ impl Spec {
             return self.prefixes().any(|log| {
                 let names = names(log.iter().copied());
                 names.keys().eq(found.keys())
-                    && names
-                        .iter()
-                        .all(|(name, &file)| content(file, log.iter().copied()) == found[name])
+                    && names.iter().all(|(name, &file)| content(file, log.iter().copied()) == found[name])
             });
         }
         self.namespaces().iter().any(|names| {
-            names.keys().eq(found.keys())
-                && names
-                    .iter()
-                    .all(|(name, &file)| self.allows_file(file, &found[name]))
+            names.keys().eq(found.keys()) && names.iter().all(|(name, &file)| self.allows_file(file, &found[name]))
         })
     }
 
     fn prefixes(&self) -> impl Iterator<Item = Vec<&Entry>> {
         (0..=self.operations).filter_map(|last| {
-            let (log, rest): (Vec<&Entry>, Vec<&Entry>) =
-                self.log.iter().partition(|entry| entry.operation <= last);
+            let (log, rest): (Vec<&Entry>, Vec<&Entry>) = self.log.iter().partition(|entry| entry.operation <= last);
             rest.iter().all(|entry| !entry.synced).then_some(log)
         })
     }
 
     /// Every set of names a cut may leave.
     pub(super) fn namespaces(&self) -> BTreeSet<Names> {
-        let of_names: Vec<&Entry> = self
-            .log
-            .iter()
-            .filter(|entry| matches!(entry.did, Did::Put { .. } | Did::Drop { .. }))
-            .collect();
-        let open: BTreeSet<usize> = of_names
-            .iter()
-            .filter(|entry| !entry.synced)
-            .map(|entry| entry.operation)
-            .collect();
+        let of_names: Vec<&Entry> =
+            self.log.iter().filter(|entry| matches!(entry.did, Did::Put { .. } | Did::Drop { .. })).collect();
+        let open: BTreeSet<usize> =
+            of_names.iter().filter(|entry| !entry.synced).map(|entry| entry.operation).collect();
         let open: Vec<usize> = open.into_iter().collect();
         let choices: Vec<BTreeSet<usize>> = if self.profile == Profile::Ordered {
-            (0..=open.len())
-                .map(|kept| open[..kept].iter().copied().collect())
-                .collect()
+            (0..=open.len()).map(|kept| open[..kept].iter().copied().collect()).collect()
         } else {
-            let subset = |mask: usize| {
-                (0..open.len())
-                    .filter(|bit| mask >> bit & 1 == 1)
-                    .map(|bit| open[bit])
-                    .collect()
-            };
+            let subset =
+                |mask: usize| (0..open.len()).filter(|bit| mask >> bit & 1 == 1).map(|bit| open[bit]).collect();
             (0..1 << open.len()).map(subset).collect()
         };
         let kept = |set: &BTreeSet<usize>| {
-            names(
-                of_names
-                    .iter()
-                    .copied()
-                    .filter(|entry| entry.synced || set.contains(&entry.operation)),
-            )
+            names(of_names.iter().copied().filter(|entry| entry.synced || set.contains(&entry.operation)))
         };
         choices.iter().map(kept).collect()
     }
 
     /// Whether a cut may leave this content.
     fn allows_file(&self, file: usize, found: &[u8]) -> bool {
-        let log: Vec<&Entry> = self
-            .log
-            .iter()
-            .filter(|entry| file_of(entry) == Some(file))
-            .collect();
-        let (durable, pending): (Vec<&Entry>, Vec<&Entry>) =
-            log.into_iter().partition(|entry| entry.synced);
+        let log: Vec<&Entry> = self.log.iter().filter(|entry| file_of(entry) == Some(file)).collect();
+        let (durable, pending): (Vec<&Entry>, Vec<&Entry>) = log.into_iter().partition(|entry| entry.synced);
         let base = content(file, durable.into_iter());
         if !sizes(base.len(), &pending).contains(&found.len()) {
             return false;
         }
-        (0..found.len().div_ceil(SECTOR))
-            .all(|sector| self.allows_sector(sector, &base, &pending, found))
+        (0..found.len().div_ceil(SECTOR)).all(|sector| self.allows_sector(sector, &base, &pending, found))
             && (self.profile != Profile::Ordered || no_hole(base.len(), &pending, found))
     }
 
@@ -275,11 +194,7 @@ impl Spec {
     fn allows_sector(&self, sector: usize, base: &[u8], pending: &[&Entry], found: &[u8]) -> bool {
         let start = sector * SECTOR;
         let mut candidates: BTreeSet<Vec<Option<u8>>> = BTreeSet::new();
-        candidates.insert(
-            (start..start + SECTOR)
-                .map(|at| Some(base.get(at).copied().unwrap_or(0)))
-                .collect(),
-        );
+        candidates.insert((start..start + SECTOR).map(|at| Some(base.get(at).copied().unwrap_or(0))).collect());
         for entry in pending {
             let mut more = Vec::new();
             for candidate in &candidates {
@@ -288,14 +203,8 @@ impl Spec {
                     for (index, byte) in after.iter_mut().enumerate() {
                         let at = start + index;
                         match &entry.did {
-                            Did::Write { offset, bytes, .. }
-                                if (*offset..offset + bytes.len()).contains(&at) =>
-                            {
-                                *byte = if noise {
-                                    None
-                                } else {
-                                    Some(bytes[at - offset])
-                                };
+                            Did::Write { offset, bytes, .. } if (*offset..offset + bytes.len()).contains(&at) => {
+                                *byte = if noise { None } else { Some(bytes[at - offset]) };
                             }
                             Did::SetLen { len, .. } if at >= *len => *byte = Some(0),
                             _ => {}
@@ -319,10 +228,7 @@ impl Spec {
 /// A file in order is never longer than its data: what exactly one pending write put behind the durable end
 /// is there, as far as the file goes.
 fn no_hole(base: usize, pending: &[&Entry], found: &[u8]) -> bool {
-    if pending
-        .iter()
-        .any(|entry| matches!(entry.did, Did::SetLen { .. }))
-    {
+    if pending.iter().any(|entry| matches!(entry.did, Did::SetLen { .. })) {
         return true;
     }
     let mut seen = base;
@@ -334,9 +240,7 @@ fn no_hole(base: usize, pending: &[&Entry], found: &[u8]) -> bool {
         }
     }
     (base..found.len()).all(|at| {
-        let mut covering = writes
-            .iter()
-            .filter(|(_, offset, bytes)| (*offset..offset + bytes.len()).contains(&at));
+        let mut covering = writes.iter().filter(|(_, offset, bytes)| (*offset..offset + bytes.len()).contains(&at));
         match (covering.next(), covering.next()) {
             (Some((seen, offset, bytes)), None) if at >= *seen => bytes[at - offset] == found[at],
             _ => true,
@@ -399,11 +303,7 @@ fn content<'a>(file: usize, log: impl Iterator<Item = &'a Entry>) -> Vec<u8> {
     let mut content = Vec::new();
     for entry in log {
         match &entry.did {
-            Did::Write {
-                file: other,
-                offset,
-                bytes,
-            } if *other == file => {
+            Did::Write { file: other, offset, bytes } if *other == file => {
                 content.resize(content.len().max(offset + bytes.len()), 0);
                 content[*offset..offset + bytes.len()].copy_from_slice(bytes);
             }

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use super::database::{Changed, Database, DbError, DbErrorKind, Row, Value};
 use super::model::{ChannelRows, UsageRows};
-use super::schema::{
-    CHANNEL_VERSION, OpenError, USAGE_VERSION, create_channel, create_usage, prepare,
-};
+use super::schema::{CHANNEL_VERSION, OpenError, USAGE_VERSION, create_channel, create_usage, prepare};
 use super::server::Storage;
 use super::variants::{Discipline, Rules};
 use super::{sites, trace};
@@ -35,11 +33,7 @@ fn new_files() -> &'static [(&'static str, Vec<u8>)] {
     static FILES: OnceLock<[(&str, Vec<u8>); 2]> = OnceLock::new();
     FILES.get_or_init(|| {
         let volume = Volume::aside(Disk::new(DiskSetup::default()));
-        let open = |path| {
-            volume
-                .open(path)
-                .unwrap_or_else(|error| panic!("a disk aside has no faults: {error}"))
-        };
+        let open = |path| volume.open(path).unwrap_or_else(|error| panic!("a disk aside has no faults: {error}"));
         let made = create_channel(&*open(CHANNEL_FILE)).and_then(|()| create_usage(&*open(USAGE_FILE), "main"));
         made.unwrap_or_else(|error| panic!("the schema is valid: {error}"));
         [CHANNEL_FILE, USAGE_FILE].map(|path| {
@@ -53,8 +47,7 @@ fn new_files() -> &'static [(&'static str, Vec<u8>)] {
 pub fn install(world: &World, node: &str) {
     let mut disk = Disk::new(DiskSetup::default());
     for (path, content) in new_files() {
-        disk.install(path, content)
-            .unwrap_or_else(|error| panic!("a disk aside has no faults: {error}"));
+        disk.install(path, content).unwrap_or_else(|error| panic!("a disk aside has no faults: {error}"));
     }
     world.disks().install(node, &disk);
 }
@@ -72,10 +65,7 @@ pub fn open(node: &Node, rules: &Rules, trouble: &Rc<Trouble>) -> Result<Storage
             prepare(&*channel, "main", CHANNEL_VERSION)?;
             let usage = file(USAGE_FILE)?;
             prepare(&*usage, "main", USAGE_VERSION)?;
-            Ok(Storage::Apart {
-                channel,
-                usage: Some(usage),
-            })
+            Ok(Storage::Apart { channel, usage: Some(usage) })
         }
         Discipline::PerCommand => {
             // Durable when COMMIT returns: the directory is synced after the journal is gone.
@@ -129,12 +119,7 @@ struct File {
 }
 
 impl File {
-    fn open(
-        node: &Node,
-        volume: &Volume,
-        path: &'static str,
-        trouble: &Rc<Trouble>,
-    ) -> Result<Rc<File>, DbError> {
+    fn open(node: &Node, volume: &Volume, path: &'static str, trouble: &Rc<Trouble>) -> Result<Rc<File>, DbError> {
         let connection = volume.open(path).map_err(|error| {
             let error = DbError::from(error);
             note_trouble(trouble, &error);
@@ -154,9 +139,7 @@ impl File {
 
     /// Before a commit: somebody outside may be reading. The process stands still while it waits for them.
     fn wait_for_readers(&self) {
-        let length = self
-            .node
-            .choose_as(&sites::OUTSIDE_LOCK, &self.actor, &sites::READS);
+        let length = self.node.choose_as(&sites::OUTSIDE_LOCK, &self.actor, &sites::READS);
         if !length.is_zero() && self.reader.borrow().is_none() {
             self.begin_to_read(length);
         }
@@ -177,21 +160,11 @@ impl File {
         let Ok(connection) = self.volume.open(self.path) else {
             return;
         };
-        if connection
-            .execute_batch("BEGIN; SELECT version FROM version")
-            .is_err()
-        {
+        if connection.execute_batch("BEGIN; SELECT version FROM version").is_err() {
             return;
         }
-        self.node.note(
-            &trace::OUTSIDE,
-            self.path,
-            format_args!("for {} s", length.as_secs()),
-        );
-        self.reader.replace(Some(Reader {
-            until: self.node.now() + length,
-            _connection: connection,
-        }));
+        self.node.note(&trace::OUTSIDE, self.path, format_args!("for {} s", length.as_secs()));
+        self.reader.replace(Some(Reader { until: self.node.now() + length, _connection: connection }));
     }
 
     fn noted<T>(&self, result: Result<T, DbError>) -> Result<T, DbError> {
@@ -246,11 +219,7 @@ struct Watched {
 
 impl Watched {
     fn new(path: &'static str) -> Watched {
-        Watched {
-            path,
-            observer: Observer::new(path),
-            counter: None,
-        }
+        Watched { path, observer: Observer::new(path), counter: None }
     }
 
     /// Whether a commit has happened since the last look. SQLite counts them in the header of the file.
@@ -290,9 +259,10 @@ impl Committed {
     /// A database that cannot be read although nothing goes wrong: it is damaged.
     pub fn refresh(&mut self) -> Result<(bool, bool), DbError> {
         let (channel, usage) = (&mut self.channel, &mut self.usage);
-        let changed = self.world.disks().look(self.node, |disk| {
-            Ok::<_, rusqlite::Error>((channel.has_changed(disk)?, usage.has_changed(disk)?))
-        })?;
+        let changed = self
+            .world
+            .disks()
+            .look(self.node, |disk| Ok::<_, rusqlite::Error>((channel.has_changed(disk)?, usage.has_changed(disk)?)))?;
         if let (true, Some(database)) = (changed.0, self.channel.observer.database()) {
             self.rows = Rc::new(ChannelRows::read(&**database)?);
         }
@@ -305,9 +275,6 @@ impl Committed {
     /// How many commits both files have seen, by their own count.
     #[must_use]
     pub fn counters(&self) -> (u32, u32) {
-        (
-            self.channel.counter.unwrap_or(0),
-            self.usage.counter.unwrap_or(0),
-        )
+        (self.channel.counter.unwrap_or(0), self.usage.counter.unwrap_or(0))
     }
 }

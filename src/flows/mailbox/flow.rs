@@ -67,10 +67,7 @@ impl Flow for MailboxServer {
             Named::new("refused-connection", "it could not connect"),
             Named::new("skipped", "what a step is about, or its connection, was not there"),
         ],
-        needs: Needs {
-            host: false,
-            fresh_thread: false,
-        },
+        needs: Needs { host: false, fresh_thread: false },
     };
 
     fn operation(config: &Config) -> BoxedStrategy<Op> {

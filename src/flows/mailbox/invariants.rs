@@ -29,21 +29,11 @@ pub const CLOCK_FORWARD: &str = "mailbox/clock-forward";
 pub const OUTSIDE_LOCK: &str = "mailbox/outside-lock";
 
 const fn always(id: &'static str, doc: &'static str, promise: Promise) -> InvariantInfo {
-    InvariantInfo {
-        id,
-        kind: InvariantKind::Always,
-        doc,
-        promise,
-    }
+    InvariantInfo { id, kind: InvariantKind::Always, doc, promise }
 }
 
 const fn eventually(id: &'static str, doc: &'static str) -> InvariantInfo {
-    InvariantInfo {
-        id,
-        kind: InvariantKind::Eventually,
-        doc,
-        promise: Promise::Always,
-    }
+    InvariantInfo { id, kind: InvariantKind::Eventually, doc, promise: Promise::Always }
 }
 
 const CLOCK_STEADY: Promise = Promise::Unless(&[CLOCK_BACK, CLOCK_FORWARD]);
@@ -96,56 +86,20 @@ pub enum Id {
 
 /// The flow's invariants.
 pub const INVARIANTS: &[InvariantInfo] = &[
-    always(
-        "no-open-transaction",
-        "no transaction is open on either connection between events",
-        Promise::Always,
-    ),
-    always(
-        "references-hold",
-        "nameplates, sides and mailboxes refer to rows that exist",
-        Promise::Always,
-    ),
-    always(
-        "mailbox-has-a-side",
-        "every mailbox row has at least one side",
-        Promise::Always,
-    ),
-    always(
-        "nameplate-has-a-side",
-        "every nameplate row has at least one side",
-        Promise::Always,
-    ),
+    always("no-open-transaction", "no transaction is open on either connection between events", Promise::Always),
+    always("references-hold", "nameplates, sides and mailboxes refer to rows that exist", Promise::Always),
+    always("mailbox-has-a-side", "every mailbox row has at least one side", Promise::Always),
+    always("nameplate-has-a-side", "every nameplate row has at least one side", Promise::Always),
     always(
         "names-and-sides-are-unique",
         "a name is unique in its app, a side in its nameplate and mailbox",
         Promise::Always,
     ),
-    always(
-        "message-has-its-mailbox",
-        "every stored message belongs to a mailbox of the same app",
-        Promise::Always,
-    ),
-    always(
-        "nameplate-stays-in-its-app",
-        "a nameplate and its mailbox belong to the same app",
-        Promise::Always,
-    ),
-    always(
-        "mailbox-has-an-open-side",
-        "a mailbox that all sides have closed is gone",
-        Promise::Always,
-    ),
-    always(
-        "nameplate-has-a-claim",
-        "a nameplate that all sides have released is gone",
-        Promise::Always,
-    ),
-    always(
-        "claimer-is-in-the-mailbox",
-        "whoever has claimed a nameplate is a side of its mailbox",
-        Promise::Always,
-    ),
+    always("message-has-its-mailbox", "every stored message belongs to a mailbox of the same app", Promise::Always),
+    always("nameplate-stays-in-its-app", "a nameplate and its mailbox belong to the same app", Promise::Always),
+    always("mailbox-has-an-open-side", "a mailbox that all sides have closed is gone", Promise::Always),
+    always("nameplate-has-a-claim", "a nameplate that all sides have released is gone", Promise::Always),
+    always("claimer-is-in-the-mailbox", "whoever has claimed a nameplate is a side of its mailbox", Promise::Always),
     always(
         "bound-app-is-registered",
         "a live connection is bound to the registered object of its app",
@@ -156,26 +110,10 @@ pub const INVARIANTS: &[InvariantInfo] = &[
         "a listener listens to the registered object of a mailbox that has a row",
         Promise::Always,
     ),
-    always(
-        "lost-connection-does-not-listen",
-        "a lost connection is in no mailbox's dictionary",
-        Promise::Always,
-    ),
-    always(
-        "mailbox-object-has-a-row",
-        "every registered mailbox object has a row",
-        Promise::Always,
-    ),
-    always(
-        "listening-side-is-open",
-        "the side of a listening connection has the mailbox open",
-        Promise::Always,
-    ),
-    always(
-        "status-counts-listeners",
-        "the status row counts the listening connections",
-        Promise::Always,
-    ),
+    always("lost-connection-does-not-listen", "a lost connection is in no mailbox's dictionary", Promise::Always),
+    always("mailbox-object-has-a-row", "every registered mailbox object has a row", Promise::Always),
+    always("listening-side-is-open", "the side of a listening connection has the mailbox open", Promise::Always),
+    always("status-counts-listeners", "the status row counts the listening connections", Promise::Always),
     always(
         "status-row-is-fresh",
         "while the server is up, the status row is at most a period old, and a retry",
@@ -196,11 +134,7 @@ pub const INVARIANTS: &[InvariantInfo] = &[
         "a mailbox that cannot be pruned keeps no other from being pruned",
         Promise::Always,
     ),
-    always(
-        "allocated-name-is-short",
-        "allocate answers a free name of the fewest digits",
-        Promise::Always,
-    ),
+    always("allocated-name-is-short", "allocate answers a free name of the fewest digits", Promise::Always),
     always(
         "refusal-changes-nothing",
         "a command answered with an error changes no row and no expiry time",
@@ -216,41 +150,21 @@ pub const INVARIANTS: &[InvariantInfo] = &[
         "a usage row is computed from the sides as they were before the deletion",
         Promise::Always,
     ),
-    always(
-        "usage-times-make-sense",
-        "blurred starts are multiples, and 0 <= waiting <= total",
-        NEVER_BACK,
-    ),
-    always(
-        "repeated-close-adds-no-usage",
-        "closing a mailbox that is gone adds no usage row",
-        Promise::Always,
-    ),
+    always("usage-times-make-sense", "blurred starts are multiples, and 0 <= waiting <= total", NEVER_BACK),
+    always("repeated-close-adds-no-usage", "closing a mailbox that is gone adds no usage row", Promise::Always),
     always(
         "acked-once-and-in-order",
         "welcome first; each command is acked once, then answered, in order",
         Promise::Always,
     ),
-    always(
-        "answer-is-durable",
-        "what an answer promises is committed when it is sent",
-        Promise::Always,
-    ),
-    always(
-        "no-drop-without-reason",
-        "the server drops no connection for a well-formed command",
-        Promise::Always,
-    ),
+    always("answer-is-durable", "what an answer promises is committed when it is sent", Promise::Always),
+    always("no-drop-without-reason", "the server drops no connection for a well-formed command", Promise::Always),
     always(
         "same-side-same-mailbox",
         "while a nameplate lives, a side is always told the same mailbox",
         Promise::Always,
     ),
-    always(
-        "two-sides-and-no-more",
-        "a third side is crowded out, and the first two are not",
-        Promise::Always,
-    ),
+    always("two-sides-and-no-more", "a third side is crowded out, and the first two are not", Promise::Always),
     always(
         "subscription-is-complete",
         "a subscriber gets each message of its mailbox once, in the order of the commits",
@@ -261,23 +175,14 @@ pub const INVARIANTS: &[InvariantInfo] = &[
         "a failing listener harms neither the sender nor other listeners",
         Promise::Always,
     ),
-    eventually(
-        "peer-heard-once-in-order",
-        "each client sees every message of its peer once and in order",
-    ),
-    eventually(
-        "nobody-waits-for-ever",
-        "every client ends: released and closed, or told an error",
-    ),
+    eventually("peer-heard-once-in-order", "each client sees every message of its peer once and in order"),
+    eventually("nobody-waits-for-ever", "every client ends: released and closed, or told an error"),
     always(
         "finished-pair-leaves-nothing",
         "as soon as both clients have finished, no row of the pair is left",
         Promise::Always,
     ),
-    eventually(
-        "everything-expires",
-        "after expiry and a period without clients all channel tables are empty",
-    ),
+    eventually("everything-expires", "after expiry and a period without clients all channel tables are empty"),
     always(
         "restart-is-clean",
         "after a crash the databases open, their structure holds, and the first tick succeeds",
@@ -291,10 +196,7 @@ pub const INVARIANTS: &[InvariantInfo] = &[
 ];
 
 /// Checks each of some things: idle if there are none, else the first violation there is.
-fn each<T>(
-    things: impl IntoIterator<Item = T>,
-    mut check: impl FnMut(&T) -> Result<(), Outcome>,
-) -> Outcome {
+fn each<T>(things: impl IntoIterator<Item = T>, mut check: impl FnMut(&T) -> Result<(), Outcome>) -> Outcome {
     let mut outcome = Outcome::Idle;
     for thing in things {
         if let Err(violated) = check(&thing) {
@@ -307,11 +209,7 @@ fn each<T>(
 
 /// A violation unless the condition holds.
 fn require(holds: bool, cause: &str, detail: impl FnOnce() -> String) -> Result<(), Outcome> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Outcome::violated(cause, detail()))
-    }
+    if holds { Ok(()) } else { Err(Outcome::violated(cause, detail())) }
 }
 
 /// The cause of a violation, or what else it was.
@@ -350,9 +248,6 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), INVARIANTS.len());
-        assert!(
-            ids.iter()
-                .all(|id| id.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
-        );
+        assert!(ids.iter().all(|id| id.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
     }
 }

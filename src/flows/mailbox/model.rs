@@ -4,12 +4,12 @@ mod history;
 mod rows;
 
 pub use history::{
-    Admission, ClientEnd, ClientLog, Created, Delivery, Durable, Effect, NameEvent, Reply,
-    Subscription, TickRecord, WireCommand, WireLog,
+    Admission, ClientEnd, ClientLog, Created, Delivery, Durable, Effect, NameEvent, Reply, Subscription, TickRecord,
+    WireCommand, WireLog,
 };
 pub use rows::{
-    ChannelRows, CurrentRow, MailboxRow, MailboxSideRow, MessageRow, NameplateRow,
-    NameplateSideRow, UsageRow, UsageRows,
+    ChannelRows, CurrentRow, MailboxRow, MailboxSideRow, MessageRow, NameplateRow, NameplateSideRow, UsageRow,
+    UsageRows,
 };
 
 /// The objects of a running server.

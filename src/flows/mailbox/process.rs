@@ -100,10 +100,7 @@ pub struct Process {
 
 /// Starts the server on its node.
 pub fn start(node: &Node, machine: &Rc<Machine>, watch: &Rc<Watch>) {
-    let around = Rc::new(Around {
-        node: node.clone(),
-        machine: Rc::clone(machine),
-    });
+    let around = Rc::new(Around { node: node.clone(), machine: Rc::clone(machine) });
     watch.starts(node, &(Rc::clone(&around) as Rc<dyn Surroundings>));
     let trouble = machine.trouble.count();
     match boot(node, machine, &around, watch) {
@@ -117,12 +114,7 @@ pub fn start(node: &Node, machine: &Rc<Machine>, watch: &Rc<Watch>) {
     }
 }
 
-fn boot(
-    node: &Node,
-    machine: &Rc<Machine>,
-    around: &Rc<Around>,
-    watch: &Rc<Watch>,
-) -> Result<Rc<Process>, String> {
+fn boot(node: &Node, machine: &Rc<Machine>, around: &Rc<Around>, watch: &Rc<Watch>) -> Result<Rc<Process>, String> {
     let trouble = machine.trouble.count();
     let storage = files::open(node, machine.rules, &machine.trouble).map_err(|error| error.to_string())?;
     let again = machine.lives.replace(machine.lives.get() + 1) > 0;

@@ -157,20 +157,12 @@ pub fn parse(payload: &[u8]) -> Result<Command, Raised> {
 #[must_use]
 pub fn is_well_typed(command: &Command) -> bool {
     let is_text = |key: &str| command.get(key).is_none_or(Json::is_string);
-    let is_text_or_null = |key: &str| {
-        command
-            .get(key)
-            .is_none_or(|json| json.is_string() || json.is_null())
-    };
+    let is_text_or_null = |key: &str| command.get(key).is_none_or(|json| json.is_string() || json.is_null());
     match command.get("type").and_then(Json::as_str) {
         Some("bind") => is_text("appid") && is_text("side"),
         Some("claim" | "release") => is_text("nameplate"),
         Some("open") => is_text("mailbox"),
-        Some("add") => {
-            is_text("phase")
-                && is_text("body")
-                && command.get("id").is_none_or(|id| bindable(id).is_ok())
-        }
+        Some("add") => is_text("phase") && is_text("body") && command.get("id").is_none_or(|id| bindable(id).is_ok()),
         Some("close") => is_text("mailbox") && is_text_or_null("mood"),
         _ => true,
     }
@@ -188,15 +180,9 @@ pub fn bindable(json: &Json) -> Result<Value, Raised> {
         Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
             (Some(n), _, _) => Ok(Value::Integer(n)),
             (None, None, Some(x)) => Ok(Value::Real(x)),
-            _ => Err(Raised::new(
-                "OverflowError",
-                "integer does not fit into SQLite",
-            )),
+            _ => Err(Raised::new("OverflowError", "integer does not fit into SQLite")),
         },
-        Json::Array(_) | Json::Object(_) => Err(Raised::new(
-            "InterfaceError",
-            "unsupported type of a parameter",
-        )),
+        Json::Array(_) | Json::Object(_) => Err(Raised::new("InterfaceError", "unsupported type of a parameter")),
     }
 }
 
@@ -209,12 +195,7 @@ pub fn client_version(json: Option<&Json>, lenient: bool) -> Result<[Json; 2], R
     match json {
         None => Ok([Json::Null, Json::Null]),
         Some(json) if lenient => {
-            let part = |n: usize| {
-                json.get(n)
-                    .filter(|part| part.is_string())
-                    .cloned()
-                    .unwrap_or_default()
-            };
+            let part = |n: usize| json.get(n).filter(|part| part.is_string()).cloned().unwrap_or_default();
             Ok([part(0), part(1)])
         }
         Some(Json::Array(parts)) => match parts.as_slice() {
@@ -223,17 +204,10 @@ pub fn client_version(json: Option<&Json>, lenient: bool) -> Result<[Json; 2], R
         },
         Some(Json::String(text)) => {
             let mut chars = text.chars().map(|c| Json::String(c.to_string()));
-            chars
-                .next()
-                .zip(chars.next())
-                .map(|(a, b)| [a, b])
-                .ok_or_else(index_error)
+            chars.next().zip(chars.next()).map(|(a, b)| [a, b]).ok_or_else(index_error)
         }
         Some(Json::Object(_)) => Err(Raised::new("KeyError", "0")),
-        Some(_) => Err(Raised::new(
-            "TypeError",
-            "client_version is not subscriptable",
-        )),
+        Some(_) => Err(Raised::new("TypeError", "client_version is not subscriptable")),
     }
 }
 
@@ -260,10 +234,9 @@ pub fn is_digits(name: &str) -> bool {
 /// ten; these are the starts of the runs in the basic plane, and of the mathematical digits beyond it.
 fn is_decimal_digit(c: char) -> bool {
     const ZEROS: &[u32] = &[
-        0x30, 0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66,
-        0xDE6, 0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90,
-        0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0,
-        0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6,
+        0x30, 0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0,
+        0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620,
+        0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6,
     ];
     let code = u32::from(c);
     ZEROS.iter().any(|zero| (*zero..zero + 10).contains(&code))
@@ -281,25 +254,14 @@ mod tests {
     /// and `ack` have `id`.
     #[test]
     fn frames_carry_what_clients_expect() {
-        assert_eq!(
-            wire(&ServerFrame::Released),
-            json!({ "type": "released", "server_tx": 1.5 })
-        );
-        assert_eq!(
-            wire(&ServerFrame::Ack { id: json!(7) }),
-            json!({ "type": "ack", "id": 7, "server_tx": 1.5 })
-        );
+        assert_eq!(wire(&ServerFrame::Released), json!({ "type": "released", "server_tx": 1.5 }));
+        assert_eq!(wire(&ServerFrame::Ack { id: json!(7) }), json!({ "type": "ack", "id": 7, "server_tx": 1.5 }));
         assert_eq!(
             wire(&ServerFrame::Nameplates(vec!["1".into(), "10".into()])),
             json!({ "type": "nameplates", "nameplates": [{ "id": "1" }, { "id": "10" }], "server_tx": 1.5 })
         );
-        let message = StoredMessage {
-            side: json!("a"),
-            phase: json!("0"),
-            body: json!("ff"),
-            id: Json::Null,
-            server_rx: 1.25,
-        };
+        let message =
+            StoredMessage { side: json!("a"), phase: json!("0"), body: json!("ff"), id: Json::Null, server_rx: 1.25 };
         assert_eq!(
             wire(&ServerFrame::Message(message)),
             json!({ "type": "message", "side": "a", "phase": "0", "body": "ff", "id": null, "server_rx": 1.25, "server_tx": 1.5 })
@@ -325,10 +287,7 @@ mod tests {
         assert_eq!(bindable(&json!(0.5)).unwrap(), Value::Real(0.5));
         assert_eq!(bindable(&json!([])).unwrap_err().name, "InterfaceError");
         assert_eq!(bindable(&json!({})).unwrap_err().name, "InterfaceError");
-        assert_eq!(
-            bindable(&json!(u64::MAX)).unwrap_err().name,
-            "OverflowError"
-        );
+        assert_eq!(bindable(&json!(u64::MAX)).unwrap_err().name, "OverflowError");
     }
 
     /// Claim: the digit check has the holes of the pattern it models.
@@ -336,13 +295,7 @@ mod tests {
     fn digit_check_has_its_holes() {
         assert!(is_digits("7") && is_digits(&"1".repeat(40)));
         assert!(is_digits("\u{667}") && is_digits("7\n"));
-        assert!(
-            !is_digits("")
-                && !is_digits("\n")
-                && !is_digits("x7")
-                && !is_digits("7\n\n")
-                && !is_digits(" 7")
-        );
+        assert!(!is_digits("") && !is_digits("\n") && !is_digits("x7") && !is_digits("7\n\n") && !is_digits(" 7"));
         assert!(!is_digits(&"1".repeat(41)) && !is_digits(&format!("{}\n", "1".repeat(40))));
     }
 }

@@ -61,10 +61,7 @@ pub fn create_channel(db: &dyn Database) -> Result<(), DbError> {
 /// # Errors
 /// As the database reports them.
 pub fn create_usage(db: &dyn Database, schema: &str) -> Result<(), DbError> {
-    db.script(&format!(
-        "BEGIN;{}COMMIT;",
-        USAGE.replace('@', &format!("{schema}."))
-    ))
+    db.script(&format!("BEGIN;{}COMMIT;", USAGE.replace('@', &format!("{schema}."))))
 }
 
 /// Why an existing database is refused.
@@ -93,17 +90,12 @@ pub enum OpenError {
 /// The database cannot be read, has dangling references, or another version.
 pub fn prepare(db: &dyn Database, schema: &str, expected: i64) -> Result<(), OpenError> {
     db.script("PRAGMA foreign_keys = ON")?;
-    let dangling = db
-        .query(&format!("PRAGMA {schema}.foreign_key_check"), &[])?
-        .len();
+    let dangling = db.query(&format!("PRAGMA {schema}.foreign_key_check"), &[])?.len();
     if dangling > 0 {
         return Err(OpenError::ForeignKeys(dangling));
     }
     let found = db.query(&format!("SELECT version FROM {schema}.version"), &[])?;
-    let found = found
-        .first()
-        .and_then(|row| row.first())
-        .map(Value::integer);
+    let found = found.first().and_then(|row| row.first()).map(Value::integer);
     if found != Some(expected) {
         return Err(OpenError::Version { found, expected });
     }
@@ -127,9 +119,7 @@ mod tests {
         channel.script("ATTACH ':memory:' AS usage").unwrap();
         create_usage(&channel, "usage").unwrap();
         prepare(&channel, "usage", USAGE_VERSION).unwrap();
-        let tables = channel
-            .query("SELECT count(*) FROM usage.mailboxes, main.mailboxes", &[])
-            .unwrap();
+        let tables = channel.query("SELECT count(*) FROM usage.mailboxes, main.mailboxes", &[]).unwrap();
         assert_eq!(tables, [[Value::Integer(0)]]);
     }
 
@@ -138,19 +128,13 @@ mod tests {
     fn damaged_databases_are_refused() {
         let db = Connection::open_in_memory().unwrap();
         create_channel(&db).unwrap();
-        db.script("PRAGMA foreign_keys = OFF; INSERT INTO mailbox_sides (mailbox_id, side) VALUES ('gone', 'a')").unwrap();
-        assert_eq!(
-            prepare(&db, "main", CHANNEL_VERSION),
-            Err(OpenError::ForeignKeys(1))
-        );
-        db.script("DELETE FROM mailbox_sides; UPDATE version SET version = 9")
+        db.script("PRAGMA foreign_keys = OFF; INSERT INTO mailbox_sides (mailbox_id, side) VALUES ('gone', 'a')")
             .unwrap();
+        assert_eq!(prepare(&db, "main", CHANNEL_VERSION), Err(OpenError::ForeignKeys(1)));
+        db.script("DELETE FROM mailbox_sides; UPDATE version SET version = 9").unwrap();
         assert_eq!(
             prepare(&db, "main", CHANNEL_VERSION),
-            Err(OpenError::Version {
-                found: Some(9),
-                expected: CHANNEL_VERSION
-            })
+            Err(OpenError::Version { found: Some(9), expected: CHANNEL_VERSION })
         );
     }
 }

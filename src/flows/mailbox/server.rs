@@ -114,10 +114,7 @@ impl Server {
             }
             Storage::Attached(db) => {
                 let store = Rc::new(Store::new(db));
-                (
-                    Rc::clone(&store),
-                    Some(UsageStore::new(store, "usage", blur)),
-                )
+                (Rc::clone(&store), Some(UsageStore::new(store, "usage", blur)))
             }
         };
         let rebooted = surroundings.now();
@@ -165,10 +162,7 @@ impl Server {
     /// Whether a transaction is open on the channel or the usage connection.
     #[must_use]
     pub fn open_transactions(&self) -> (bool, bool) {
-        let usage = self
-            .usage
-            .as_ref()
-            .is_some_and(|usage| usage.store().in_transaction());
+        let usage = self.usage.as_ref().is_some_and(|usage| usage.store().in_transaction());
         (self.channel.in_transaction(), usage)
     }
 
@@ -184,9 +178,7 @@ impl Server {
     /// The first exception of a `stop`.
     pub fn shutdown(&self) -> Result<(), Raised> {
         let apps: Vec<_> = self.apps.borrow().values().cloned().collect();
-        apps.iter()
-            .flat_map(|app| app.mailboxes())
-            .try_for_each(|mailbox| mailbox.stop_listeners())
+        apps.iter().flat_map(|app| app.mailboxes()).try_for_each(|mailbox| mailbox.stop_listeners())
     }
 
     /// The objects in memory, for checks.
@@ -199,22 +191,12 @@ impl Server {
                 mailboxes.insert(mailbox.object, mailbox_view(&mailbox, true));
             }
         }
-        let live: Vec<_> = self
-            .connections
-            .borrow()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect();
+        let live: Vec<_> = self.connections.borrow().iter().filter_map(Weak::upgrade).collect();
         for mailbox in live.iter().filter_map(|connection| connection.mailbox()) {
-            mailboxes
-                .entry(mailbox.object)
-                .or_insert_with(|| mailbox_view(&mailbox, false));
+            mailboxes.entry(mailbox.object).or_insert_with(|| mailbox_view(&mailbox, false));
         }
         MemoryView {
-            apps: apps
-                .values()
-                .map(|app| (app.id.clone(), app.object))
-                .collect(),
+            apps: apps.values().map(|app| (app.id.clone(), app.object)).collect(),
             mailboxes: mailboxes.into_values().collect(),
             connections: live.iter().map(|connection| connection.view()).collect(),
         }
@@ -222,9 +204,7 @@ impl Server {
 
     fn app(&self, id: &str) -> Rc<AppNamespace> {
         let mut apps = self.apps.borrow_mut();
-        let app = apps
-            .entry(id.to_owned())
-            .or_insert_with(|| Rc::new(AppNamespace::new(id, self.next_object())));
+        let app = apps.entry(id.to_owned()).or_insert_with(|| Rc::new(AppNamespace::new(id, self.next_object())));
         Rc::clone(app)
     }
 
@@ -234,14 +214,9 @@ impl Server {
     }
 
     fn nameplate_names(&self, app: &AppNamespace) -> Result<Vec<String>, DbError> {
-        let rows = self.channel.read(
-            "SELECT DISTINCT name FROM nameplates WHERE app_id=?",
-            &[app.id.as_str().into()],
-        )?;
-        let mut names: Vec<_> = rows
-            .iter()
-            .filter_map(|row| row[0].text().map(str::to_owned))
-            .collect();
+        let rows =
+            self.channel.read("SELECT DISTINCT name FROM nameplates WHERE app_id=?", &[app.id.as_str().into()])?;
+        let mut names: Vec<_> = rows.iter().filter_map(|row| row[0].text().map(str::to_owned)).collect();
         names.sort();
         Ok(names)
     }
@@ -256,17 +231,12 @@ impl Server {
     fn free_nameplate(&self, claimed: &[String]) -> Option<String> {
         let is_free = |name: &String| claimed.binary_search(name).is_err();
         for (first, end) in [(1, 10), (10, 100), (100, 1000)] {
-            let mut free: Vec<String> = (first..end)
-                .map(|n: u32| n.to_string())
-                .filter(is_free)
-                .collect();
+            let mut free: Vec<String> = (first..end).map(|n: u32| n.to_string()).filter(is_free).collect();
             if !free.is_empty() {
                 return Some(free.swap_remove(self.surroundings.below(free.len())));
             }
         }
-        (0..LONG_NAME_TRIES)
-            .map(|_| (1000 + self.surroundings.below(999_000)).to_string())
-            .find(is_free)
+        (0..LONG_NAME_TRIES).map(|_| (1000 + self.surroundings.below(999_000)).to_string()).find(is_free)
     }
 }
 

@@ -6,19 +6,12 @@ use super::invariants;
 use crate::choice::{Domain, Expander, OneOf, Rate, Site};
 
 const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -> Site {
-    Site::fault(
-        label,
-        doc,
-        Rate::per_million(default),
-        Rate::per_million(cap),
-    )
+    Site::fault(label, doc, Rate::per_million(default), Rate::per_million(cap))
 }
 
 /// While a message is handed to a listener.
-pub static LISTENER: Site = Site::reentry(
-    "mailbox/listener",
-    "an event is handled inside the call that hands a message to a listener",
-);
+pub static LISTENER: Site =
+    Site::reentry("mailbox/listener", "an event is handled inside the call that hands a message to a listener");
 
 /// While a listener is told that its mailbox is gone.
 pub static LISTENER_STOP: Site = Site::reentry(
@@ -27,12 +20,8 @@ pub static LISTENER_STOP: Site = Site::reentry(
 );
 
 /// A wall clock that jumps back.
-pub static CLOCK_BACK: Site = fault(
-    invariants::CLOCK_BACK,
-    "the server's wall clock is set back at a tick or a new connection",
-    5_000,
-    50_000,
-);
+pub static CLOCK_BACK: Site =
+    fault(invariants::CLOCK_BACK, "the server's wall clock is set back at a tick or a new connection", 5_000, 50_000);
 
 /// A wall clock that jumps forward.
 pub static CLOCK_FORWARD: Site = fault(
@@ -51,34 +40,19 @@ pub static OUTSIDE_LOCK: Site = fault(
 );
 
 /// Which free name an allocation takes.
-pub static FREE_NAME: Site = Site::value(
-    "mailbox/free-name",
-    "which of the free names of the fewest digits an allocation takes",
-);
+pub static FREE_NAME: Site =
+    Site::value("mailbox/free-name", "which of the free names of the fewest digits an allocation takes");
 
 /// The order in which a set is walked.
-pub static SET_ORDER: Site = Site::value(
-    "mailbox/set-order",
-    "the order in which pruning walks a set: Python leaves it open",
-);
+pub static SET_ORDER: Site =
+    Site::value("mailbox/set-order", "the order in which pruning walks a set: Python leaves it open");
 
 /// How long the people at the clients take.
-pub static PAUSE: Site = Site::latency(
-    "mailbox/pause",
-    "how long people wait before the next operation",
-);
+pub static PAUSE: Site = Site::latency("mailbox/pause", "how long people wait before the next operation");
 
 /// Every choice site of the flow.
-pub static SITES: &[&Site] = &[
-    &LISTENER,
-    &LISTENER_STOP,
-    &CLOCK_BACK,
-    &CLOCK_FORWARD,
-    &OUTSIDE_LOCK,
-    &FREE_NAME,
-    &SET_ORDER,
-    &PAUSE,
-];
+pub static SITES: &[&Site] =
+    &[&LISTENER, &LISTENER_STOP, &CLOCK_BACK, &CLOCK_FORWARD, &OUTSIDE_LOCK, &FREE_NAME, &SET_ORDER, &PAUSE];
 
 /// How far a clock jumps: seconds around the timer's period, expiry, and beyond both.
 pub static JUMPS: OneOf<Duration> = OneOf(&[

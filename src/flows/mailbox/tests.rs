@@ -13,10 +13,7 @@ use crate::scenario::{Catalogue, Scenario, read_scenario};
 fn scenario(text: &str) -> Scenario {
     let flow = erased::<MailboxServer>();
     let schema: &dyn FlowSchema = &*flow;
-    let catalogue = Catalogue {
-        flows: vec![schema],
-        engine_sites: engine_sites(),
-    };
+    let catalogue = Catalogue { flows: vec![schema], engine_sites: engine_sites() };
     read_scenario("mailbox/test.toml", text.as_bytes(), &catalogue, &[])
         .unwrap_or_else(|complaints| panic!("{complaints}\n{text}"))
 }
@@ -37,6 +34,5 @@ fn run(scenario: &Scenario, seed: u64, keep_trace: bool) -> RunReport {
 /// Every failure of a run, as `invariant: cause`.
 fn failures(report: &RunReport) -> Vec<String> {
     let all = report.failure.iter().chain(&report.also);
-    all.map(|failure| format!("{}: {}", failure.invariant, failure.cause))
-        .collect()
+    all.map(|failure| format!("{}: {}", failure.invariant, failure.cause)).collect()
 }

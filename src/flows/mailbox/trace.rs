@@ -7,21 +7,12 @@ pub static COMMAND: Kind = Kind::new("command", 'c', "the server handles a clien
 /// The server hands a frame to a connection.
 pub static FRAME: Kind = Kind::new("frame", 'f', "the server sends a frame", &[]);
 /// An exception escapes a handler.
-pub static RAISED: Kind = Kind::new(
-    "raised",
-    'R',
-    "an exception escapes a handler: the connection is dropped",
-    &[],
-);
+pub static RAISED: Kind = Kind::new("raised", 'R', "an exception escapes a handler: the connection is dropped", &[]);
 /// The timer callback has run.
 pub static TICK: Kind = Kind::new("tick", 'T', "the pruning timer has run", &[]);
 /// Rows were committed.
-pub static COMMITTED: Kind = Kind::new(
-    "committed",
-    'C',
-    "rows have been committed",
-    &["nameplates", "mailboxes", "messages"],
-);
+pub static COMMITTED: Kind =
+    Kind::new("committed", 'C', "rows have been committed", &["nameplates", "mailboxes", "messages"]);
 /// The wall clock jumps.
 pub static CLOCK: Kind = Kind::new("clock", '@', "the server's wall clock jumps", &[]);
 /// Somebody outside reads a database.

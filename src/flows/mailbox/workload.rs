@@ -121,13 +121,7 @@ impl Default for Transfer {
 
 impl Default for Session {
     fn default() -> Session {
-        Session {
-            app: "app".to_owned(),
-            side: "a".to_owned(),
-            unbound: false,
-            with_next: false,
-            steps: Vec::new(),
-        }
+        Session { app: "app".to_owned(), side: "a".to_owned(), unbound: false, with_next: false, steps: Vec::new() }
     }
 }
 
@@ -162,10 +156,11 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
         },
     );
     let steps = proptest::collection::vec(step::strategy(malformed > 0, REFERENCES), 1..6);
-    let session = (proptest::sample::select(&APPS[..]), proptest::sample::select(&SIDES[..]), any::<bool>(), steps.clone())
-        .prop_map(|(app, side, with_next, steps)| {
-            Op::Session(Session { app: app.to_owned(), side: side.to_owned(), unbound: false, with_next, steps })
-        });
+    let session =
+        (proptest::sample::select(&APPS[..]), proptest::sample::select(&SIDES[..]), any::<bool>(), steps.clone())
+            .prop_map(|(app, side, with_next, steps)| {
+                Op::Session(Session { app: app.to_owned(), side: side.to_owned(), unbound: false, with_next, steps })
+            });
     let more = (0..REFERENCES, any::<bool>(), steps)
         .prop_map(|(of, with_next, steps)| Op::Continue(Continue { of, with_next, steps }));
     let wait = prop_oneof![
@@ -194,20 +189,16 @@ pub fn simpler(op: &Op) -> Vec<Op> {
     match op {
         Op::Transfer(transfer) => simpler_transfers(transfer).into_iter().map(Op::Transfer).collect(),
         Op::Session(session) => {
-            let mut simpler: Vec<_> = step::fewer(&session.steps)
-                .into_iter()
-                .map(|steps| Session { steps, ..session.clone() })
-                .collect();
+            let mut simpler: Vec<_> =
+                step::fewer(&session.steps).into_iter().map(|steps| Session { steps, ..session.clone() }).collect();
             if session.with_next {
                 simpler.push(Session { with_next: false, ..session.clone() });
             }
             simpler.into_iter().map(Op::Session).collect()
         }
         Op::Continue(more) => {
-            let mut simpler: Vec<_> = step::fewer(&more.steps)
-                .into_iter()
-                .map(|steps| Continue { steps, ..more.clone() })
-                .collect();
+            let mut simpler: Vec<_> =
+                step::fewer(&more.steps).into_iter().map(|steps| Continue { steps, ..more.clone() }).collect();
             if more.with_next {
                 simpler.push(Continue { with_next: false, ..more.clone() });
             }
@@ -257,7 +248,8 @@ mod tests {
     /// Claim: operations are written as tables under their names, and unknown keys are refused.
     #[test]
     fn operations_are_tables() {
-        let file: File = toml::from_str(r#"op.session = { side = "b", steps = ["claim of 0", "open", "close as happy"] }"#).unwrap();
+        let file: File =
+            toml::from_str(r#"op.session = { side = "b", steps = ["claim of 0", "open", "close as happy"] }"#).unwrap();
         let Op::Session(session) = &file.op else { panic!("{:?}", file.op) };
         assert_eq!(session.steps.len(), 3);
         let text = toml::to_string(&toml::Value::try_from(&file.op).unwrap()).unwrap();

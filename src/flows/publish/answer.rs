@@ -85,7 +85,8 @@ fn patient(view: &View<'_>, answer: &WriteAnswer) -> Meaning {
             meaning.placed.insert(share);
             continue;
         }
-        let expected = view.expected.get(&place).is_some_and(|expected| bytes.starts_with(expected) && !expected.is_empty());
+        let expected =
+            view.expected.get(&place).is_some_and(|expected| bytes.starts_with(expected) && !expected.is_empty());
         if expected || found == Ok(view.ours) {
             continue;
         }
@@ -221,15 +222,13 @@ mod tests {
 
     #[test]
     fn a_share_that_vanished_is_written_anew_by_the_patient() {
-        let case =
-            Case { sent: vec![0], goal: vec![0], expected: vec![(0, at(4, 9))], wrote: false, read: vec![] };
+        let case = Case { sent: vec![0], goal: vec![0], expected: vec![(0, at(4, 9))], wrote: false, read: vec![] };
         assert_eq!(case.patient().replace, BTreeMap::from([(0, vec![])]));
     }
 
     #[test]
     fn a_share_too_short_to_read_ends_the_release_and_is_replaced_by_the_patient() {
-        let case =
-            Case { sent: vec![0], goal: vec![0], expected: vec![], wrote: true, read: vec![(2, vec![])] };
+        let case = Case { sent: vec![0], goal: vec![0], expected: vec![], wrote: true, read: vec![(2, vec![])] };
         assert!(case.judge(Rejection::Surprise, UnknownShare::Surprise).is_err());
         assert_eq!(case.patient().replace, BTreeMap::from([(2, vec![])]));
     }

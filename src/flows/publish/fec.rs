@@ -82,12 +82,7 @@ pub fn encode(k: u8, n: u8, data: &[u8]) -> Result<Vec<Vec<u8>>, FecError> {
 ///
 /// # Errors
 /// Too few blocks, or blocks that are not of this encoding.
-pub fn decode(
-    k: u8,
-    n: u8,
-    length: usize,
-    blocks: &BTreeMap<u8, Vec<u8>>,
-) -> Result<Vec<u8>, FecError> {
+pub fn decode(k: u8, n: u8, length: usize, blocks: &BTreeMap<u8, Vec<u8>>) -> Result<Vec<u8>, FecError> {
     parameters(k, n)?;
     let expected = block_length(k, length);
     for (&index, block) in blocks {
@@ -95,18 +90,11 @@ pub fn decode(
             return Err(FecError::NoSuchBlock { index, n });
         }
         if block.len() != expected {
-            return Err(FecError::BlockLength {
-                index,
-                got: block.len(),
-                expected,
-            });
+            return Err(FecError::BlockLength { index, got: block.len(), expected });
         }
     }
     if blocks.len() < usize::from(k) {
-        return Err(FecError::NotEnough {
-            have: blocks.len(),
-            k,
-        });
+        return Err(FecError::NotEnough { have: blocks.len(), k });
     }
     let mut data = Vec::with_capacity(expected * usize::from(k));
     if expected == 0 {
@@ -115,24 +103,16 @@ pub fn decode(
     if k == 1 {
         data.extend_from_slice(blocks.values().next().expect("at least one block"));
     } else {
-        let plain = blocks
-            .range(..k)
-            .map(|(index, block)| (usize::from(*index), block));
+        let plain = blocks.range(..k).map(|(index, block)| (usize::from(*index), block));
         if plain.clone().count() == usize::from(k) {
             plain.for_each(|(_, block)| data.extend_from_slice(block));
         } else {
             let missing = usize::from(k) - plain.clone().count();
-            let recovery = blocks
-                .range(k..)
-                .map(|(index, block)| (usize::from(index - k), block))
-                .take(missing);
-            let restored =
-                reed_solomon_simd::decode(usize::from(k), usize::from(n - k), plain, recovery)
-                    .expect("k distinct blocks of equal, even length");
+            let recovery = blocks.range(k..).map(|(index, block)| (usize::from(index - k), block)).take(missing);
+            let restored = reed_solomon_simd::decode(usize::from(k), usize::from(n - k), plain, recovery)
+                .expect("k distinct blocks of equal, even length");
             for index in 0..k {
-                let block = blocks
-                    .get(&index)
-                    .or_else(|| restored.get(&usize::from(index)));
+                let block = blocks.get(&index).or_else(|| restored.get(&usize::from(index)));
                 data.extend_from_slice(block.expect("given or restored"));
             }
         }
@@ -142,11 +122,7 @@ pub fn decode(
 }
 
 fn parameters(k: u8, n: u8) -> Result<(), FecError> {
-    if k == 0 || n < k {
-        Err(FecError::Parameters { k, n })
-    } else {
-        Ok(())
-    }
+    if k == 0 || n < k { Err(FecError::Parameters { k, n }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -190,20 +166,12 @@ mod tests {
 
     #[test]
     fn blocks_of_another_encoding_are_refused() {
-        let blocks =
-            |entries: &[(u8, &[u8])]| entries.iter().map(|(i, b)| (*i, b.to_vec())).collect();
+        let blocks = |entries: &[(u8, &[u8])]| entries.iter().map(|(i, b)| (*i, b.to_vec())).collect();
         assert_eq!(
             decode(2, 3, 4, &blocks(&[(0, b"ab"), (1, b"cde")])),
-            Err(FecError::BlockLength {
-                index: 1,
-                got: 3,
-                expected: 2
-            })
+            Err(FecError::BlockLength { index: 1, got: 3, expected: 2 })
         );
-        assert_eq!(
-            decode(2, 3, 4, &blocks(&[(0, b"ab"), (3, b"cd")])),
-            Err(FecError::NoSuchBlock { index: 3, n: 3 })
-        );
+        assert_eq!(decode(2, 3, 4, &blocks(&[(0, b"ab"), (3, b"cd")])), Err(FecError::NoSuchBlock { index: 3, n: 3 }));
         assert_eq!(encode(0, 3, b""), Err(FecError::Parameters { k: 0, n: 3 }));
         assert_eq!(encode(4, 3, b""), Err(FecError::Parameters { k: 4, n: 3 }));
     }

@@ -31,12 +31,7 @@ impl FileKeys {
         let write_key = truncated(tagged_hash("seedbed-publish-write-key-v1", seed));
         let read_key = truncated(tagged_hash("seedbed-publish-read-key-v1", &write_key));
         let storage_index = truncated(tagged_hash("seedbed-publish-storage-index-v1", &read_key));
-        FileKeys {
-            signing,
-            write_key,
-            read_key,
-            storage_index,
-        }
+        FileKeys { signing, write_key, read_key, storage_index }
     }
 
     /// The slot's name.
@@ -61,8 +56,7 @@ impl FileKeys {
     #[must_use]
     pub fn verifies(&self, prefix: &[u8], signature: &[u8]) -> bool {
         let key: VerifyingKey = self.signing.verifying_key();
-        Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify(prefix, &signature).is_ok())
+        Signature::from_slice(signature).is_ok_and(|signature| key.verify(prefix, &signature).is_ok())
     }
 
     /// The write enabler of one server.
@@ -88,15 +82,8 @@ impl FileKeys {
         let key = tagged_pair_hash("seedbed-publish-data-key-v1", salt, &self.read_key);
         let mut masked = text.to_vec();
         for (counter, block) in masked.chunks_mut(32).enumerate() {
-            let stream = tagged_pair_hash(
-                "seedbed-publish-stream-v1",
-                &key,
-                &(counter as u64).to_be_bytes(),
-            );
-            block
-                .iter_mut()
-                .zip(stream)
-                .for_each(|(byte, mask)| *byte ^= mask);
+            let stream = tagged_pair_hash("seedbed-publish-stream-v1", &key, &(counter as u64).to_be_bytes());
+            block.iter_mut().zip(stream).for_each(|(byte, mask)| *byte ^= mask);
         }
         masked
     }
@@ -119,11 +106,7 @@ mod tests {
 
     #[test]
     fn one_seed_gives_one_file_and_a_signature_of_another_file_does_not_verify() {
-        let (a, again, b) = (
-            FileKeys::derive(&[1; 32]),
-            FileKeys::derive(&[1; 32]),
-            FileKeys::derive(&[2; 32]),
-        );
+        let (a, again, b) = (FileKeys::derive(&[1; 32]), FileKeys::derive(&[1; 32]), FileKeys::derive(&[2; 32]));
         assert_eq!(a.storage_index(), again.storage_index());
         assert_ne!(a.storage_index(), b.storage_index());
         let signature = a.sign(b"prefix");

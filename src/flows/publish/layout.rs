@@ -57,19 +57,12 @@ impl Checkstring {
     /// Too few bytes, or not version 0.
     pub fn parse(bytes: &[u8]) -> Result<Checkstring, ParseError> {
         if bytes.len() < CHECKSTRING_LENGTH {
-            return Err(ParseError::Short {
-                needed: CHECKSTRING_LENGTH,
-                got: bytes.len(),
-            });
+            return Err(ParseError::Short { needed: CHECKSTRING_LENGTH, got: bytes.len() });
         }
         if bytes[0] != 0 {
             return Err(ParseError::UnknownVersion(bytes[0]));
         }
-        Ok(Checkstring {
-            seqnum: be64(bytes, 1),
-            root: array(bytes, 9),
-            salt: array(bytes, 41),
-        })
+        Ok(Checkstring { seqnum: be64(bytes, 1), root: array(bytes, 9), salt: array(bytes, 41) })
     }
 }
 
@@ -81,11 +74,7 @@ impl fmt::Debug for Checkstring {
 
 impl fmt::Display for Checkstring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "#{}-{:02x}{:02x}",
-            self.seqnum, self.root[0], self.root[1]
-        )
+        write!(f, "#{}-{:02x}{:02x}", self.seqnum, self.root[0], self.root[1])
     }
 }
 
@@ -134,35 +123,19 @@ impl VersionInfo {
     /// The part that test vectors compare.
     #[must_use]
     pub fn checkstring(&self) -> Checkstring {
-        Checkstring {
-            seqnum: self.seqnum,
-            root: self.root,
-            salt: self.salt,
-        }
+        Checkstring { seqnum: self.seqnum, root: self.root, salt: self.salt }
     }
 }
 
 impl fmt::Debug for VersionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}-of-{}, {} bytes",
-            self.checkstring(),
-            self.k,
-            self.n,
-            self.data_length
-        )
+        write!(f, "{} {}-of-{}, {} bytes", self.checkstring(), self.k, self.n, self.data_length)
     }
 }
 
 /// The 75 signed bytes of a version.
 #[must_use]
-pub fn pack_prefix(
-    checkstring: &Checkstring,
-    k: u8,
-    n: u8,
-    data_length: u64,
-) -> [u8; PREFIX_LENGTH] {
+pub fn pack_prefix(checkstring: &Checkstring, k: u8, n: u8, data_length: u64) -> [u8; PREFIX_LENGTH] {
     let mut bytes = [0; PREFIX_LENGTH];
     bytes[..CHECKSTRING_LENGTH].copy_from_slice(&checkstring.pack());
     bytes[57] = k;
@@ -211,9 +184,7 @@ pub(super) fn be64(bytes: &[u8], at: usize) -> u64 {
 
 /// A fixed-size field; the caller has checked the length.
 pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    bytes[at..at + N]
-        .try_into()
-        .expect("the slice has this length")
+    bytes[at..at + N].try_into().expect("the slice has this length")
 }
 
 #[cfg(test)]
@@ -222,11 +193,7 @@ mod tests {
 
     #[test]
     fn the_fields_are_where_the_table_says() {
-        let checkstring = Checkstring {
-            seqnum: 0x0102,
-            root: [7; 32],
-            salt: [9; 16],
-        };
+        let checkstring = Checkstring { seqnum: 0x0102, root: [7; 32], salt: [9; 16] };
         let prefix = pack_prefix(&checkstring, 3, 10, 100);
         assert_eq!(prefix[..9], [0, 0, 0, 0, 0, 0, 0, 1, 2]);
         assert_eq!(prefix[9..41], [7; 32]);

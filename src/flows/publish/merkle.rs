@@ -83,12 +83,7 @@ impl HashTree {
         let width = self.nodes.len() / 2 + 1;
         assert!(leaf < width, "leaf {leaf} of a tree with {width} leaves");
         path(width, leaf)
-            .map(|sibling| {
-                (
-                    u16::try_from(sibling).expect("at most 511 nodes"),
-                    self.nodes[sibling],
-                )
-            })
+            .map(|sibling| (u16::try_from(sibling).expect("at most 511 nodes"), self.nodes[sibling]))
             .collect()
     }
 }
@@ -134,10 +129,8 @@ pub fn verify_chain(
     let mut current = *hash;
     for sibling in path(width, leaf) {
         needed += 1;
-        let (_, other) = chain
-            .iter()
-            .find(|(node, _)| usize::from(*node) == sibling)
-            .ok_or(ChainError::Missing(sibling))?;
+        let (_, other) =
+            chain.iter().find(|(node, _)| usize::from(*node) == sibling).ok_or(ChainError::Missing(sibling))?;
         // Odd indices are left children.
         current = if sibling % 2 == 1 {
             tagged_pair_hash(TAG_PAIR, other, &current)
@@ -147,19 +140,10 @@ pub fn verify_chain(
     }
     if chain.len() > needed {
         let on_path: Vec<usize> = path(width, leaf).collect();
-        let stray = chain
-            .iter()
-            .map(|(node, _)| usize::from(*node))
-            .find(|node| !on_path.contains(node));
-        return Err(ChainError::Stray(
-            stray.unwrap_or(on_path.first().copied().unwrap_or(0)),
-        ));
+        let stray = chain.iter().map(|(node, _)| usize::from(*node)).find(|node| !on_path.contains(node));
+        return Err(ChainError::Stray(stray.unwrap_or(on_path.first().copied().unwrap_or(0))));
     }
-    if current == *root {
-        Ok(())
-    } else {
-        Err(ChainError::Root)
-    }
+    if current == *root { Ok(()) } else { Err(ChainError::Root) }
 }
 
 /// Siblings on the way from a leaf to the root.
@@ -191,9 +175,7 @@ mod tests {
     use super::*;
 
     fn leaves(count: usize) -> Vec<Hash> {
-        (0..count)
-            .map(|index| block_hash(&[u8::try_from(index).unwrap()]))
-            .collect()
+        (0..count).map(|index| block_hash(&[u8::try_from(index).unwrap()])).collect()
     }
 
     #[test]
@@ -204,18 +186,11 @@ mod tests {
             for leaf in 0..count {
                 let chain = tree.chain(leaf);
                 assert_eq!(chain.len(), count.next_power_of_two().ilog2() as usize);
-                assert_eq!(
-                    verify_chain(&tree.root(), count, leaf, &leaves[leaf], &chain),
-                    Ok(())
-                );
+                assert_eq!(verify_chain(&tree.root(), count, leaf, &leaves[leaf], &chain), Ok(()));
                 let other = (leaf + 1) % count;
                 if other != leaf {
-                    assert!(
-                        verify_chain(&tree.root(), count, other, &leaves[leaf], &chain).is_err()
-                    );
-                    assert!(
-                        verify_chain(&tree.root(), count, leaf, &leaves[other], &chain).is_err()
-                    );
+                    assert!(verify_chain(&tree.root(), count, other, &leaves[leaf], &chain).is_err());
+                    assert!(verify_chain(&tree.root(), count, leaf, &leaves[other], &chain).is_err());
                 }
             }
         }
@@ -228,10 +203,7 @@ mod tests {
         let good = tree.chain(2);
         let check = |chain: &[(u16, Hash)]| verify_chain(&tree.root(), 5, 2, &leaves[2], chain);
         let missing = usize::from(good[1].0);
-        assert_eq!(
-            check(&[good[0], good[2]]),
-            Err(ChainError::Missing(missing))
-        );
+        assert_eq!(check(&[good[0], good[2]]), Err(ChainError::Missing(missing)));
         let mut more = good.clone();
         more.push((0, [7; 32]));
         assert_eq!(check(&more), Err(ChainError::Stray(0)));
@@ -249,9 +221,6 @@ mod tests {
         assert_ne!(tagged_hash("a", b"x"), tagged_hash("b", b"x"));
         // Netstrings keep the border between tag and data.
         assert_ne!(tagged_hash("ab", b"c"), tagged_hash("a", b"bc"));
-        assert_ne!(
-            tagged_pair_hash("t", b"ab", b"c"),
-            tagged_pair_hash("t", b"a", b"bc")
-        );
+        assert_ne!(tagged_pair_hash("t", b"ab", b"c"), tagged_pair_hash("t", b"a", b"bc"));
     }
 }

@@ -8,25 +8,28 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `variants`, `config`, `workload`, `sites` | the historical forms; what a scenario pins; operations; choices |
+//! | `variants`, `config`, `ops`, `workload`, `sites` | the historical forms; what a scenario pins; operations and who calls them; choices |
 //! | `layout`, `share`, `version`, `merkle`, `fec`, `keys` | the bytes of a share, and what proves them |
 //! | `storage`, `server` | a slot as a pure state machine; the node around it |
 //! | `protocol` | requests and answers |
 //! | `servermap`, `permuted`, `goal`, `answer` | what a client knows, wants and concludes: pure |
 //! | `client/` | the client's machines: map update, retrieve, publish, modify, and its list of servers |
-//! | `model`, `facts`, `invariants/` | the ghost history, and what must hold |
+//! | `model`, `ghost`, `facts`, `observe`, `invariants/` | what really happened, and what must hold |
 
 pub mod answer;
 pub mod client;
 pub mod config;
 pub mod facts;
 pub mod fec;
+pub mod ghost;
 pub mod goal;
 pub mod invariants;
 pub mod keys;
 pub mod layout;
 pub mod merkle;
 pub mod model;
+pub mod observe;
+pub mod ops;
 pub mod permuted;
 pub mod protocol;
 pub mod server;
@@ -54,12 +57,13 @@ use self::config::{Config, Damage, Setting};
 use self::invariants::{Checker, RULES};
 use self::keys::server_key;
 use self::model::Model;
+use self::ops::Op;
 use self::server::{Stores, serve};
 use self::servermap::ServerId;
 use self::storage::{MemoryShares, Shares};
 use self::variants::{VARIANTS, Variant};
 use self::version::make_version;
-use self::workload::{Op, Workload};
+use self::workload::Workload;
 use crate::check::InvariantKind;
 use crate::choice::UpTo;
 use crate::flow::{ConfigComplaint, Flow, FlowInfo, Named, Needs, Setup};
@@ -125,11 +129,11 @@ impl Flow for Publish {
     };
 
     fn operation(config: &Config) -> BoxedStrategy<Op> {
-        workload::strategy(config)
+        ops::strategy(config)
     }
 
     fn simpler(operation: &Op) -> Vec<Op> {
-        workload::simpler(operation)
+        ops::simpler(operation)
     }
 
     fn validate(variant: &str, config: &Config) -> Result<(), Vec<ConfigComplaint>> {
@@ -151,8 +155,9 @@ impl Flow for Publish {
         build_clients(world, &setting, &model, &stores, &workload);
         let done = world.workload_part();
         let operations = setup.operations;
+        let ending = Ending(workload);
         world.node("workload", move |node| {
-            Rc::clone(&workload).run(node, Rc::clone(&setting), operations.clone(), done.clone())
+            Rc::clone(&ending.0).run(node, Rc::clone(&setting), operations.clone(), done.clone())
         });
         world.settle(SETTLE);
         for rule in RULES {
@@ -164,6 +169,15 @@ impl Flow for Publish {
                 InvariantKind::AtEnd => world.at_end(rule.info.id, check),
             }
         }
+    }
+}
+
+/// Lives in the workload node's starter, which the world drops when the run is over.
+struct Ending(Rc<Workload>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.tear_down();
     }
 }
 
@@ -180,7 +194,8 @@ fn build_servers(world: &World, setting: &Rc<Setting>, model: &Rc<RefCell<Model>
     for (server, share) in placement {
         let enabler = setting.keys.write_enabler(&server_key(&server.to_string()));
         let slot = slots.entry(server).or_default();
-        let written = slot.create(share, enabler).and_then(|()| slot.write(share, 0, &first.shares[usize::from(share)]));
+        let written =
+            slot.create(share, enabler).and_then(|()| slot.write(share, 0, &first.shares[usize::from(share)]));
         written.unwrap_or_else(|refusal| panic!("memory holds a share: {refusal}"));
         let offsets = &first.info.offsets;
         let damaged = setting.config.damaged.get(&server.to_string()).is_some_and(|damage| {
@@ -196,7 +211,9 @@ fn build_servers(world: &World, setting: &Rc<Setting>, model: &Rc<RefCell<Model>
     }
     let stores = Stores::new(slots.into_iter(), model);
     for server in (0..setting.config.servers).map(ServerId) {
-        let Some(store) = stores.get(server).cloned() else { continue };
+        let Some(store) = stores.get(server).cloned() else {
+            continue;
+        };
         let name = server.to_string();
         let node = world.node(&name, move |node| serve(node, Rc::clone(&store)));
         if setting.config.may_crash.contains(&name) {

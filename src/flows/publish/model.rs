@@ -7,87 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Fact, Handling, MessageId, OperationId, Outcome, PublishId, SendState, Tick};
+use super::ghost::{Publish, Resolution, Start, Written};
 use super::layout::Checkstring;
 use super::servermap::{Place, ServerId};
-use super::storage::{MemoryShares, ShareNumber, Shares, TestAndWrite};
-
-/// What a publish starts from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Start {
-    /// Name of the client's node.
-    pub client: String,
-    /// The text to publish.
-    pub text: Vec<u8>,
-    /// Shares needed and made.
-    pub encoding: (u8, u8),
-    /// When the update of its map began.
-    pub map_start: Tick,
-    /// The greatest sequence number in its map.
-    pub highest: u64,
-    /// The shares in its map.
-    pub known: BTreeMap<Place, Checkstring>,
-    /// Servers that answered the map update.
-    pub answered: BTreeSet<ServerId>,
-    /// Servers the client knew of.
-    pub servers: BTreeSet<ServerId>,
-}
-
-/// One publish, from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publish {
-    /// What it started from.
-    pub start: Start,
-    /// Its version, once encoded.
-    pub version: Option<Checkstring>,
-    /// Frames of its loop on the stack.
-    pub depth: u32,
-    /// Loops entered.
-    pub loops: u32,
-    /// Messages sent.
-    pub sent: u32,
-    /// Messages answered or failed.
-    pub resolved: u32,
-    /// Servers of which a message failed or was refused.
-    pub failed: BTreeSet<ServerId>,
-    /// Servers that handled one of its messages.
-    pub reached: BTreeSet<ServerId>,
-    /// Places about which a server's answer arrived.
-    pub replied: BTreeSet<Place>,
-    /// Shares taken for placed.
-    pub placed: BTreeSet<Place>,
-    /// Places that were written, and when.
-    pub applied: BTreeMap<Place, Tick>,
-    /// A write was refused for a share this publish had written itself.
-    pub refused_itself: bool,
-    /// Places, on servers it reached, that held a share which its map did not list, and that share's version.
-    pub unlisted: BTreeMap<Place, Checkstring>,
-    /// Servers it reached that still showed the version its map listed, at a place it wanted to replace.
-    pub own_update_pending: bool,
-    /// When and how it ended.
-    pub end: Option<(Tick, Outcome)>,
-}
-
-/// Who wrote last at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// The publish.
-    pub by: PublishId,
-    /// Its version.
-    pub version: Checkstring,
-    /// When.
-    pub at: Tick,
-}
-
-/// How a message was resolved at the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolution {
-    /// An answer: written.
-    Wrote,
-    /// An answer: refused.
-    Refused,
-    /// An error.
-    Failed,
-}
+use super::storage::ShareNumber;
 
 #[derive(Clone, Debug)]
 struct Message {
@@ -129,11 +52,7 @@ impl Model {
 
     /// All publishes with their ids.
     pub fn publishes(&self) -> impl DoubleEndedIterator<Item = (PublishId, &Publish)> {
-        (0..)
-            .map(PublishId)
-            .zip(&self.publishes)
-            .collect::<Vec<_>>()
-            .into_iter()
+        (0..).map(PublishId).zip(&self.publishes).collect::<Vec<_>>().into_iter()
     }
 
     /// Who wrote last, at each place.
@@ -145,18 +64,12 @@ impl Model {
     /// Write messages that are neither answered nor failed.
     #[must_use]
     pub fn in_flight(&self, publish: PublishId) -> usize {
-        self.messages
-            .iter()
-            .filter(|message| message.publish == publish && !message.resolved)
-            .count()
+        self.messages.iter().filter(|message| message.publish == publish && !message.resolved).count()
     }
 
     /// Operations whose caller has not been told anything: who called.
     pub fn untold(&self) -> impl Iterator<Item = &str> {
-        self.operations
-            .iter()
-            .filter(|(_, told)| *told == 0)
-            .map(|(client, _)| client.as_str())
+        self.operations.iter().filter(|(_, told)| *told == 0).map(|(client, _)| client.as_str())
     }
 
     /// Now, in the order of everything recorded; for [`Start::map_start`] and [`Model::read`].
@@ -167,11 +80,7 @@ impl Model {
 
     /// The state before the run: one version, placed by nobody that runs now.
     pub fn initial(&mut self, text: &[u8], version: Checkstring, places: &[Place]) -> PublishId {
-        let start = Start {
-            client: "setup".into(),
-            text: text.to_vec(),
-            ..Start::default()
-        };
+        let start = Start { client: "setup".into(), text: text.to_vec(), ..Start::default() };
         let id = self.started(start);
         let at = self.now();
         let publish = &mut self.publishes[id.0 as usize];
@@ -180,14 +89,7 @@ impl Model {
         publish.placed = places.iter().copied().collect();
         publish.applied = places.iter().map(|place| (*place, at)).collect();
         for &place in places {
-            self.written.insert(
-                place,
-                Written {
-                    by: id,
-                    version,
-                    at,
-                },
-            );
+            self.written.insert(place, Written { by: id, version, at });
         }
         id
     }
@@ -195,23 +97,7 @@ impl Model {
     /// A publish started.
     pub fn started(&mut self, start: Start) -> PublishId {
         let id = PublishId(u32::try_from(self.publishes.len()).expect("fewer publishes than 2^32"));
-        self.publishes.push(Publish {
-            start,
-            version: None,
-            depth: 0,
-            loops: 0,
-            sent: 0,
-            resolved: 0,
-            failed: BTreeSet::new(),
-            reached: BTreeSet::new(),
-            replied: BTreeSet::new(),
-            placed: BTreeSet::new(),
-            applied: BTreeMap::new(),
-            refused_itself: false,
-            unlisted: BTreeMap::new(),
-            own_update_pending: false,
-            end: None,
-        });
+        self.publishes.push(Publish::new(start));
         self.last_activity = self.now();
         id
     }
@@ -228,12 +114,7 @@ impl Model {
         entry.depth += 1;
         entry.loops += 1;
         let (depth, loops, resolved) = (entry.depth, entry.loops, entry.resolved);
-        self.facts.push(Fact::LoopEntered {
-            publish,
-            depth,
-            loops,
-            resolved,
-        });
+        self.facts.push(Fact::LoopEntered { publish, depth, loops, resolved });
     }
 
     /// A publish left its loop.
@@ -264,39 +145,16 @@ impl Model {
             .filter(|message| !message.resolved)
             .flat_map(|message| message.shares.intersection(&shares).copied())
             .collect();
-        let of_wave = self
-            .messages
-            .iter()
-            .filter(earlier)
-            .filter(|message| message.wave == wave)
-            .count() as u32
-            + 1;
+        let of_wave = self.messages.iter().filter(earlier).filter(|message| message.wave == wave).count() as u32 + 1;
         let planned = self.waves[wave as usize].1.contains(&server);
         let entry = &mut self.publishes[publish.0 as usize];
         entry.sent += 1;
         if entry.end.is_some() {
-            self.facts.push(Fact::AfterEnd {
-                publish,
-                what: "sends",
-            });
+            self.facts.push(Fact::AfterEnd { publish, what: "sends" });
         }
         let id = MessageId(u32::try_from(self.messages.len()).expect("fewer messages than 2^32"));
-        self.messages.push(Message {
-            publish,
-            wave,
-            server,
-            shares: shares.clone(),
-            resolved: false,
-        });
-        self.facts.push(Fact::Sent {
-            publish,
-            server,
-            shares,
-            state,
-            in_flight_already,
-            planned,
-            of_wave,
-        });
+        self.messages.push(Message { publish, wave, server, shares: shares.clone(), resolved: false });
+        self.facts.push(Fact::Sent { publish, server, shares, state, in_flight_already, planned, of_wave });
         id
     }
 
@@ -306,22 +164,15 @@ impl Model {
         self.last_activity = at;
         let message = &self.messages[id.0 as usize];
         let (publish, server, shares) = (message.publish, message.server, message.shares.clone());
-        let version = self.publishes[publish.0 as usize]
-            .version
-            .unwrap_or(Checkstring {
-                seqnum: 0,
-                root: [0; 32],
-                salt: [0; 16],
-            });
+        let version = self.publishes[publish.0 as usize].version.unwrap_or(Checkstring {
+            seqnum: 0,
+            root: [0; 32],
+            salt: [0; 16],
+        });
 
         let own = handling.failed_tests.iter().copied();
-        let own: BTreeSet<ShareNumber> = own
-            .filter(|share| {
-                self.written
-                    .get(&(server, *share))
-                    .is_some_and(|last| last.by == publish)
-            })
-            .collect();
+        let own: BTreeSet<ShareNumber> =
+            own.filter(|share| self.written.get(&(server, *share)).is_some_and(|last| last.by == publish)).collect();
         self.note_what_it_met(publish, server, &shares, &handling);
         let entry = &mut self.publishes[publish.0 as usize];
         entry.refused_itself |= !own.is_empty();
@@ -329,39 +180,17 @@ impl Model {
 
         let mut replaced_own = Vec::new();
         for &share in &handling.changed {
-            let before = self.written.insert(
-                (server, share),
-                Written {
-                    by: publish,
-                    version,
-                    at,
-                },
-            );
-            self.publishes[publish.0 as usize]
-                .applied
-                .insert((server, share), at);
+            let before = self.written.insert((server, share), Written { by: publish, version, at });
+            self.publishes[publish.0 as usize].applied.insert((server, share), at);
             let client = &self.publishes[publish.0 as usize].start.client;
             if let Some(before) = before
-                && (before.by == publish
-                    || self.publishes[before.by.0 as usize].start.client == *client)
+                && (before.by == publish || self.publishes[before.by.0 as usize].start.client == *client)
             {
                 replaced_own.push((share, before.version));
             }
         }
-        let forks = if handling.changed.is_empty() {
-            Vec::new()
-        } else {
-            self.forks_of(&version)
-        };
-        self.facts.push(Fact::Handled {
-            publish,
-            server,
-            shares,
-            handling,
-            own,
-            replaced_own,
-            forks,
-        });
+        let forks = if handling.changed.is_empty() { Vec::new() } else { self.forks_of(&version) };
+        self.facts.push(Fact::Handled { publish, server, shares, handling, own, replaced_own, forks });
     }
 
     /// A message was answered or failed at the client.
@@ -384,16 +213,9 @@ impl Model {
         let entry = &mut self.publishes[publish.0 as usize];
         entry.placed.insert((server, share));
         if entry.end.is_some() {
-            self.facts.push(Fact::AfterEnd {
-                publish,
-                what: "changes the map",
-            });
+            self.facts.push(Fact::AfterEnd { publish, what: "changes the map" });
         } else {
-            self.facts.push(Fact::Placed {
-                publish,
-                server,
-                share,
-            });
+            self.facts.push(Fact::Placed { publish, server, share });
         }
     }
 
@@ -435,32 +257,14 @@ impl Model {
         let times = &mut self.operations[operation.0 as usize].1;
         *times += 1;
         let times = *times;
-        self.facts.push(Fact::Told {
-            operation,
-            outcome,
-            times,
-            frames,
-        });
+        self.facts.push(Fact::Told { operation, outcome, times, frames });
     }
 
     /// A text was read, or could not be; `since` is when the reader's map update began.
-    pub fn read(
-        &mut self,
-        reader: &str,
-        since: Tick,
-        asked_all: bool,
-        result: Result<Vec<u8>, Outcome>,
-    ) {
+    pub fn read(&mut self, reader: &str, since: Tick, asked_all: bool, result: Result<Vec<u8>, Outcome>) {
         let idle = self.publishes.iter().all(|publish| publish.end.is_some());
-        let quiet = idle
-            && self.last_activity < since
-            && self.messages.iter().all(|message| message.resolved);
-        self.facts.push(Fact::Read {
-            reader: reader.to_owned(),
-            asked_all,
-            quiet,
-            result,
-        });
+        let quiet = idle && self.last_activity < since && self.messages.iter().all(|message| message.resolved);
+        self.facts.push(Fact::Read { reader: reader.to_owned(), asked_all, quiet, result });
     }
 
     /// A share is gone or damaged, by a fault of the server.
@@ -501,59 +305,8 @@ impl Model {
     fn forks_of(&self, version: &Checkstring) -> Vec<(ServerId, ShareNumber, PublishId)> {
         self.written
             .iter()
-            .filter(|(_, other)| {
-                other.version.seqnum == version.seqnum && other.version.root != version.root
-            })
+            .filter(|(_, other)| other.version.seqnum == version.seqnum && other.version.root != version.root)
             .map(|((server, share), other)| (*server, *share, other.by))
             .collect()
-    }
-}
-
-/// What a write request did to a slot, from the slot before and after it.
-#[must_use]
-pub fn observe(before: &MemoryShares, request: &TestAndWrite, after: &MemoryShares) -> Handling {
-    let enabler_held = before.numbers().into_iter().all(|number| {
-        before
-            .write_enabler(number)
-            .is_ok_and(|enabler| enabler == request.secrets.write_enabler)
-    });
-    let fails = |number: &ShareNumber| {
-        request.shares[number].tests.iter().any(|test| {
-            let there = before.read(*number, test.span);
-            there.is_ok_and(|there| there != test.specimen)
-        })
-    };
-    let holds = |number: &ShareNumber| {
-        let data = after.get(*number).unwrap_or(&[]);
-        request.shares[number].writes.iter().all(|(offset, bytes)| {
-            let start = usize::try_from(*offset).unwrap_or(usize::MAX);
-            data.get(start..)
-                .is_some_and(|rest| rest.starts_with(bytes))
-        })
-    };
-    let numbers: BTreeSet<ShareNumber> = before
-        .numbers()
-        .into_iter()
-        .chain(after.numbers())
-        .collect();
-    Handling {
-        present: before.numbers().into_iter().collect(),
-        enabler_held,
-        failed_tests: request
-            .shares
-            .keys()
-            .copied()
-            .filter(|number| fails(number))
-            .collect(),
-        changed: numbers
-            .into_iter()
-            .filter(|number| before.get(*number) != after.get(*number))
-            .collect(),
-        as_asked: request
-            .shares
-            .keys()
-            .copied()
-            .filter(|number| holds(number))
-            .collect(),
     }
 }

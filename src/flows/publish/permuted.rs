@@ -8,13 +8,7 @@ use super::merkle::{Hash, tagged_pair_hash};
 pub fn permuted<S: Clone>(index: &StorageIndex, servers: &[(S, ServerKey)]) -> Vec<S> {
     let mut order: Vec<(Hash, ServerKey, S)> = servers
         .iter()
-        .map(|(server, key)| {
-            (
-                tagged_pair_hash("seedbed-publish-permuted-v1", index, key),
-                *key,
-                server.clone(),
-            )
-        })
+        .map(|(server, key)| (tagged_pair_hash("seedbed-publish-permuted-v1", index, key), *key, server.clone()))
         .collect();
     order.sort_by_key(|entry| (entry.0, entry.1));
     order.into_iter().map(|(_, _, server)| server).collect()
@@ -26,9 +20,7 @@ mod tests {
     use crate::flows::publish::keys::server_key;
 
     fn servers(count: usize) -> Vec<(usize, ServerKey)> {
-        (1..=count)
-            .map(|number| (number, server_key(&format!("s{number}"))))
-            .collect()
+        (1..=count).map(|number| (number, server_key(&format!("s{number}")))).collect()
     }
 
     #[test]
@@ -46,10 +38,7 @@ mod tests {
     #[test]
     fn a_new_server_moves_nobody_else() {
         let before = permuted(&[1; 16], &servers(8));
-        let after: Vec<usize> = permuted(&[1; 16], &servers(9))
-            .into_iter()
-            .filter(|server| *server != 9)
-            .collect();
+        let after: Vec<usize> = permuted(&[1; 16], &servers(9)).into_iter().filter(|server| *server != 9).collect();
         assert_eq!(before, after);
     }
 }

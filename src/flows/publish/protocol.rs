@@ -110,11 +110,8 @@ pub fn decode_request(frame: &[u8]) -> Result<(u32, Request), FrameError> {
         0 => Request::Read { shares: input.bytes()?, spans: input.spans()? },
         1 => {
             let ghost = MessageId(input.u32()?);
-            let secrets = Secrets {
-                write_enabler: input.array()?,
-                lease_renew: input.array()?,
-                lease_cancel: input.array()?,
-            };
+            let secrets =
+                Secrets { write_enabler: input.array()?, lease_renew: input.array()?, lease_cancel: input.array()? };
             let mut shares = BTreeMap::new();
             for _ in 0..input.u32()? {
                 let number = input.u8()?;
@@ -316,9 +313,8 @@ mod tests {
     fn request() -> impl Strategy<Value = Request> {
         let spans = || proptest::collection::vec(span(), 0..3);
         let test = (span(), bytes()).prop_map(|(span, specimen)| TestVector { span, specimen });
-        let share =
-            (proptest::collection::vec(test, 0..3), proptest::collection::vec((any::<u64>(), bytes()), 0..3))
-                .prop_map(|(tests, writes)| ShareWrite { tests, writes });
+        let share = (proptest::collection::vec(test, 0..3), proptest::collection::vec((any::<u64>(), bytes()), 0..3))
+            .prop_map(|(tests, writes)| ShareWrite { tests, writes });
         let write = (any::<(u32, [u8; 32])>(), proptest::collection::btree_map(any::<u8>(), share, 0..3), spans())
             .prop_map(|((ghost, secret), shares, reads)| {
                 let secrets = Secrets { write_enabler: secret, lease_renew: secret, lease_cancel: secret };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::model::{Model, observe};
+use super::model::Model;
+use super::observe::observe;
 use super::protocol::{PORT, REPLY, Reply, Request, decode_request, encode_reply};
 use super::servermap::ServerId;
 use super::sites::{self, Harm, Harms, RAISES, Raise, SILENCES, Silence};
@@ -53,20 +54,15 @@ impl Stores {
     pub fn get(&self, server: ServerId) -> Option<&Rc<Store>> {
         self.0.get(&server)
     }
-
-    /// Nothing points back at the simulation any more.
-    pub fn forget_nodes(&self) {
-        self.0.values().for_each(|store| {
-            store.node.borrow_mut().take();
-        });
-    }
 }
 
 /// Serves a store on a node, until the node goes down.
 pub async fn serve(node: Node, store: Rc<Store>) {
     *store.node.borrow_mut() = Some(node.clone());
     store.answers_until.set(node.now());
-    let Ok(listener) = node.net().listen(PORT) else { return };
+    let Ok(listener) = node.net().listen(PORT) else {
+        return;
+    };
     while let Ok(stream) = listener.accept().await {
         let messages = Messages::new(stream);
         let (answers, store, node) = (messages.clone(), Rc::clone(&store), node.clone());
@@ -119,7 +115,9 @@ impl Store {
     #[must_use]
     pub fn handle(&self, request: &Request) -> Reply {
         let node = self.node.borrow().clone();
-        let Some(node) = node else { return Reply::Raised(Refusal::Failed("down")) };
+        let Some(node) = node else {
+            return Reply::Raised(Refusal::Failed("down"));
+        };
         self.harm_by_choice(&node);
         let raise = node.choose(&sites::SERVER_RAISES, &RAISES);
         let result = match raise {

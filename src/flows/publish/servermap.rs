@@ -116,8 +116,7 @@ impl<C> ServerMap<C> {
         self.versions()
             .into_iter()
             .map(|(version, places)| {
-                let numbers: BTreeSet<ShareNumber> =
-                    places.into_iter().map(|(_, number)| number).collect();
+                let numbers: BTreeSet<ShareNumber> = places.into_iter().map(|(_, number)| number).collect();
                 (version, numbers.len())
             })
             .collect()
@@ -155,29 +154,19 @@ impl<C> ServerMap<C> {
     #[must_use]
     pub fn needs_merge(&self) -> bool {
         let recoverable: Vec<_> = self.recoverable().into_iter().collect();
-        recoverable
-            .windows(2)
-            .any(|pair| pair[0].seqnum == pair[1].seqnum)
+        recoverable.windows(2).any(|pair| pair[0].seqnum == pair[1].seqnum)
     }
 
     /// The greatest sequence number of any recorded share, recoverable or not; 0 if there is none.
     #[must_use]
     pub fn highest_seqnum(&self) -> u64 {
-        self.shares
-            .values()
-            .map(|(version, _)| version.seqnum)
-            .max()
-            .unwrap_or(0)
+        self.shares.values().map(|(version, _)| version.seqnum).max().unwrap_or(0)
     }
 
     fn split(&self) -> (BTreeSet<VersionInfo>, BTreeSet<VersionInfo>) {
-        let (yes, no): (Vec<_>, Vec<_>) = self
-            .available()
-            .into_iter()
-            .partition(|(version, found)| *found >= usize::from(version.k));
-        let versions = |list: Vec<(VersionInfo, usize)>| {
-            list.into_iter().map(|(version, _)| version).collect()
-        };
+        let (yes, no): (Vec<_>, Vec<_>) =
+            self.available().into_iter().partition(|(version, found)| *found >= usize::from(version.k));
+        let versions = |list: Vec<(VersionInfo, usize)>| list.into_iter().map(|(version, _)| version).collect();
         (versions(yes), versions(no))
     }
 }
@@ -188,11 +177,7 @@ mod tests {
     use crate::flows::publish::layout::{Checkstring, Offsets, pack_prefix};
 
     fn version(seqnum: u64, root: u8) -> VersionInfo {
-        let checkstring = Checkstring {
-            seqnum,
-            root: [root; 32],
-            salt: [0; 16],
-        };
+        let checkstring = Checkstring { seqnum, root: [root; 32], salt: [0; 16] };
         VersionInfo {
             seqnum,
             root: [root; 32],
@@ -230,8 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_version_is_the_greatest_recoverable_one_and_the_highest_number_may_be_unrecoverable()
-     {
+    fn the_best_version_is_the_greatest_recoverable_one_and_the_highest_number_may_be_unrecoverable() {
         let map = map(&[
             (0, 0, version(3, 1)),
             (1, 1, version(3, 1)),
@@ -247,12 +231,7 @@ mod tests {
 
     #[test]
     fn two_recoverable_versions_of_one_number_need_a_merge_and_the_greater_root_is_best() {
-        let map = map(&[
-            (0, 0, version(3, 1)),
-            (1, 1, version(3, 1)),
-            (2, 0, version(3, 2)),
-            (3, 1, version(3, 2)),
-        ]);
+        let map = map(&[(0, 0, version(3, 1)), (1, 1, version(3, 1)), (2, 0, version(3, 2)), (3, 1, version(3, 2))]);
         assert!(map.needs_merge());
         assert_eq!(map.best(), Some(version(3, 2)));
     }

@@ -1,8 +1,6 @@
 //! Building a share from its parts, and taking it apart again. Nothing is verified here.
 
-use super::layout::{
-    Checkstring, HEADER_LENGTH, Offsets, PREFIX_LENGTH, ParseError, VersionInfo, array, be64,
-};
+use super::layout::{Checkstring, HEADER_LENGTH, Offsets, PREFIX_LENGTH, ParseError, VersionInfo, array, be64};
 use super::merkle::Hash;
 
 /// Length of one link of the share hash chain.
@@ -35,8 +33,7 @@ impl ShareParts {
         let mut bytes = Vec::with_capacity(HEADER_LENGTH + 512 + self.share_data.len());
         bytes.extend_from_slice(&self.prefix);
         bytes.resize(HEADER_LENGTH, 0);
-        let here =
-            |bytes: &Vec<u8>| u32::try_from(bytes.len()).expect("a share is smaller than 4 GiB");
+        let here = |bytes: &Vec<u8>| u32::try_from(bytes.len()).expect("a share is smaller than 4 GiB");
         bytes.extend_from_slice(&self.verification_key);
         let signature = here(&bytes);
         bytes.extend_from_slice(&self.signature);
@@ -46,20 +43,11 @@ impl ShareParts {
             bytes.extend_from_slice(hash);
         }
         let block_hash_tree = here(&bytes);
-        self.block_hash_tree
-            .iter()
-            .for_each(|hash| bytes.extend_from_slice(hash));
+        self.block_hash_tree.iter().for_each(|hash| bytes.extend_from_slice(hash));
         let share_data = here(&bytes);
         bytes.extend_from_slice(&self.share_data);
         let end = bytes.len() as u64;
-        let offsets = Offsets {
-            signature,
-            share_hash_chain,
-            block_hash_tree,
-            share_data,
-            private_key: end,
-            end,
-        };
+        let offsets = Offsets { signature, share_hash_chain, block_hash_tree, share_data, private_key: end, end };
         bytes[PREFIX_LENGTH..HEADER_LENGTH].copy_from_slice(&pack_offsets(&offsets));
         bytes
     }
@@ -82,19 +70,13 @@ pub struct Opening<'a> {
 /// What is wrong with the bytes; nothing is verified here.
 pub fn parse_opening(bytes: &[u8]) -> Result<Opening<'_>, ParseError> {
     if bytes.len() < HEADER_LENGTH {
-        return Err(ParseError::Short {
-            needed: HEADER_LENGTH,
-            got: bytes.len(),
-        });
+        return Err(ParseError::Short { needed: HEADER_LENGTH, got: bytes.len() });
     }
     let checkstring = Checkstring::parse(bytes)?;
     let offsets = parse_offsets(bytes);
     let chain = offsets.share_hash_chain as usize;
     if bytes.len() < chain {
-        return Err(ParseError::NeedMore {
-            needed: u64::from(offsets.share_hash_chain),
-            got: bytes.len(),
-        });
+        return Err(ParseError::NeedMore { needed: u64::from(offsets.share_hash_chain), got: bytes.len() });
     }
     let version = VersionInfo {
         seqnum: checkstring.seqnum,
@@ -133,10 +115,7 @@ pub struct Body {
 /// When the offset table is impossible.
 pub fn body_range(offsets: &Offsets) -> Result<(u64, u64), ParseError> {
     let start = u64::from(offsets.share_hash_chain);
-    let length = offsets
-        .private_key
-        .checked_sub(start)
-        .ok_or(ParseError::Geometry("private key"))?;
+    let length = offsets.private_key.checked_sub(start).ok_or(ParseError::Geometry("private key"))?;
     Ok((start, length))
 }
 
@@ -147,16 +126,10 @@ pub fn body_range(offsets: &Offsets) -> Result<(u64, u64), ParseError> {
 pub fn parse_body(offsets: &Offsets, bytes: &[u8]) -> Result<Body, ParseError> {
     let (start, length) = body_range(offsets)?;
     if (bytes.len() as u64) < length {
-        return Err(ParseError::NeedMore {
-            needed: length,
-            got: bytes.len(),
-        });
+        return Err(ParseError::NeedMore { needed: length, got: bytes.len() });
     }
     let place = |offset: u64, field: &'static str| {
-        offset
-            .checked_sub(start)
-            .filter(|place| *place <= length)
-            .ok_or(ParseError::Geometry(field))
+        offset.checked_sub(start).filter(|place| *place <= length).ok_or(ParseError::Geometry(field))
     };
     let tree = place(offsets.block_hash_tree.into(), "block hash tree")? as usize;
     let data = place(offsets.share_data.into(), "share data")? as usize;
@@ -164,17 +137,12 @@ pub fn parse_body(offsets: &Offsets, bytes: &[u8]) -> Result<Body, ParseError> {
     let (links, []) = chain.as_chunks::<LINK_LENGTH>() else {
         return Err(ParseError::Geometry("share hash chain"));
     };
-    let hashes = bytes
-        .get(tree..data)
-        .ok_or(ParseError::Geometry("share data"))?;
+    let hashes = bytes.get(tree..data).ok_or(ParseError::Geometry("share data"))?;
     let (hashes, []) = hashes.as_chunks::<32>() else {
         return Err(ParseError::Geometry("block hash tree"));
     };
     Ok(Body {
-        share_hash_chain: links
-            .iter()
-            .map(|link| (u16::from_be_bytes([link[0], link[1]]), array(link, 2)))
-            .collect(),
+        share_hash_chain: links.iter().map(|link| (u16::from_be_bytes([link[0], link[1]]), array(link, 2))).collect(),
         block_hash_tree: hashes.to_vec(),
         share_data: bytes[data..length as usize].to_vec(),
     })
@@ -182,12 +150,7 @@ pub fn parse_body(offsets: &Offsets, bytes: &[u8]) -> Result<Body, ParseError> {
 
 fn pack_offsets(offsets: &Offsets) -> [u8; HEADER_LENGTH - PREFIX_LENGTH] {
     let mut bytes = [0; HEADER_LENGTH - PREFIX_LENGTH];
-    let small = [
-        offsets.signature,
-        offsets.share_hash_chain,
-        offsets.block_hash_tree,
-        offsets.share_data,
-    ];
+    let small = [offsets.signature, offsets.share_hash_chain, offsets.block_hash_tree, offsets.share_data];
     for (index, value) in small.into_iter().enumerate() {
         bytes[4 * index..4 * index + 4].copy_from_slice(&value.to_be_bytes());
     }
@@ -217,32 +180,21 @@ mod tests {
 
     fn parts() -> impl Strategy<Value = ShareParts> {
         (
-            (
-                any::<u64>(),
-                any::<[u8; 32]>(),
-                any::<[u8; 16]>(),
-                1u8..=255,
-                1u8..=255,
-                0u64..1 << 40,
-            ),
+            (any::<u64>(), any::<[u8; 32]>(), any::<[u8; 16]>(), 1u8..=255, 1u8..=255, 0u64..1 << 40),
             proptest::collection::vec(any::<u8>(), 32),
             proptest::collection::vec(any::<u8>(), 64),
             proptest::collection::vec(any::<(u16, [u8; 32])>(), 0..5),
             proptest::collection::vec(any::<[u8; 32]>(), 0..3),
             proptest::collection::vec(any::<u8>(), 0..100),
         )
-            .prop_map(
-                |((seqnum, root, salt, k, n, length), key, signature, chain, tree, data)| {
-                    ShareParts {
-                        prefix: pack_prefix(&Checkstring { seqnum, root, salt }, k, n, length),
-                        verification_key: key,
-                        signature,
-                        share_hash_chain: chain,
-                        block_hash_tree: tree,
-                        share_data: data,
-                    }
-                },
-            )
+            .prop_map(|((seqnum, root, salt, k, n, length), key, signature, chain, tree, data)| ShareParts {
+                prefix: pack_prefix(&Checkstring { seqnum, root, salt }, k, n, length),
+                verification_key: key,
+                signature,
+                share_hash_chain: chain,
+                block_hash_tree: tree,
+                share_data: data,
+            })
     }
 
     proptest! {
@@ -280,25 +232,13 @@ mod tests {
 
     #[test]
     fn each_kind_of_damage_has_its_own_error() {
-        assert_eq!(
-            parse_opening(&[]),
-            Err(ParseError::Short {
-                needed: 107,
-                got: 0
-            })
-        );
+        assert_eq!(parse_opening(&[]), Err(ParseError::Short { needed: 107, got: 0 }));
         let mut bytes = vec![0; HEADER_LENGTH];
         bytes[0] = 1;
         assert_eq!(parse_opening(&bytes), Err(ParseError::UnknownVersion(1)));
         bytes[0] = 0;
         bytes[82] = 200;
-        assert_eq!(
-            parse_opening(&bytes),
-            Err(ParseError::NeedMore {
-                needed: 200,
-                got: 107
-            })
-        );
+        assert_eq!(parse_opening(&bytes), Err(ParseError::NeedMore { needed: 200, got: 107 }));
         // A share whose length was written and whose data was not: all zeros parse, and can never verify.
         let zeros = parse_opening(&[0; 200]).unwrap().signature.len();
         assert_eq!(zeros, 0);

@@ -59,19 +59,24 @@ pub static SERVER_SILENT: Site = fault(
 );
 
 /// Late answers.
-pub static SLOW_SERVER: Site = fault("publish/slow-server", "a server answers up to 30 s late, in order", 10_000, 200_000);
+pub static SLOW_SERVER: Site =
+    fault("publish/slow-server", "a server answers up to 30 s late, in order", 10_000, 200_000);
 
 /// Disks that lie.
-pub static SHARE_DAMAGE: Site = fault("publish/share-damage", "a server loses a share, or a bit of one flips", 1_000, 50_000);
+pub static SHARE_DAMAGE: Site =
+    fault("publish/share-damage", "a server loses a share, or a bit of one flips", 1_000, 50_000);
 
 /// The order of a walk.
-pub static WALK: Site = Site::value("publish/walk", "the order in which servers are called in a wave or a round of queries");
+pub static WALK: Site =
+    Site::value("publish/walk", "the order in which servers are called in a wave or a round of queries");
 
 /// Which file.
-pub static FILE: Site = Site::value("publish/file", "which file it is: decides keys and the permuted order of the servers");
+pub static FILE: Site =
+    Site::value("publish/file", "which file it is: decides keys and the permuted order of the servers");
 
 /// The back-off's jitter.
-pub static JITTER: Site = Site::value("publish/jitter", "how long modify waits before it tries again: 88 to 112 % of the plan");
+pub static JITTER: Site =
+    Site::value("publish/jitter", "how long modify waits before it tries again: 88 to 112 % of the plan");
 
 /// Between operations.
 pub static PAUSE: Site = Site::latency("publish/pause", "how long callers wait before the next operation");

@@ -127,10 +127,7 @@ pub trait Shares {
 ///
 /// # Errors
 /// A refusal; the caller sees a remote exception and knows nothing about what was written.
-pub fn test_and_write(
-    shares: &mut impl Shares,
-    request: &TestAndWrite,
-) -> Result<WriteAnswer, Refusal> {
+pub fn test_and_write(shares: &mut impl Shares, request: &TestAndWrite) -> Result<WriteAnswer, Refusal> {
     let existing = shares.numbers();
     for &number in &existing {
         if shares.write_enabler(number)? != request.secrets.write_enabler {
@@ -162,18 +159,11 @@ pub fn test_and_write(
 ///
 /// # Errors
 /// A refusal, when a container cannot be read.
-pub fn read(
-    shares: &impl Shares,
-    numbers: &[ShareNumber],
-    spans: &[Span],
-) -> Result<ReadData, Refusal> {
+pub fn read(shares: &impl Shares, numbers: &[ShareNumber], spans: &[Span]) -> Result<ReadData, Refusal> {
     let mut data = ReadData::new();
     for number in shares.numbers() {
         if numbers.is_empty() || numbers.contains(&number) {
-            let parts: Result<Vec<_>, _> = spans
-                .iter()
-                .map(|span| shares.read(number, *span))
-                .collect();
+            let parts: Result<Vec<_>, _> = spans.iter().map(|span| shares.read(number, *span)).collect();
             data.insert(number, parts?);
         }
     }
@@ -196,9 +186,7 @@ struct MemoryShare {
 impl MemoryShares {
     /// All shares with their bytes.
     pub fn iter(&self) -> impl Iterator<Item = (ShareNumber, &[u8])> {
-        self.shares
-            .iter()
-            .map(|(number, share)| (*number, &share.data[..]))
+        self.shares.iter().map(|(number, share)| (*number, &share.data[..]))
     }
 
     /// A share's bytes.
@@ -214,10 +202,7 @@ impl MemoryShares {
 
     /// Flips bits of a share, as bad hardware would. Nothing happens if there is no such byte.
     pub fn flip(&mut self, number: ShareNumber, offset: usize, mask: u8) -> bool {
-        let byte = self
-            .shares
-            .get_mut(&number)
-            .and_then(|share| share.data.get_mut(offset));
+        let byte = self.shares.get_mut(&number).and_then(|share| share.data.get_mut(offset));
         byte.map(|byte| *byte ^= mask).is_some()
     }
 }
@@ -228,37 +213,23 @@ impl Shares for MemoryShares {
     }
 
     fn write_enabler(&self, number: ShareNumber) -> Result<WriteEnabler, Refusal> {
-        self.shares
-            .get(&number)
-            .map(|share| share.write_enabler)
-            .ok_or(Refusal::BrokenContainer(number))
+        self.shares.get(&number).map(|share| share.write_enabler).ok_or(Refusal::BrokenContainer(number))
     }
 
     fn read(&self, number: ShareNumber, span: Span) -> Result<Vec<u8>, Refusal> {
         let data = self.get(number).unwrap_or(&[]);
-        let start = usize::try_from(span.offset)
-            .unwrap_or(usize::MAX)
-            .min(data.len());
-        let length = usize::try_from(span.length)
-            .unwrap_or(usize::MAX)
-            .min(data.len() - start);
+        let start = usize::try_from(span.offset).unwrap_or(usize::MAX).min(data.len());
+        let length = usize::try_from(span.length).unwrap_or(usize::MAX).min(data.len() - start);
         Ok(data[start..start + length].to_vec())
     }
 
     fn create(&mut self, number: ShareNumber, write_enabler: WriteEnabler) -> Result<(), Refusal> {
-        self.shares.entry(number).or_insert(MemoryShare {
-            write_enabler,
-            data: Vec::new(),
-            lease: None,
-        });
+        self.shares.entry(number).or_insert(MemoryShare { write_enabler, data: Vec::new(), lease: None });
         Ok(())
     }
 
     fn write(&mut self, number: ShareNumber, offset: u64, data: &[u8]) -> Result<(), Refusal> {
-        let share = self
-            .shares
-            .get_mut(&number)
-            .ok_or(Refusal::BrokenContainer(number))?;
+        let share = self.shares.get_mut(&number).ok_or(Refusal::BrokenContainer(number))?;
         let start = usize::try_from(offset).map_err(|_| Refusal::Failed("offset too large"))?;
         let end = start + data.len();
         if share.data.len() < end {
@@ -269,10 +240,7 @@ impl Shares for MemoryShares {
     }
 
     fn add_lease(&mut self, number: ShareNumber, secrets: &Secrets) -> Result<(), Refusal> {
-        let share = self
-            .shares
-            .get_mut(&number)
-            .ok_or(Refusal::BrokenContainer(number))?;
+        let share = self.shares.get_mut(&number).ok_or(Refusal::BrokenContainer(number))?;
         share.lease = Some((secrets.lease_renew, secrets.lease_cancel));
         Ok(())
     }
@@ -282,17 +250,10 @@ impl Shares for MemoryShares {
 mod tests {
     use super::*;
 
-    const WHOLE: Span = Span {
-        offset: 0,
-        length: 100,
-    };
+    const WHOLE: Span = Span { offset: 0, length: 100 };
 
     fn secrets(enabler: u8) -> Secrets {
-        Secrets {
-            write_enabler: [enabler; 32],
-            lease_renew: [1; 32],
-            lease_cancel: [2; 32],
-        }
+        Secrets { write_enabler: [enabler; 32], lease_renew: [1; 32], lease_cancel: [2; 32] }
     }
 
     /// A request of (share, bytes that must be there, new bytes).
@@ -301,43 +262,19 @@ mod tests {
             .iter()
             .map(|(number, old, new)| {
                 let length = old.len().max(1) as u64;
-                let test = TestVector {
-                    span: Span { offset: 0, length },
-                    specimen: old.to_vec(),
-                };
-                (
-                    *number,
-                    ShareWrite {
-                        tests: vec![test],
-                        writes: vec![(0, new.to_vec())],
-                    },
-                )
+                let test = TestVector { span: Span { offset: 0, length }, specimen: old.to_vec() };
+                (*number, ShareWrite { tests: vec![test], writes: vec![(0, new.to_vec())] })
             })
             .collect();
-        TestAndWrite {
-            secrets: secrets(enabler),
-            shares,
-            reads: vec![WHOLE],
-        }
+        TestAndWrite { secrets: secrets(enabler), shares, reads: vec![WHOLE] }
     }
 
     #[test]
     fn a_failed_test_of_one_share_keeps_all_shares_of_the_request_unwritten() {
         let mut slot = MemoryShares::default();
-        assert!(
-            test_and_write(
-                &mut slot,
-                &request(1, &[(0, b"", b"old0"), (1, b"", b"old1")])
-            )
-            .unwrap()
-            .wrote
-        );
+        assert!(test_and_write(&mut slot, &request(1, &[(0, b"", b"old0"), (1, b"", b"old1")])).unwrap().wrote);
         let before = slot.clone();
-        let answer = test_and_write(
-            &mut slot,
-            &request(1, &[(0, b"old0", b"new0"), (1, b"", b"new1")]),
-        )
-        .unwrap();
+        let answer = test_and_write(&mut slot, &request(1, &[(0, b"old0", b"new0"), (1, b"", b"new1")])).unwrap();
         assert!(!answer.wrote);
         assert_eq!(slot, before);
     }
@@ -348,10 +285,7 @@ mod tests {
         test_and_write(&mut slot, &request(1, &[(0, b"", b"a"), (7, b"", b"b")])).unwrap();
         let answer = test_and_write(&mut slot, &request(1, &[(0, b"a", b"c")])).unwrap();
         assert!(answer.wrote);
-        assert_eq!(
-            answer.read,
-            BTreeMap::from([(0, vec![b"a".to_vec()]), (7, vec![b"b".to_vec()])])
-        );
+        assert_eq!(answer.read, BTreeMap::from([(0, vec![b"a".to_vec()]), (7, vec![b"b".to_vec()])]));
         assert_eq!(slot.get(0), Some(&b"c"[..]));
     }
 
@@ -369,14 +303,9 @@ mod tests {
     fn an_absent_test_passes_for_a_missing_share_and_for_an_empty_one() {
         let mut slot = MemoryShares::default();
         slot.create(0, [1; 32]).unwrap();
-        let answer =
-            test_and_write(&mut slot, &request(1, &[(0, b"", b"x"), (1, b"", b"y")])).unwrap();
+        let answer = test_and_write(&mut slot, &request(1, &[(0, b"", b"x"), (1, b"", b"y")])).unwrap();
         assert!(answer.wrote);
-        assert!(
-            !test_and_write(&mut slot, &request(1, &[(0, b"", b"z")]))
-                .unwrap()
-                .wrote
-        );
+        assert!(!test_and_write(&mut slot, &request(1, &[(0, b"", b"z")])).unwrap().wrote);
     }
 
     #[test]
@@ -390,25 +319,9 @@ mod tests {
     #[test]
     fn reads_are_truncated_and_select_shares() {
         let mut slot = MemoryShares::default();
-        test_and_write(
-            &mut slot,
-            &request(1, &[(0, b"", b"abc"), (1, b"", b"def")]),
-        )
-        .unwrap();
-        let spans = [
-            Span {
-                offset: 1,
-                length: 50,
-            },
-            Span {
-                offset: 9,
-                length: 1,
-            },
-        ];
-        assert_eq!(
-            read(&slot, &[1], &spans).unwrap(),
-            BTreeMap::from([(1, vec![b"ef".to_vec(), vec![]])])
-        );
+        test_and_write(&mut slot, &request(1, &[(0, b"", b"abc"), (1, b"", b"def")])).unwrap();
+        let spans = [Span { offset: 1, length: 50 }, Span { offset: 9, length: 1 }];
+        assert_eq!(read(&slot, &[1], &spans).unwrap(), BTreeMap::from([(1, vec![b"ef".to_vec(), vec![]])]));
         assert_eq!(read(&slot, &[], &spans).unwrap().len(), 2);
         assert!(read(&slot, &[9], &spans).unwrap().is_empty());
     }

@@ -15,7 +15,8 @@ pub static HARM: Kind = Kind::new("harm", '*', "a share is lost or damaged on it
 /// A reference has died.
 pub static DEAD: Kind = Kind::new("dead", 'D', "a client's reference to a server is dead", &[]);
 /// A map update has ended.
-pub static MAP: Kind = Kind::new("map", 'M', "a client has updated its map", &["shares", "recoverable", "unrecoverable"]);
+pub static MAP: Kind =
+    Kind::new("map", 'M', "a client has updated its map", &["shares", "recoverable", "unrecoverable"]);
 /// An operation begins.
 pub static OPERATION: Kind = Kind::new("operation", 'O', "an operation is called", &[]);
 /// An operation has ended.

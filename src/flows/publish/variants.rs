@@ -192,9 +192,7 @@ mod tests {
     #[test]
     fn every_patch_differs_from_its_release_in_exactly_one_place() {
         let base = Variant::named("1.5.0").unwrap();
-        for variant in VARIANTS
-            .iter()
-            .filter(|variant| variant.label.starts_with("1.5.0+") || variant.label == "1.6.0")
+        for variant in VARIANTS.iter().filter(|variant| variant.label.starts_with("1.5.0+") || variant.label == "1.6.0")
         {
             let differences = [
                 variant.publish_goes_on != base.publish_goes_on,
@@ -208,12 +206,7 @@ mod tests {
                 variant.reads_go_on != base.reads_go_on,
                 variant.bad_share != base.bad_share,
             ];
-            assert_eq!(
-                differences.iter().filter(|differs| **differs).count(),
-                1,
-                "{}",
-                variant.label
-            );
+            assert_eq!(differences.iter().filter(|differs| **differs).count(), 1, "{}", variant.label);
         }
     }
 

@@ -37,11 +37,7 @@ pub fn make_version(
     let blocks = fec::encode(k, n, &keys.mask(&salt, text))?;
     let leaves: Vec<_> = blocks.iter().map(|block| block_hash(block)).collect();
     let tree = HashTree::new(&leaves);
-    let checkstring = Checkstring {
-        seqnum,
-        root: tree.root(),
-        salt,
-    };
+    let checkstring = Checkstring { seqnum, root: tree.root(), salt };
     let prefix = pack_prefix(&checkstring, k, n, text.len() as u64);
     let signature = keys.sign(&prefix);
     let verification_key = keys.verification_key().to_vec();
@@ -104,22 +100,12 @@ pub fn verify_opening(keys: &FileKeys, bytes: &[u8]) -> Result<VersionInfo, Shar
 /// # Errors
 /// What does not match.
 pub fn verify_body(version: &VersionInfo, number: u8, bytes: &[u8]) -> Result<Vec<u8>, ShareError> {
-    let Body {
-        share_hash_chain,
-        block_hash_tree,
-        share_data,
-    } = parse_body(&version.offsets, bytes)?;
+    let Body { share_hash_chain, block_hash_tree, share_data } = parse_body(&version.offsets, bytes)?;
     let leaf = block_hash(&share_data);
     if block_hash_tree != [leaf] {
         return Err(ShareError::Block);
     }
-    verify_chain(
-        &version.root,
-        version.n.into(),
-        number.into(),
-        &leaf,
-        &share_hash_chain,
-    )?;
+    verify_chain(&version.root, version.n.into(), number.into(), &leaf, &share_hash_chain)?;
     Ok(share_data)
 }
 
@@ -131,11 +117,7 @@ pub fn verify_share(keys: &FileKeys, number: u8, bytes: &[u8]) -> Result<Version
     let version = verify_opening(keys, bytes)?;
     let (start, length) = body_range(&version.offsets)?;
     let end = start.saturating_add(length).min(bytes.len() as u64);
-    verify_body(
-        &version,
-        number,
-        bytes.get(start as usize..end as usize).unwrap_or(&[]),
-    )?;
+    verify_body(&version, number, bytes.get(start as usize..end as usize).unwrap_or(&[]))?;
     Ok(version)
 }
 
@@ -143,11 +125,7 @@ pub fn verify_share(keys: &FileKeys, number: u8, bytes: &[u8]) -> Result<Version
 ///
 /// # Errors
 /// Too few blocks.
-pub fn read_text(
-    keys: &FileKeys,
-    version: &VersionInfo,
-    blocks: &BTreeMap<u8, Vec<u8>>,
-) -> Result<Vec<u8>, FecError> {
+pub fn read_text(keys: &FileKeys, version: &VersionInfo, blocks: &BTreeMap<u8, Vec<u8>>) -> Result<Vec<u8>, FecError> {
     let length = usize::try_from(version.data_length).unwrap_or(usize::MAX);
     let masked = fec::decode(version.k, version.n, length, blocks)?;
     Ok(keys.mask(&version.salt, &masked))
@@ -162,8 +140,7 @@ mod tests {
             .iter()
             .map(|&number| {
                 let (start, length) = body_range(&version.info.offsets).unwrap();
-                let body =
-                    &version.shares[usize::from(number)][start as usize..(start + length) as usize];
+                let body = &version.shares[usize::from(number)][start as usize..(start + length) as usize];
                 (number, verify_body(&version.info, number, body).unwrap())
             })
             .collect()
@@ -177,10 +154,7 @@ mod tests {
             for (number, share) in version.shares.iter().enumerate() {
                 assert_eq!(verify_share(&keys, number as u8, share), Ok(version.info));
             }
-            assert_eq!(
-                read_text(&keys, &version.info, &blocks(&version, &[7, 2, 9])).unwrap(),
-                text
-            );
+            assert_eq!(read_text(&keys, &version.info, &blocks(&version, &[7, 2, 9])).unwrap(), text);
         }
     }
 
@@ -204,10 +178,7 @@ mod tests {
             torn.extend_from_slice(old.get(cut..).unwrap_or(&[]));
             if verify_share(&keys, 1, &torn).is_ok() {
                 verified += 1;
-                assert!(
-                    torn[..new.len()] == new[..] || torn == *old,
-                    "a mixture cut at {cut} verified"
-                );
+                assert!(torn[..new.len()] == new[..] || torn == *old, "a mixture cut at {cut} verified");
             }
         }
         assert!(verified >= 2, "the untorn shares verify");
@@ -225,23 +196,11 @@ mod tests {
         };
         assert_eq!(damaged(5), Err(ShareError::Signature));
         assert_eq!(damaged(107), Err(ShareError::Key));
-        assert_eq!(
-            damaged(offsets.signature.into()),
-            Err(ShareError::Signature)
-        );
-        assert_eq!(
-            damaged(u64::from(offsets.share_hash_chain) + 2),
-            Err(ShareError::Chain(ChainError::Root))
-        );
-        assert_eq!(
-            damaged(offsets.block_hash_tree.into()),
-            Err(ShareError::Block)
-        );
+        assert_eq!(damaged(offsets.signature.into()), Err(ShareError::Signature));
+        assert_eq!(damaged(u64::from(offsets.share_hash_chain) + 2), Err(ShareError::Chain(ChainError::Root)));
+        assert_eq!(damaged(offsets.block_hash_tree.into()), Err(ShareError::Block));
         assert_eq!(damaged(offsets.share_data.into()), Err(ShareError::Block));
         // Another share's bytes under this number.
-        assert!(matches!(
-            verify_share(&keys, 1, &version.shares[2]),
-            Err(ShareError::Chain(_))
-        ));
+        assert!(matches!(verify_share(&keys, 1, &version.shares[2]), Err(ShareError::Chain(_))));
     }
 }

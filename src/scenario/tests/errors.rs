@@ -18,17 +18,11 @@ pub(super) fn snapshot(name: &str, text: &str) {
 }
 
 /// The top of a scenario with nothing wrong in it.
-pub(super) const HEAD: &str =
-    "seedbed = 1\ngoal = \"g\"\nflow = \"publish\"\nvariant = \"1.5.0\"\n";
+pub(super) const HEAD: &str = "seedbed = 1\ngoal = \"g\"\nflow = \"publish\"\nvariant = \"1.5.0\"\n";
 pub(super) const HOLDS: &str = "[expect]\nholds = true\n";
 
 pub(super) fn complaints_of(text: &str, settings: &[Override]) -> Complaints {
-    let read = read_scenario(
-        "scenarios/publish/x.toml",
-        text.as_bytes(),
-        &catalogue(),
-        settings,
-    );
+    let read = read_scenario("scenarios/publish/x.toml", text.as_bytes(), &catalogue(), settings);
     read.map(|_| ()).expect_err(text)
 }
 
@@ -43,11 +37,8 @@ pub(super) fn cases<'c>(name: &str, cases: impl IntoIterator<Item = (&'c str, Co
 
 #[test]
 fn whole_files() {
-    let read = |bytes: &[u8]| {
-        read_scenario("x.toml", bytes, &catalogue(), &[])
-            .map(|_| ())
-            .expect_err("not a scenario")
-    };
+    let read =
+        |bytes: &[u8]| read_scenario("x.toml", bytes, &catalogue(), &[]).map(|_| ()).expect_err("not a scenario");
     cases(
         "scenario-errors-whole-file",
         [
@@ -56,22 +47,13 @@ fn whole_files() {
             ("10 MiB", read(&vec![b'a'; 10 << 20])),
             ("one byte too many", read(&vec![b'a'; (1 << 20) + 1])),
             ("binary", read(b"seedbed = 1\n\x7fELF\x02\xff\xfe")),
-            (
-                "missing",
-                Complaint::missing_file("scenarios/x.toml", &[]).into(),
-            ),
+            ("missing", Complaint::missing_file("scenarios/x.toml", &[]).into()),
             (
                 "missing, with a near one",
-                Complaint::missing_file(
-                    "scenarios/publish/tiket-877.toml",
-                    &["scenarios/publish/ticket-877.toml"],
-                )
-                .into(),
+                Complaint::missing_file("scenarios/publish/tiket-877.toml", &["scenarios/publish/ticket-877.toml"])
+                    .into(),
             ),
-            (
-                "unreadable",
-                Complaint::unreadable("scenarios", "it is a directory").into(),
-            ),
+            ("unreadable", Complaint::unreadable("scenarios", "it is a directory").into()),
         ],
     );
 }
@@ -79,66 +61,26 @@ fn whole_files() {
 #[test]
 fn syntax() {
     let read = |text: &str| complaints_of(text, &[]);
-    let long = format!(
-        "goal = \"{}\" oops \"{}\"",
-        "long ".repeat(40),
-        "very ".repeat(40)
-    );
+    let long = format!("goal = \"{}\" oops \"{}\"", "long ".repeat(40), "very ".repeat(40));
     cases(
         "scenario-errors-syntax",
         [
             ("not TOML at all", read("Hello, world!\n")),
-            (
-                "a value without quotes",
-                read("seedbed = 1\nflow = publish\n"),
-            ),
-            (
-                "a duration without quotes",
-                read("seedbed = 1\n[budget]\nvirtual = 10m\n"),
-            ),
-            (
-                "a version without quotes",
-                read("seedbed = 1\nvariant = 1.5.0\n"),
-            ),
-            (
-                "a site without quotes",
-                read("seedbed = 1\n[faults]\nnet/reset = 0.1\n"),
-            ),
+            ("a value without quotes", read("seedbed = 1\nflow = publish\n")),
+            ("a duration without quotes", read("seedbed = 1\n[budget]\nvirtual = 10m\n")),
+            ("a version without quotes", read("seedbed = 1\nvariant = 1.5.0\n")),
+            ("a site without quotes", read("seedbed = 1\n[faults]\nnet/reset = 0.1\n")),
             ("an empty key", read("= 1\n")),
             ("no value", read("seedbed = 1\nflow =\ngoal = \"g\"\n")),
-            (
-                "two errors",
-                read("seedbed = 1\nflow = \"publish\ngoal = x\n"),
-            ),
-            (
-                "a key twice",
-                read("seedbed = 1\ngoal = \"a\"\ngoal = \"b\"\n"),
-            ),
-            (
-                "a table twice",
-                read("seedbed = 1\n[faults]\n[budget]\n[faults]\n"),
-            ),
-            (
-                "an open list",
-                read("seedbed = 1\n[expect]\nholds = [\"a\",\n"),
-            ),
-            (
-                "an open header",
-                read("seedbed = 1\n[expect\nholds = true\n"),
-            ),
-            (
-                "with Windows line ends",
-                read("seedbed = 1\r\n\r\nflow = publish\r\n"),
-            ),
-            (
-                "behind tabs and accents",
-                read("seedbed = 1\n\tgoal\t= \"é\" \tß\n"),
-            ),
+            ("two errors", read("seedbed = 1\nflow = \"publish\ngoal = x\n")),
+            ("a key twice", read("seedbed = 1\ngoal = \"a\"\ngoal = \"b\"\n")),
+            ("a table twice", read("seedbed = 1\n[faults]\n[budget]\n[faults]\n")),
+            ("an open list", read("seedbed = 1\n[expect]\nholds = [\"a\",\n")),
+            ("an open header", read("seedbed = 1\n[expect\nholds = true\n")),
+            ("with Windows line ends", read("seedbed = 1\r\n\r\nflow = publish\r\n")),
+            ("behind tabs and accents", read("seedbed = 1\n\tgoal\t= \"é\" \tß\n")),
             ("in a long line", read(&long)),
-            (
-                "with an escape sequence",
-                read("seedbed = 1\ngoal = \u{1b}[31m\n"),
-            ),
+            ("with an escape sequence", read("seedbed = 1\ngoal = \u{1b}[31m\n")),
         ],
     );
 }
@@ -151,54 +93,22 @@ fn top_level() {
         "scenario-errors-top-level",
         [
             ("no version", read(body)),
-            (
-                "a newer version",
-                read(&format!("seedbed = 2\n{body}future = true\n")),
-            ),
+            ("a newer version", read(&format!("seedbed = 2\n{body}future = true\n"))),
             ("not a version", read(&format!("seedbed = \"1\"\n{body}"))),
             ("nothing but a version", read("seedbed = 1\n")),
-            (
-                "an unknown key",
-                read(&format!("seedbed = 1\ngaol = 1\n{body}")),
-            ),
-            (
-                "an unknown table",
-                read(&format!("seedbed = 1\n{body}[weather]\nrain = true\n")),
-            ),
-            (
-                "a key below the wrong header",
-                read(&format!("seedbed = 1\n{body}steps = 5\nflow = \"x\"\n")),
-            ),
+            ("an unknown key", read(&format!("seedbed = 1\ngaol = 1\n{body}"))),
+            ("an unknown table", read(&format!("seedbed = 1\n{body}[weather]\nrain = true\n"))),
+            ("a key below the wrong header", read(&format!("seedbed = 1\n{body}steps = 5\nflow = \"x\"\n"))),
             (
                 "wrong types",
-                read(
-                    "seedbed = 1\ngoal = 1\nflow = true\nvariant = 1.5\nfaults = 1\nexpect = \"x\"\nbudget = []\n",
-                ),
+                read("seedbed = 1\ngoal = 1\nflow = true\nvariant = 1.5\nfaults = 1\nexpect = \"x\"\nbudget = []\n"),
             ),
-            (
-                "an unknown flow",
-                read(&format!(
-                    "seedbed = 1\n{}",
-                    body.replace("publish", "publsh")
-                )),
-            ),
-            (
-                "an unknown variant",
-                read(&format!(
-                    "seedbed = 1\n{}",
-                    body.replace("correct", "1.5.1")
-                )),
-            ),
-            (
-                "keys of a plan",
-                read(&format!("seedbed = 1\nfound-at = \"here\"\n{body}")),
-            ),
+            ("an unknown flow", read(&format!("seedbed = 1\n{}", body.replace("publish", "publsh")))),
+            ("an unknown variant", read(&format!("seedbed = 1\n{}", body.replace("correct", "1.5.1")))),
+            ("keys of a plan", read(&format!("seedbed = 1\nfound-at = \"here\"\n{body}"))),
             (
                 "a flow nobody has heard of",
-                read(&format!(
-                    "seedbed = 1\n{}[faults]\n\"a/b\" = 1\n",
-                    body.replace("publish", "weather")
-                )),
+                read(&format!("seedbed = 1\n{}[faults]\n\"a/b\" = 1\n", body.replace("publish", "weather"))),
             ),
         ],
     );
@@ -219,10 +129,7 @@ virtual = \"soon\"
 [flow-config]
 servers = []
 ";
-    snapshot(
-        "scenario-errors-all-at-once",
-        &complaints_of(text, &[]).to_string(),
-    );
+    snapshot("scenario-errors-all-at-once", &complaints_of(text, &[]).to_string());
     // What nobody would read to the end is cut, and counted.
     let sites: String = (0..1_000).map(|n| format!("\"rain-{n}\" = 1\n")).collect();
     let complaints = complaints_of(&format!("{HEAD}{HOLDS}[faults]\n{sites}"), &[]);
@@ -248,20 +155,8 @@ fn settings() {
             ("a bad duration", read("budget.virtual=10")),
             ("not TOML", read("flow-config.placement={ s3 = ")),
             ("through something that is no table", read("goal.x=5")),
-            (
-                "an unknown variant",
-                complaints_of(
-                    &format!("{HEAD}{HOLDS}"),
-                    &[Override::variant("1.5.0+inline")],
-                ),
-            ),
-            (
-                "and in the file",
-                complaints_of(
-                    &format!("{HEAD}{HOLDS}rain = 1\n"),
-                    &[Override::variant("x")],
-                ),
-            ),
+            ("an unknown variant", complaints_of(&format!("{HEAD}{HOLDS}"), &[Override::variant("1.5.0+inline")])),
+            ("and in the file", complaints_of(&format!("{HEAD}{HOLDS}rain = 1\n"), &[Override::variant("x")])),
         ],
     );
 }

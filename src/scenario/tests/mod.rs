@@ -26,19 +26,12 @@ static DEAD_REFERENCE: Site = Site::fault(
     Rate::per_million(10_000),
     Rate::per_million(100_000),
 );
-static RESET: Site = Site::fault(
-    "net/reset",
-    "The connection is reset.",
-    Rate::per_million(1_000),
-    Rate::per_million(100_000),
-);
+static RESET: Site =
+    Site::fault("net/reset", "The connection is reset.", Rate::per_million(1_000), Rate::per_million(100_000));
 static LATENCY: Site = Site::latency("net/latency", "Transit time.").with_aliases(&["net/delay"]);
 
 const fn named(label: &'static str) -> Named {
-    Named {
-        label,
-        doc: "made up",
-    }
+    Named { label, doc: "made up" }
 }
 
 static INFO: FlowInfo = FlowInfo {
@@ -54,21 +47,13 @@ static INFO: FlowInfo = FlowInfo {
             doc: "made up",
             promise: Promise::Always,
         },
-        InvariantInfo {
-            id: "happiness",
-            kind: InvariantKind::AtEnd,
-            doc: "made up",
-            promise: Promise::Always,
-        },
+        InvariantInfo { id: "happiness", kind: InvariantKind::AtEnd, doc: "made up", promise: Promise::Always },
     ],
     sometimes: &[named("dead-reference-inline")],
     marks: &[named("publish-started")],
     events: &[named("request"), named("reply")],
     outcomes: &[named("ok")],
-    needs: Needs {
-        host: false,
-        fresh_thread: false,
-    },
+    needs: Needs { host: false, fresh_thread: false },
 };
 
 #[derive(Deserialize)]
@@ -82,12 +67,7 @@ struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config {
-            servers: 10,
-            k: 3,
-            n: 10,
-            placement: BTreeMap::new(),
-        }
+        Config { servers: 10, k: 3, n: 10, placement: BTreeMap::new() }
     }
 }
 
@@ -114,21 +94,11 @@ impl FlowSchema for Publish {
         let mut complaints = Vec::new();
         if config.k > config.n {
             let message = format!("is {}, more than n, which is {}", config.k, config.n);
-            complaints.push(ConfigComplaint {
-                key: "k".to_owned(),
-                message,
-            });
+            complaints.push(ConfigComplaint { key: "k".to_owned(), message });
         }
-        for (server, _) in config
-            .placement
-            .iter()
-            .filter(|(_, shares)| **shares > config.n)
-        {
+        for (server, _) in config.placement.iter().filter(|(_, shares)| **shares > config.n) {
             let message = format!("more shares than n, which is {}", config.n);
-            complaints.push(ConfigComplaint {
-                key: format!("placement.{server}"),
-                message,
-            });
+            complaints.push(ConfigComplaint { key: format!("placement.{server}"), message });
         }
         Ok(complaints)
     }
@@ -139,8 +109,5 @@ impl FlowSchema for Publish {
 }
 
 fn catalogue() -> Catalogue<'static> {
-    Catalogue {
-        flows: vec![&Publish],
-        engine_sites: vec![&RESET, &LATENCY],
-    }
+    Catalogue { flows: vec![&Publish], engine_sites: vec![&RESET, &LATENCY] }
 }

@@ -4,16 +4,8 @@ use super::{COMPLETE, catalogue};
 use crate::scenario::{Claim, Complaints, Override, Scenario, Workload, read_scenario};
 
 fn read(settings: &[&str]) -> Result<Scenario, Complaints> {
-    let settings: Vec<Override> = settings
-        .iter()
-        .map(|setting| Override::parse(setting).expect("key=value"))
-        .collect();
-    read_scenario(
-        "scenarios/publish/x.toml",
-        COMPLETE.as_bytes(),
-        &catalogue(),
-        &settings,
-    )
+    let settings: Vec<Override> = settings.iter().map(|setting| Override::parse(setting).expect("key=value")).collect();
+    read_scenario("scenarios/publish/x.toml", COMPLETE.as_bytes(), &catalogue(), &settings)
 }
 
 /// A setting replaces what the file says, adds what it does not say, and the later one wins.
@@ -35,10 +27,7 @@ fn settings_win() {
         Some("command line: `faults.\"publish/dead-reference\"` is not a table but the number 0.1")
     );
 
-    let settings: Vec<&str> = settings
-        .into_iter()
-        .filter(|setting| !setting.contains(".rate="))
-        .collect();
+    let settings: Vec<&str> = settings.into_iter().filter(|setting| !setting.contains(".rate=")).collect();
     let scenario = read(&settings).unwrap_or_else(|complaints| panic!("{complaints}"));
     assert_eq!(scenario.config["servers"], toml::Value::Integer(5));
     assert_eq!(scenario.config["placement"]["s3"], toml::Value::Integer(2));
@@ -60,24 +49,13 @@ fn alternatives_are_replaced() {
 /// A variant is a text even where it looks like a number, whichever option gives it.
 #[test]
 fn variants_are_texts() {
-    for setting in [
-        Override::variant("1.5"),
-        Override::parse("variant=1.5").expect("key=value"),
-    ] {
+    for setting in [Override::variant("1.5"), Override::parse("variant=1.5").expect("key=value")] {
         let settings = [setting];
         let read = read_scenario("x.toml", COMPLETE.as_bytes(), &catalogue(), &settings);
         let complaints = read.expect_err("there is no such variant");
-        assert!(
-            complaints
-                .to_string()
-                .contains("flow publish has no variant `1.5`"),
-            "{complaints}"
-        );
+        assert!(complaints.to_string().contains("flow publish has no variant `1.5`"), "{complaints}");
     }
     let settings = [Override::variant("correct")];
     let read = read_scenario("x.toml", COMPLETE.as_bytes(), &catalogue(), &settings);
-    assert_eq!(
-        read.map(|scenario| scenario.variant).ok().as_deref(),
-        Some("correct")
-    );
+    assert_eq!(read.map(|scenario| scenario.variant).ok().as_deref(), Some("correct"));
 }

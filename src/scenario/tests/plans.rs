@@ -14,19 +14,11 @@ use crate::scenario::{Budget, CheckMode, Claim, Plan, read_plan, read_scenario, 
 fn overwrite(bytes: i64) -> toml::Value {
     let mut operation = toml::Table::new();
     operation.insert("bytes".to_owned(), bytes.into());
-    toml::Value::Table(toml::Table::from_iter([(
-        "overwrite".to_owned(),
-        operation.into(),
-    )]))
+    toml::Value::Table(toml::Table::from_iter([("overwrite".to_owned(), operation.into())]))
 }
 
 fn example() -> Plan {
-    let scenario = read_scenario(
-        "scenarios/publish/ticket-877.toml",
-        COMPLETE.as_bytes(),
-        &catalogue(),
-        &[],
-    );
+    let scenario = read_scenario("scenarios/publish/ticket-877.toml", COMPLETE.as_bytes(), &catalogue(), &[]);
     let scenario = scenario.unwrap_or_else(|complaints| panic!("{complaints}"));
     let deviation = |site: &str, actor: &str, n, value: &str, step| Deviation {
         site: site.to_owned(),
@@ -60,10 +52,7 @@ fn example() -> Plan {
 fn the_written_form() {
     let text = write_plan(&example());
     snapshot("plan", &text);
-    assert_eq!(
-        read_plan("x.plan.toml", text.as_bytes(), &catalogue()),
-        Ok(example())
-    );
+    assert_eq!(read_plan("x.plan.toml", text.as_bytes(), &catalogue()), Ok(example()));
 }
 
 /// What a replay runs is the run of the scenario the plan came from, whatever has become of the scenario.
@@ -71,18 +60,9 @@ fn the_written_form() {
 fn the_scenario_of_a_plan() {
     let plan = example();
     let scenario = plan.to_scenario("x.plan.toml");
-    assert_eq!(
-        (scenario.flow.as_str(), scenario.variant.as_str()),
-        ("publish", "1.5.0")
-    );
-    assert_eq!(
-        scenario.expect.claim,
-        Claim::Violates("no-self-rejection".to_owned())
-    );
-    assert_eq!(
-        (scenario.config, scenario.contract, scenario.checks),
-        (plan.config, plan.contract, plan.checks)
-    );
+    assert_eq!((scenario.flow.as_str(), scenario.variant.as_str()), ("publish", "1.5.0"));
+    assert_eq!(scenario.expect.claim, Claim::Violates("no-self-rejection".to_owned()));
+    assert_eq!((scenario.config, scenario.contract, scenario.checks), (plan.config, plan.contract, plan.checks));
     assert_eq!(scenario.budget.steps, 30_000);
 }
 
@@ -90,27 +70,16 @@ fn the_scenario_of_a_plan() {
 #[test]
 fn former_labels() {
     let text = write_plan(&example()).replace("net/latency", "net/delay");
-    assert_eq!(
-        read_plan("x.plan.toml", text.as_bytes(), &catalogue()),
-        Ok(example())
-    );
+    assert_eq!(read_plan("x.plan.toml", text.as_bytes(), &catalogue()), Ok(example()));
 }
 
 /// A plan that was cut down by hand to what matters is a plan.
 #[test]
 fn the_shortest_plan() {
-    let text =
-        "seedbed = 1\nscenario = 's'\nflow = 'publish'\nvariant = 'correct'\nexpect.holds = true\n";
+    let text = "seedbed = 1\nscenario = 's'\nflow = 'publish'\nvariant = 'correct'\nexpect.holds = true\n";
     let plan = read_plan("x.plan.toml", text.as_bytes(), &catalogue());
     let plan = plan.unwrap_or_else(|complaints| panic!("{complaints}"));
-    assert_eq!(
-        (
-            plan.operations.len(),
-            plan.script.deviations.len(),
-            plan.failure
-        ),
-        (0, 0, None)
-    );
+    assert_eq!((plan.operations.len(), plan.script.deviations.len(), plan.failure), (0, 0, None));
 }
 
 fn claim() -> impl Strategy<Value = Claim> {
@@ -123,10 +92,7 @@ fn claim() -> impl Strategy<Value = Claim> {
 }
 
 fn operation() -> impl Strategy<Value = toml::Value> {
-    prop_oneof![
-        Just(toml::Value::from("flush")),
-        (0..i64::MAX).prop_map(overwrite),
-    ]
+    prop_oneof![Just(toml::Value::from("flush")), (0..i64::MAX).prop_map(overwrite),]
 }
 
 prop_compose! {

@@ -7,12 +7,10 @@ use crate::scenario::{Override, read_plan, read_scenario};
 
 /// Both readers, for the sake of not panicking; complaints must be printable.
 fn read_both(bytes: &[u8]) {
-    for complaints in [
-        read_scenario("x.toml", bytes, &catalogue(), &[]).err(),
-        read_plan("x.plan.toml", bytes, &catalogue()).err(),
-    ]
-    .into_iter()
-    .flatten()
+    for complaints in
+        [read_scenario("x.toml", bytes, &catalogue(), &[]).err(), read_plan("x.plan.toml", bytes, &catalogue()).err()]
+            .into_iter()
+            .flatten()
     {
         assert!(!complaints.list().is_empty());
         assert!(complaints.to_string().starts_with("x."));
@@ -26,15 +24,12 @@ fn section() -> impl Strategy<Value = String> {
         (1..100_000u64).prop_map(|count| format!("[workload]\noperations = {count}")),
         (rate, any::<bool>()).prop_map(|(rate, swarm)| {
             let profile = if swarm { "swarm" } else { "quiet" };
-            format!(
-                "[faults]\nprofile = '{profile}'\n'net/reset' = {rate:?}\n'net/latency'.max = 3"
-            )
+            format!("[faults]\nprofile = '{profile}'\n'net/reset' = {rate:?}\n'net/latency'.max = 3")
         }),
         (1..u64::MAX >> 1, 1..10_000u32)
             .prop_map(|(steps, ms)| { format!("[budget]\nsteps = {steps}\nvirtual = '{ms}ms'") }),
-        (1..9u64, 10..99u64, 100..999u64).prop_map(|(test, run, full)| {
-            format!("[budget.seeds]\ntest = {test}\nrun = {run}\nfull = {full}")
-        }),
+        (1..9u64, 10..99u64, 100..999u64)
+            .prop_map(|(test, run, full)| { format!("[budget.seeds]\ntest = {test}\nrun = {run}\nfull = {full}") }),
         prop::sample::select(vec!["ordered", "posix-strict", "in-order", "hostile"])
             .prop_map(|disk| format!("[contract]\ndisk = '{disk}'")),
         (1..10u32, 10..100u32).prop_map(|(k, n)| format!("[flow-config]\nk = {k}\nn = {n}")),

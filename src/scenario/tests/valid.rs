@@ -5,17 +5,10 @@ use std::time::Duration;
 
 use super::{COMPLETE, catalogue};
 use crate::choice::{Profile, Rate, SiteSetting};
-use crate::scenario::{
-    Budget, CheckMode, Claim, Expect, Explore, Minimal, Scenario, Workload, read_scenario,
-};
+use crate::scenario::{Budget, CheckMode, Claim, Expect, Explore, Minimal, Scenario, Workload, read_scenario};
 
 fn read(text: &str) -> Scenario {
-    match read_scenario(
-        "scenarios/publish/ticket-877.toml",
-        text.as_bytes(),
-        &catalogue(),
-        &[],
-    ) {
+    match read_scenario("scenarios/publish/ticket-877.toml", text.as_bytes(), &catalogue(), &[]) {
         Ok(scenario) => scenario,
         Err(complaints) => panic!("{complaints}"),
     }
@@ -27,10 +20,7 @@ fn a_complete_file() {
     let scenario = read(COMPLETE);
     assert_eq!(scenario.name, "publish/ticket-877");
     assert!(scenario.goal.starts_with("A dead reference answers inline"));
-    assert_eq!(
-        (scenario.flow.as_str(), scenario.variant.as_str()),
-        ("publish", "1.5.0")
-    );
+    assert_eq!((scenario.flow.as_str(), scenario.variant.as_str()), ("publish", "1.5.0"));
     assert_eq!(
         scenario.config,
         toml::toml! { servers = 11
@@ -47,14 +37,8 @@ fn a_complete_file() {
         pin: Some("12ms".to_owned()),
     };
     assert_eq!(scenario.faults.sites["net/latency"], latency);
-    assert_eq!(
-        scenario.faults.sites["publish/dead-reference"].rate,
-        Rate::from_f64(0.1).ok()
-    );
-    assert_eq!(
-        scenario.contract,
-        BTreeMap::from([("disk".to_owned(), "ordered".to_owned())])
-    );
+    assert_eq!(scenario.faults.sites["publish/dead-reference"].rate, Rate::from_f64(0.1).ok());
+    assert_eq!(scenario.contract, BTreeMap::from([("disk".to_owned(), "ordered".to_owned())]));
     let budget = Budget {
         steps: 30_000,
         polls_per_step: 256,
@@ -75,21 +59,14 @@ fn a_complete_file() {
         claim: Claim::Violates("no-self-rejection".to_owned()),
         within_seeds: Some(500),
         sometimes: vec!["dead-reference-inline".to_owned()],
-        minimal: Some(Minimal {
-            deviations: 2,
-            operations: 1,
-        }),
+        minimal: Some(Minimal { deviations: 2, operations: 1 }),
     };
     assert_eq!(scenario.expect, expect);
-    let checks = BTreeMap::from([
-        ("happiness".to_owned(), CheckMode::Off),
-        ("no-panic".to_owned(), CheckMode::Record),
-    ]);
+    let checks = BTreeMap::from([("happiness".to_owned(), CheckMode::Off), ("no-panic".to_owned(), CheckMode::Record)]);
     assert_eq!(scenario.checks, checks);
 }
 
-const SHORT: &str =
-    "seedbed = 1\ngoal = 'g'\nflow = 'publish'\nvariant = 'correct'\nexpect.holds = true\n";
+const SHORT: &str = "seedbed = 1\ngoal = 'g'\nflow = 'publish'\nvariant = 'correct'\nexpect.holds = true\n";
 
 /// What a file leaves out has its documented default.
 #[test]
@@ -100,9 +77,7 @@ fn defaults() {
     assert_eq!(scenario.budget, Budget::default());
     assert_eq!(scenario.explore, Explore::default());
     assert_eq!(scenario.expect.claim, Claim::Holds);
-    assert!(
-        scenario.config.is_empty() && scenario.contract.is_empty() && scenario.checks.is_empty()
-    );
+    assert!(scenario.config.is_empty() && scenario.contract.is_empty() && scenario.checks.is_empty());
 }
 
 /// Operations can be listed, in both forms that TOML has for it, and with operations that carry no data.
@@ -114,10 +89,7 @@ fn listed_operations() {
         let Workload::Listed(ops) = read(&format!("{SHORT}{text}")).workload else {
             panic!("the operations were listed");
         };
-        assert_eq!(
-            ops[0].get("overwrite").and_then(|op| op.get("bytes")),
-            Some(&toml::Value::Integer(64))
-        );
+        assert_eq!(ops[0].get("overwrite").and_then(|op| op.get("bytes")), Some(&toml::Value::Integer(64)));
         assert_eq!(ops[1].to_string(), second);
     }
 }

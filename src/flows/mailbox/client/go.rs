@@ -23,7 +23,16 @@ impl Go {
     /// A client that has not begun.
     #[must_use]
     pub fn new(part: Part) -> Go {
-        Go { part, name: None, connected: false, has_version: false, numbered: 0, unheard: 0, closing: false, end: ClientEnd::Waiting }
+        Go {
+            part,
+            name: None,
+            connected: false,
+            has_version: false,
+            numbered: 0,
+            unheard: 0,
+            closing: false,
+            end: ClientEnd::Waiting,
+        }
     }
 
     fn claim(&self, out: &mut Vec<Action>) {

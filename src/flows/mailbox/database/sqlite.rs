@@ -20,10 +20,7 @@ impl Database for Connection {
     fn execute(&self, sql: &str, parameters: &[Value]) -> Result<Changed, DbError> {
         let mut statement = self.prepare_cached(sql)?;
         let rows = statement.execute(params_from_iter(parameters))?;
-        Ok(Changed {
-            rows,
-            last_id: self.last_insert_rowid(),
-        })
+        Ok(Changed { rows, last_id: self.last_insert_rowid() })
     }
 
     fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
@@ -45,11 +42,7 @@ fn all_rows(statement: &mut Statement<'_>, parameters: &[Value]) -> rusqlite::Re
     let mut rows = statement.query(params_from_iter(parameters))?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        all.push(
-            (0..columns)
-                .map(|n| row.get_ref(n).map(value))
-                .collect::<rusqlite::Result<Row>>()?,
-        );
+        all.push((0..columns).map(|n| row.get_ref(n).map(value)).collect::<rusqlite::Result<Row>>()?);
     }
     Ok(all)
 }
@@ -59,9 +52,7 @@ fn value(cell: ValueRef<'_>) -> Value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(n) => Value::Integer(n),
         ValueRef::Real(x) => Value::Real(x),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            Value::Text(String::from_utf8_lossy(bytes).into_owned())
-        }
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
     }
 }
 
@@ -74,10 +65,7 @@ impl From<rusqlite::Error> for DbError {
             Some(ErrorCode::DiskFull) => DbErrorKind::Full,
             _ => DbErrorKind::Other,
         };
-        DbError {
-            kind,
-            message: error.to_string(),
-        }
+        DbError { kind, message: error.to_string() }
     }
 }
 
@@ -90,20 +78,18 @@ mod tests {
     #[test]
     fn constraint_violation_keeps_the_transaction() {
         let db: &dyn Database = &Connection::open_in_memory().unwrap();
-        db.script("PRAGMA foreign_keys = ON; CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a REFERENCES a(id));")
-            .unwrap();
+        db.script(
+            "PRAGMA foreign_keys = ON; CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a REFERENCES a(id));",
+        )
+        .unwrap();
         db.execute("INSERT INTO a VALUES (1)", &[]).unwrap();
         db.execute("INSERT INTO b VALUES (1)", &[]).unwrap();
         db.execute("BEGIN", &[]).unwrap();
-        db.execute("INSERT INTO a VALUES (?)", &[Value::Integer(2)])
-            .unwrap();
+        db.execute("INSERT INTO a VALUES (?)", &[Value::Integer(2)]).unwrap();
         let error = db.execute("DELETE FROM a WHERE id = 1", &[]).unwrap_err();
         assert_eq!(error.kind, DbErrorKind::Constraint, "{error}");
         assert!(db.in_transaction());
-        assert_eq!(
-            db.query("SELECT id FROM a ORDER BY id", &[]).unwrap(),
-            [[Value::Integer(1)], [Value::Integer(2)]]
-        );
+        assert_eq!(db.query("SELECT id FROM a ORDER BY id", &[]).unwrap(), [[Value::Integer(1)], [Value::Integer(2)]]);
     }
 
     /// Claim: columns keep what SQLite's affinity made of a value: a whole number in a text column is text,
@@ -111,13 +97,8 @@ mod tests {
     #[test]
     fn values_pass_through_affinity() {
         let db: &dyn Database = &Connection::open_in_memory().unwrap();
-        db.script("CREATE TABLE t (a VARCHAR, b INTEGER, c VARCHAR)")
-            .unwrap();
-        db.execute(
-            "INSERT INTO t VALUES (?, ?, ?)",
-            &[Value::Integer(3), Value::Real(1.5), Value::Null],
-        )
-        .unwrap();
+        db.script("CREATE TABLE t (a VARCHAR, b INTEGER, c VARCHAR)").unwrap();
+        db.execute("INSERT INTO t VALUES (?, ?, ?)", &[Value::Integer(3), Value::Real(1.5), Value::Null]).unwrap();
         assert_eq!(
             db.query("SELECT a, b, c FROM t", &[]).unwrap(),
             [[Value::from("3"), Value::Real(1.5), Value::Null]]

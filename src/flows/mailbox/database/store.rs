@@ -22,11 +22,7 @@ impl Store {
     /// Wraps an open connection.
     #[must_use]
     pub fn new(db: Rc<dyn Database>) -> Store {
-        Store {
-            db,
-            pending: RefCell::default(),
-            committed: RefCell::default(),
-        }
+        Store { db, pending: RefCell::default(), committed: RefCell::default() }
     }
 
     /// The connection itself.
@@ -80,9 +76,7 @@ impl Store {
         if self.db.in_transaction() {
             self.settle(self.db.execute("COMMIT", &[]))?;
         }
-        self.committed
-            .borrow_mut()
-            .append(&mut self.pending.borrow_mut());
+        self.committed.borrow_mut().append(&mut self.pending.borrow_mut());
         Ok(())
     }
 
@@ -90,19 +84,14 @@ impl Store {
     ///
     /// # Errors
     /// Those of `work`, or of the database.
-    pub fn atomically<T, E: From<DbError>>(
-        &self,
-        work: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub fn atomically<T, E: From<DbError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.db.execute("BEGIN IMMEDIATE", &[])?;
         let result = work().and_then(|value| {
             self.db.execute("COMMIT", &[])?;
             Ok(value)
         });
         if result.is_ok() {
-            self.committed
-                .borrow_mut()
-                .append(&mut self.pending.borrow_mut());
+            self.committed.borrow_mut().append(&mut self.pending.borrow_mut());
         } else {
             self.pending.borrow_mut().clear();
             if self.db.in_transaction() {
@@ -154,10 +143,7 @@ mod tests {
     }
 
     fn effect(mailbox: &str) -> Effect {
-        Effect::MailboxCreated {
-            app: "app".into(),
-            mailbox: mailbox.into(),
-        }
+        Effect::MailboxCreated { app: "app".into(), mailbox: mailbox.into() }
     }
 
     /// Claim: under the implicit discipline somebody else's commit publishes what a failed command left behind.
@@ -168,13 +154,7 @@ mod tests {
         assert!(!store.in_transaction(), "a SELECT opens no transaction");
         store.write("INSERT INTO a VALUES (2)", &[]).unwrap();
         store.note(effect("m"));
-        assert_eq!(
-            store
-                .write("DELETE FROM a WHERE id = 1", &[])
-                .unwrap_err()
-                .kind,
-            DbErrorKind::Constraint
-        );
+        assert_eq!(store.write("DELETE FROM a WHERE id = 1", &[]).unwrap_err().kind, DbErrorKind::Constraint);
         assert!(store.in_transaction());
         assert!(store.take_effects().is_empty());
         store.commit().unwrap();

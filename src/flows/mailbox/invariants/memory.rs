@@ -2,68 +2,40 @@
 
 use super::{each, require};
 use crate::check::Outcome;
-use crate::flows::mailbox::model::{
-    ChannelRows, ConnectionView, MailboxView, MemoryView, TickRecord,
-};
+use crate::flows::mailbox::model::{ChannelRows, ConnectionView, MailboxView, MemoryView, TickRecord};
 
 /// `bound-app-is-registered`
 #[must_use]
 pub fn bound_app_is_registered(view: &MemoryView) -> Outcome {
-    each(
-        live(view).filter_map(|c| Some((c.handle, c.app.as_ref()?))),
-        |(handle, app)| {
-            require(
-                view.apps.contains(app),
-                "bound to a forgotten app object",
-                || {
-                    format!(
-                        "connection {handle} is bound to object {} of app {}",
-                        app.1, app.0
-                    )
-                },
-            )
-        },
-    )
+    each(live(view).filter_map(|c| Some((c.handle, c.app.as_ref()?))), |(handle, app)| {
+        require(view.apps.contains(app), "bound to a forgotten app object", || {
+            format!("connection {handle} is bound to object {} of app {}", app.1, app.0)
+        })
+    })
 }
 
 /// `listener-on-a-registered-mailbox`
 #[must_use]
 pub fn listener_on_a_registered_mailbox(view: &MemoryView, rows: &ChannelRows) -> Outcome {
-    each(
-        live(view).filter_map(|c| Some((c.handle, c.listening.as_ref()?))),
-        |(handle, (id, object))| {
-            let registered = view
-                .mailboxes
-                .iter()
-                .any(|m| m.registered && m.object == *object);
-            require(registered, "listens to a forgotten mailbox object", || {
-                format!("connection {handle} listens to object {object} of mailbox {id}")
-            })?;
-            require(
-                rows.mailbox(id).is_some(),
-                "listens to a mailbox without a row",
-                || format!("connection {handle} listens to mailbox {id}"),
-            )
-        },
-    )
+    each(live(view).filter_map(|c| Some((c.handle, c.listening.as_ref()?))), |(handle, (id, object))| {
+        let registered = view.mailboxes.iter().any(|m| m.registered && m.object == *object);
+        require(registered, "listens to a forgotten mailbox object", || {
+            format!("connection {handle} listens to object {object} of mailbox {id}")
+        })?;
+        require(rows.mailbox(id).is_some(), "listens to a mailbox without a row", || {
+            format!("connection {handle} listens to mailbox {id}")
+        })
+    })
 }
 
 /// `lost-connection-does-not-listen`: `gone` are the connections whose transport ended in an earlier step.
 #[must_use]
 pub fn lost_connection_does_not_listen(view: &MemoryView, gone: &[u64]) -> Outcome {
-    let lost = view
-        .connections
-        .iter()
-        .filter(|c| c.lost)
-        .map(|c| c.handle)
-        .chain(gone.iter().copied());
+    let lost = view.connections.iter().filter(|c| c.lost).map(|c| c.handle).chain(gone.iter().copied());
     each(lost, |handle| {
         let mailbox = view.mailboxes.iter().find(|m| m.listeners.contains(handle));
         require(mailbox.is_none(), "lost connection still listens", || {
-            format!(
-                "connection {handle} to mailbox {}",
-                mailbox.map_or("", |m| &m.id)
-            )
+            format!("connection {handle} to mailbox {}", mailbox.map_or("", |m| &m.id))
         })
     })
 }
@@ -71,15 +43,10 @@ pub fn lost_connection_does_not_listen(view: &MemoryView, gone: &[u64]) -> Outco
 /// `mailbox-object-has-a-row`
 #[must_use]
 pub fn mailbox_object_has_a_row(view: &MemoryView, rows: &ChannelRows) -> Outcome {
-    each(
-        view.mailboxes.iter().filter(|m| m.registered),
-        |m: &&MailboxView| {
-            let row = rows.mailbox(&m.id).filter(|row| row.app == m.app);
-            require(row.is_some(), "mailbox object without a row", || {
-                format!("mailbox {} of {}", m.id, m.app)
-            })
-        },
-    )
+    each(view.mailboxes.iter().filter(|m| m.registered), |m: &&MailboxView| {
+        let row = rows.mailbox(&m.id).filter(|row| row.app == m.app);
+        require(row.is_some(), "mailbox object without a row", || format!("mailbox {} of {}", m.id, m.app))
+    })
 }
 
 /// `listening-side-is-open`
@@ -87,12 +54,8 @@ pub fn mailbox_object_has_a_row(view: &MemoryView, rows: &ChannelRows) -> Outcom
 pub fn listening_side_is_open(view: &MemoryView, rows: &ChannelRows) -> Outcome {
     let listening = live(view).filter_map(|c| Some((c.side.as_deref()?, &c.listening.as_ref()?.0)));
     each(listening, |(side, mailbox)| {
-        let open = rows
-            .sides_of_mailbox(mailbox)
-            .any(|s| s.side == *side && s.opened);
-        require(open, "listens without having the mailbox open", || {
-            format!("side {side}, mailbox {mailbox}")
-        })
+        let open = rows.sides_of_mailbox(mailbox).any(|s| s.side == *side && s.opened);
+        require(open, "listens without having the mailbox open", || format!("side {side}, mailbox {mailbox}"))
     })
 }
 
@@ -101,11 +64,9 @@ pub fn listening_side_is_open(view: &MemoryView, rows: &ChannelRows) -> Outcome 
 #[must_use]
 pub fn status_counts_listeners(tick: &TickRecord, listening: usize) -> Outcome {
     each(tick.status, |status| {
-        require(
-            usize::try_from(*status) == Ok(listening),
-            "status row miscounts listeners",
-            || format!("it says {status}, there were {listening}"),
-        )
+        require(usize::try_from(*status) == Ok(listening), "status row miscounts listeners", || {
+            format!("it says {status}, there were {listening}")
+        })
     })
 }
 
@@ -139,12 +100,7 @@ mod tests {
             }],
         };
         let rows = ChannelRows {
-            mailboxes: vec![MailboxRow {
-                app: "app".into(),
-                id: "m".into(),
-                updated: 0.0,
-                for_nameplate: false,
-            }],
+            mailboxes: vec![MailboxRow { app: "app".into(), id: "m".into(), updated: 0.0, for_nameplate: false }],
             mailbox_sides: vec![MailboxSideRow {
                 mailbox: "m".into(),
                 opened: true,
@@ -164,26 +120,14 @@ mod tests {
     #[test]
     fn each_check_fires() {
         let cases: [(Check, Damage, &str); 6] = [
-            (
-                |v, _| bound_app_is_registered(v),
-                |v, _| v.apps[0].1 = 9,
-                "bound to a forgotten app object",
-            ),
+            (|v, _| bound_app_is_registered(v), |v, _| v.apps[0].1 = 9, "bound to a forgotten app object"),
             (
                 listener_on_a_registered_mailbox,
                 |v, _| v.mailboxes[0].registered = false,
                 "listens to a forgotten mailbox object",
             ),
-            (
-                listener_on_a_registered_mailbox,
-                |_, r| r.mailboxes.clear(),
-                "listens to a mailbox without a row",
-            ),
-            (
-                mailbox_object_has_a_row,
-                |_, r| r.mailboxes[0].app = "other".into(),
-                "mailbox object without a row",
-            ),
+            (listener_on_a_registered_mailbox, |_, r| r.mailboxes.clear(), "listens to a mailbox without a row"),
+            (mailbox_object_has_a_row, |_, r| r.mailboxes[0].app = "other".into(), "mailbox object without a row"),
             (
                 listening_side_is_open,
                 |_, r| r.mailbox_sides[0].opened = false,
@@ -191,11 +135,7 @@ mod tests {
             ),
             (
                 |v, _| {
-                    if v.apps.is_empty() {
-                        Outcome::Idle
-                    } else {
-                        lost_connection_does_not_listen(v, &[4])
-                    }
+                    if v.apps.is_empty() { Outcome::Idle } else { lost_connection_does_not_listen(v, &[4]) }
                 },
                 |v, _| v.connections[0].lost = true,
                 "lost connection still listens",
@@ -204,11 +144,7 @@ mod tests {
         for (check, damage, expected) in cases {
             let (mut view, mut rows) = sound();
             assert_eq!(cause(&check(&view, &rows)), "held", "{expected}");
-            assert_eq!(
-                cause(&check(&MemoryView::default(), &rows)),
-                "idle",
-                "{expected}"
-            );
+            assert_eq!(cause(&check(&MemoryView::default(), &rows)), "idle", "{expected}");
             damage(&mut view, &mut rows);
             assert_eq!(cause(&check(&view, &rows)), expected);
         }
@@ -217,24 +153,15 @@ mod tests {
     /// Claim: a connection the server was never told about counts by its handle.
     #[test]
     fn unnoticed_loss_fires() {
-        assert_eq!(
-            cause(&lost_connection_does_not_listen(&sound().0, &[3])),
-            "lost connection still listens"
-        );
+        assert_eq!(cause(&lost_connection_does_not_listen(&sound().0, &[3])), "lost connection still listens");
     }
 
     /// Claim: the status row is compared only if it was written.
     #[test]
     fn status_fires() {
-        let tick = |status| TickRecord {
-            status,
-            ..TickRecord::default()
-        };
+        let tick = |status| TickRecord { status, ..TickRecord::default() };
         assert_eq!(status_counts_listeners(&tick(None), 1), Outcome::Idle);
         assert_eq!(status_counts_listeners(&tick(Some(1)), 1), Outcome::Held);
-        assert_eq!(
-            cause(&status_counts_listeners(&tick(Some(0)), 1)),
-            "status row miscounts listeners"
-        );
+        assert_eq!(cause(&status_counts_listeners(&tick(Some(0)), 1)), "status row miscounts listeners");
     }
 }

@@ -13,16 +13,10 @@ pub const SLACK_S: f64 = RETRY_S + 5.0;
 /// `status-row-is-fresh`: `up_since` is when the server started.
 #[must_use]
 pub fn status_row_is_fresh(now: f64, up_since: f64, usage: &UsageRows) -> Outcome {
-    let updated = usage
-        .current
-        .iter()
-        .map(|row| row.updated)
-        .fold(up_since, f64::max);
-    match require(
-        now - updated <= PERIOD_S + SLACK_S,
-        "status row is stale",
-        || format!("last written at {updated}, now {now}"),
-    ) {
+    let updated = usage.current.iter().map(|row| row.updated).fold(up_since, f64::max);
+    match require(now - updated <= PERIOD_S + SLACK_S, "status row is stale", || {
+        format!("last written at {updated}, now {now}")
+    }) {
         Ok(()) => Outcome::Held,
         Err(violated) => violated,
     }
@@ -31,50 +25,26 @@ pub fn status_row_is_fresh(now: f64, up_since: f64, usage: &UsageRows) -> Outcom
 /// `idle-mailbox-expires`: `active` is when a mailbox last had a listener, or a command that was not refused.
 /// A mailbox it does not know counts from its own clock.
 #[must_use]
-pub fn idle_mailbox_expires(
-    now: f64,
-    rows: &ChannelRows,
-    active: &BTreeMap<String, f64>,
-) -> Outcome {
+pub fn idle_mailbox_expires(now: f64, rows: &ChannelRows, active: &BTreeMap<String, f64>) -> Outcome {
     each(&rows.mailboxes, |m| {
         let since = active.get(&m.id).copied().unwrap_or(m.updated);
-        require(
-            now - since <= EXPIRY_S + PERIOD_S + SLACK_S,
-            "idle mailbox does not expire",
-            || {
-                format!(
-                    "mailbox {} of {} idle since {since}, now {now}",
-                    m.id, m.app
-                )
-            },
-        )
+        require(now - since <= EXPIRY_S + PERIOD_S + SLACK_S, "idle mailbox does not expire", || {
+            format!("mailbox {} of {} idle since {since}, now {now}", m.id, m.app)
+        })
     })
 }
 
 /// `tick-spares-the-living`
 #[must_use]
 pub fn tick_spares_the_living(tick: &TickRecord) -> Outcome {
-    let deleted = tick
-        .before
-        .mailboxes
-        .iter()
-        .filter(|m| tick.after.mailbox(&m.id).is_none());
+    let deleted = tick.before.mailboxes.iter().filter(|m| tick.after.mailbox(&m.id).is_none());
     each(deleted, |m: &&MailboxRow| {
-        require(
-            !tick.listened.contains(&m.id),
-            "tick deletes a mailbox with a listener",
-            || format!("mailbox {}", m.id),
-        )?;
-        require(
-            m.updated <= tick.at - EXPIRY_S,
-            "tick deletes a young mailbox",
-            || {
-                format!(
-                    "mailbox {} was touched at {}, tick at {}",
-                    m.id, m.updated, tick.at
-                )
-            },
-        )
+        require(!tick.listened.contains(&m.id), "tick deletes a mailbox with a listener", || {
+            format!("mailbox {}", m.id)
+        })?;
+        require(m.updated <= tick.at - EXPIRY_S, "tick deletes a young mailbox", || {
+            format!("mailbox {} was touched at {}, tick at {}", m.id, m.updated, tick.at)
+        })
     })
 }
 
@@ -90,16 +60,10 @@ pub fn faulty_mailbox_is_isolated(tick: &TickRecord) -> Outcome {
     if expired.is_empty() {
         return Outcome::Idle;
     }
-    let left: Vec<_> = expired
-        .iter()
-        .filter(|m| tick.after.mailbox(&m.id).is_some())
-        .map(|m| &m.id)
-        .collect();
-    match require(
-        left.len() <= tick.errors,
-        "expired mailboxes left behind",
-        || format!("{} errors, left: {left:?}", tick.errors),
-    ) {
+    let left: Vec<_> = expired.iter().filter(|m| tick.after.mailbox(&m.id).is_some()).map(|m| &m.id).collect();
+    match require(left.len() <= tick.errors, "expired mailboxes left behind", || {
+        format!("{} errors, left: {left:?}", tick.errors)
+    }) {
         Ok(()) => Outcome::Held,
         Err(violated) => violated,
     }
@@ -108,20 +72,14 @@ pub fn faulty_mailbox_is_isolated(tick: &TickRecord) -> Outcome {
 /// `allocated-name-is-short`: `taken` are the app's names just before.
 #[must_use]
 pub fn allocated_name_is_short(name: &str, taken: &[String]) -> Outcome {
-    let result = require(
-        !taken.iter().any(|t| t == name),
-        "allocated name was taken",
-        || name.to_owned(),
-    );
+    let result = require(!taken.iter().any(|t| t == name), "allocated name was taken", || name.to_owned());
     let result = result.and_then(|()| {
         let digits = name.chars().count();
         // All shorter numbers must be taken: nine of one digit, ninety of two, nine hundred of three.
         let shorter = (1..digits.min(4))
             .map(|n| 10_usize.pow(n as u32 - 1)..10_usize.pow(n as u32))
             .find_map(|mut numbers| numbers.find(|n| !taken.contains(&n.to_string())));
-        require(shorter.is_none(), "allocated name is too long", || {
-            format!("{name}, while {shorter:?} is free")
-        })
+        require(shorter.is_none(), "allocated name is too long", || format!("{name}, while {shorter:?} is free"))
     });
     result.err().unwrap_or(Outcome::Held)
 }
@@ -137,15 +95,9 @@ pub fn refusal_changes_nothing(before: &ChannelRows, after: &ChannelRows) -> Out
     if before == after {
         Outcome::Held
     } else if without_times(before) == without_times(after) {
-        Outcome::violated(
-            "refused command refreshes a mailbox",
-            "its expiry time has changed",
-        )
+        Outcome::violated("refused command refreshes a mailbox", "its expiry time has changed")
     } else {
-        Outcome::violated(
-            "refused command changes rows",
-            "rows differ before and after",
-        )
+        Outcome::violated("refused command changes rows", "rows differ before and after")
     }
 }
 
@@ -162,39 +114,20 @@ mod tests {
             updated: *updated,
             for_nameplate: false,
         };
-        ChannelRows {
-            mailboxes: mailboxes.iter().map(row).collect(),
-            ..ChannelRows::default()
-        }
+        ChannelRows { mailboxes: mailboxes.iter().map(row).collect(), ..ChannelRows::default() }
     }
 
     /// Claim: the status row may be a period and the slack old, counted from the start if it is older.
     #[test]
     fn stale_status_fires() {
         let usage = |updated| UsageRows {
-            current: vec![CurrentRow {
-                rebooted: 0.0,
-                updated,
-                connections: 0,
-            }],
+            current: vec![CurrentRow { rebooted: 0.0, updated, connections: 0 }],
             ..UsageRows::default()
         };
-        assert_eq!(
-            status_row_is_fresh(1300.0, 0.0, &usage(1000.0)),
-            Outcome::Held
-        );
-        assert_eq!(
-            status_row_is_fresh(1300.0, 1200.0, &usage(10.0)),
-            Outcome::Held
-        );
-        assert_eq!(
-            cause(&status_row_is_fresh(1400.0, 0.0, &usage(1000.0))),
-            "status row is stale"
-        );
-        assert_eq!(
-            cause(&status_row_is_fresh(400.0, 0.0, &UsageRows::default())),
-            "status row is stale"
-        );
+        assert_eq!(status_row_is_fresh(1300.0, 0.0, &usage(1000.0)), Outcome::Held);
+        assert_eq!(status_row_is_fresh(1300.0, 1200.0, &usage(10.0)), Outcome::Held);
+        assert_eq!(cause(&status_row_is_fresh(1400.0, 0.0, &usage(1000.0))), "status row is stale");
+        assert_eq!(cause(&status_row_is_fresh(400.0, 0.0, &UsageRows::default())), "status row is stale");
     }
 
     /// Claim: idleness counts from the last activity, not from a clock that refused commands may have refreshed.
@@ -202,44 +135,23 @@ mod tests {
     fn idle_mailbox_fires() {
         let active = BTreeMap::from([("m".to_owned(), 100.0)]);
         let mailbox = rows(&[("m", 5000.0)]);
-        assert_eq!(
-            idle_mailbox_expires(1000.0, &mailbox, &active),
-            Outcome::Held
-        );
-        assert_eq!(
-            cause(&idle_mailbox_expires(1100.0, &mailbox, &active)),
-            "idle mailbox does not expire"
-        );
-        assert_eq!(
-            idle_mailbox_expires(1100.0, &rows(&[]), &active),
-            Outcome::Idle
-        );
-        assert_eq!(
-            cause(&idle_mailbox_expires(6000.0, &mailbox, &BTreeMap::new())),
-            "idle mailbox does not expire"
-        );
+        assert_eq!(idle_mailbox_expires(1000.0, &mailbox, &active), Outcome::Held);
+        assert_eq!(cause(&idle_mailbox_expires(1100.0, &mailbox, &active)), "idle mailbox does not expire");
+        assert_eq!(idle_mailbox_expires(1100.0, &rows(&[]), &active), Outcome::Idle);
+        assert_eq!(cause(&idle_mailbox_expires(6000.0, &mailbox, &BTreeMap::new())), "idle mailbox does not expire");
     }
 
     /// Claim: deleting what is listened to, or young, is a violation; deleting what is old is not.
     #[test]
     fn killing_tick_fires() {
-        let mut tick = TickRecord {
-            at: 1000.0,
-            before: rows(&[("old", 340.0), ("new", 341.0)]),
-            ..TickRecord::default()
-        };
+        let mut tick =
+            TickRecord { at: 1000.0, before: rows(&[("old", 340.0), ("new", 341.0)]), ..TickRecord::default() };
         tick.after = rows(&[("new", 341.0)]);
         assert_eq!(tick_spares_the_living(&tick), Outcome::Held);
         tick.listened = vec!["old".into()];
-        assert_eq!(
-            cause(&tick_spares_the_living(&tick)),
-            "tick deletes a mailbox with a listener"
-        );
+        assert_eq!(cause(&tick_spares_the_living(&tick)), "tick deletes a mailbox with a listener");
         tick.after = rows(&[("old", 340.0)]);
-        assert_eq!(
-            cause(&tick_spares_the_living(&tick)),
-            "tick deletes a young mailbox"
-        );
+        assert_eq!(cause(&tick_spares_the_living(&tick)), "tick deletes a young mailbox");
         tick.after = tick.before.clone();
         assert_eq!(tick_spares_the_living(&tick), Outcome::Idle);
     }
@@ -247,23 +159,13 @@ mod tests {
     /// Claim: one error excuses one mailbox that is left, and no error excuses none.
     #[test]
     fn starving_tick_fires() {
-        let mut tick = TickRecord {
-            at: 1000.0,
-            before: rows(&[("a", 1.0), ("b", 2.0)]),
-            ..TickRecord::default()
-        };
+        let mut tick = TickRecord { at: 1000.0, before: rows(&[("a", 1.0), ("b", 2.0)]), ..TickRecord::default() };
         tick.after = rows(&[("a", 1.0)]);
-        assert_eq!(
-            cause(&faulty_mailbox_is_isolated(&tick)),
-            "expired mailboxes left behind"
-        );
+        assert_eq!(cause(&faulty_mailbox_is_isolated(&tick)), "expired mailboxes left behind");
         tick.errors = 1;
         assert_eq!(faulty_mailbox_is_isolated(&tick), Outcome::Held);
         tick.after = tick.before.clone();
-        assert_eq!(
-            cause(&faulty_mailbox_is_isolated(&tick)),
-            "expired mailboxes left behind"
-        );
+        assert_eq!(cause(&faulty_mailbox_is_isolated(&tick)), "expired mailboxes left behind");
         tick.at = 2.0;
         assert_eq!(faulty_mailbox_is_isolated(&tick), Outcome::Idle);
     }
@@ -274,22 +176,10 @@ mod tests {
         let taken = |n: u32| (1..n).map(|n| n.to_string()).collect::<Vec<_>>();
         assert_eq!(allocated_name_is_short("9", &taken(9)), Outcome::Held);
         assert_eq!(allocated_name_is_short("10", &taken(10)), Outcome::Held);
-        assert_eq!(
-            allocated_name_is_short("123456", &taken(1000)),
-            Outcome::Held
-        );
-        assert_eq!(
-            cause(&allocated_name_is_short("10", &taken(9))),
-            "allocated name is too long"
-        );
-        assert_eq!(
-            cause(&allocated_name_is_short("1000", &taken(999))),
-            "allocated name is too long"
-        );
-        assert_eq!(
-            cause(&allocated_name_is_short("1", &taken(9))),
-            "allocated name was taken"
-        );
+        assert_eq!(allocated_name_is_short("123456", &taken(1000)), Outcome::Held);
+        assert_eq!(cause(&allocated_name_is_short("10", &taken(9))), "allocated name is too long");
+        assert_eq!(cause(&allocated_name_is_short("1000", &taken(999))), "allocated name is too long");
+        assert_eq!(cause(&allocated_name_is_short("1", &taken(9))), "allocated name was taken");
     }
 
     /// Claim: a refusal that refreshes a clock is told apart from one that changes rows.
@@ -301,9 +191,6 @@ mod tests {
             cause(&refusal_changes_nothing(&before, &rows(&[("m", 2.0)]))),
             "refused command refreshes a mailbox"
         );
-        assert_eq!(
-            cause(&refusal_changes_nothing(&before, &rows(&[]))),
-            "refused command changes rows"
-        );
+        assert_eq!(cause(&refusal_changes_nothing(&before, &rows(&[]))), "refused command changes rows");
     }
 }

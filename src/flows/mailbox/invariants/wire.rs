@@ -5,22 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{each, require};
 use crate::check::Outcome;
 use crate::flows::mailbox::model::{
-    Admission, ChannelRows, Delivery, Durable, NameEvent, NameplateSideRow, Reply, Subscription,
-    WireLog,
+    Admission, ChannelRows, Delivery, Durable, NameEvent, NameplateSideRow, Reply, Subscription, WireLog,
 };
 
 /// `acked-once-and-in-order`: of a connection's whole log, `message` frames left out.
 #[must_use]
 pub fn acked_once_and_in_order(log: &WireLog) -> Outcome {
-    let mut replies = log
-        .replies
-        .iter()
-        .take_while(|reply| matches!(reply, Reply::Frame(..)))
-        .peekable();
-    let dropped = log
-        .replies
-        .iter()
-        .any(|reply| matches!(reply, Reply::Dropped(_)));
+    let mut replies = log.replies.iter().take_while(|reply| matches!(reply, Reply::Frame(..))).peekable();
+    let dropped = log.replies.iter().any(|reply| matches!(reply, Reply::Dropped(_)));
     let mut next = |expected: &[&str]| match replies.next_if(|reply| is_frame(reply, expected)) {
         Some(Reply::Frame(kind, id)) => Some((kind.as_str(), id.as_deref())),
         _ => None,
@@ -43,10 +35,7 @@ pub fn acked_once_and_in_order(log: &WireLog) -> Outcome {
         let own = answer_to(kind);
         let answered = next(&[own.unwrap_or("error"), "error"]).is_some();
         if own.is_some() && !answered && !dropped {
-            return Outcome::violated(
-                "command not answered",
-                format!("{kind} with id {}", command.id),
-            );
+            return Outcome::violated("command not answered", format!("{kind} with id {}", command.id));
         }
     }
     match replies.next() {
@@ -76,14 +65,9 @@ fn answer_to(kind: &str) -> Option<&'static str> {
 /// `answer-is-durable`: committed rows at the moment a frame is handed to the transport.
 #[must_use]
 pub fn answer_is_durable(app: &str, side: &str, answer: &Durable, rows: &ChannelRows) -> Outcome {
-    let nameplate = |name: &str| {
-        rows.nameplates
-            .iter()
-            .find(|n| n.app == app && n.name == name)
-    };
+    let nameplate = |name: &str| rows.nameplates.iter().find(|n| n.app == app && n.name == name);
     let claims = |name: &str| -> Option<&NameplateSideRow> {
-        rows.sides_of_nameplate(nameplate(name)?.id)
-            .find(|s| s.side == side && s.claimed)
+        rows.sides_of_nameplate(nameplate(name)?.id).find(|s| s.side == side && s.claimed)
     };
     let opened = |mailbox: &str| {
         let own = rows.sides_of_mailbox(mailbox).find(|s| s.side == side);
@@ -98,21 +82,12 @@ pub fn answer_is_durable(app: &str, side: &str, answer: &Durable, rows: &Channel
         }
         Durable::Released { name } => claims(name).is_none(),
         Durable::Closed { mailbox } => opened(mailbox) != Some(true),
-        Durable::Echo {
-            mailbox,
-            phase,
-            body,
-        } => rows.messages.iter().any(|x| {
-            x.app == app
-                && x.mailbox == *mailbox
-                && x.side == side
-                && x.phase == *phase
-                && x.body == *body
-        }),
+        Durable::Echo { mailbox, phase, body } => rows
+            .messages
+            .iter()
+            .any(|x| x.app == app && x.mailbox == *mailbox && x.side == side && x.phase == *phase && x.body == *body),
     };
-    match require(durable, "answer sent before it is durable", || {
-        format!("to side {side} of {app}: {answer:?}")
-    }) {
+    match require(durable, "answer sent before it is durable", || format!("to side {side} of {app}: {answer:?}")) {
         Ok(()) => Outcome::Held,
         Err(violated) => violated,
     }
@@ -127,15 +102,8 @@ pub fn no_drop_without_reason(log: &WireLog, io_failed: bool) -> Outcome {
         _ => None,
     });
     match each(drops, |name| {
-        let last = log
-            .commands
-            .last()
-            .and_then(|command| command.kind.as_deref())
-            .unwrap_or("nothing");
-        Err(Outcome::violated(
-            format!("dropped a client with {name}"),
-            format!("after {last}"),
-        ))
+        let last = log.commands.last().and_then(|command| command.kind.as_deref()).unwrap_or("nothing");
+        Err(Outcome::violated(format!("dropped a client with {name}"), format!("after {last}")))
     }) {
         Outcome::Idle if !log.commands.is_empty() => Outcome::Held,
         outcome => outcome,
@@ -151,14 +119,8 @@ pub fn same_side_same_mailbox(events: &[NameEvent]) -> Outcome {
             told.retain(|(known, _), _| *known != name.as_str());
             Ok(())
         }
-        NameEvent::Claimed {
-            name,
-            side,
-            mailbox,
-        } => {
-            let before = *told
-                .entry((name.as_str(), side.as_str()))
-                .or_insert(mailbox);
+        NameEvent::Claimed { name, side, mailbox } => {
+            let before = *told.entry((name.as_str(), side.as_str())).or_insert(mailbox);
             require(before == mailbox, "claim answers another mailbox", || {
                 format!("nameplate {name}, side {side}: {before}, then {mailbox}")
             })
@@ -174,16 +136,8 @@ pub fn two_sides_and_no_more(admissions: &[Admission]) -> Outcome {
         let sides = inside.entry(&admission.mailbox).or_default();
         let detail = || format!("side {} of mailbox {}", admission.side, admission.mailbox);
         let known = sides.contains(admission.side.as_str());
-        require(
-            admission.admitted || !known,
-            "side crowded out of its own mailbox",
-            detail,
-        )?;
-        require(
-            !admission.admitted || known || sides.len() < 2,
-            "third side admitted",
-            detail,
-        )?;
+        require(admission.admitted || !known, "side crowded out of its own mailbox", detail)?;
+        require(!admission.admitted || known || sides.len() < 2, "third side admitted", detail)?;
         if admission.admitted {
             sides.insert(&admission.side);
         }
@@ -194,43 +148,25 @@ pub fn two_sides_and_no_more(admissions: &[Admission]) -> Outcome {
 /// `subscription-is-complete`
 #[must_use]
 pub fn subscription_is_complete(subscription: &Subscription) -> Outcome {
-    let Subscription {
-        stored,
-        delivered,
-        settled,
-    } = subscription;
+    let Subscription { stored, delivered, settled } = subscription;
     let detail = || format!("stored {stored:?}, delivered {delivered:?}");
     let mut seen = BTreeSet::new();
-    let result = require(
-        delivered.iter().all(|m| seen.insert(m)),
-        "message delivered twice",
-        detail,
-    )
-    .and_then(|()| {
-        let stray = delivered.iter().any(|m| !stored.contains(m));
-        require(!stray, "message delivered that is not stored", detail)
-    })
-    .and_then(|()| {
-        let mut order = delivered.iter().map(|m| stored.iter().position(|s| s == m));
-        let in_order = order.by_ref().is_sorted();
-        require(in_order, "messages delivered out of order", detail)
-    })
-    .and_then(|()| {
-        // Without a gap: what comes later must not overtake what is missing.
-        require(stored.starts_with(delivered), "message skipped", detail)
-    })
-    .and_then(|()| {
-        require(
-            !settled || delivered.len() == stored.len(),
-            "message not delivered",
-            detail,
-        )
-    });
-    result.err().unwrap_or(if stored.is_empty() {
-        Outcome::Idle
-    } else {
-        Outcome::Held
-    })
+    let result = require(delivered.iter().all(|m| seen.insert(m)), "message delivered twice", detail)
+        .and_then(|()| {
+            let stray = delivered.iter().any(|m| !stored.contains(m));
+            require(!stray, "message delivered that is not stored", detail)
+        })
+        .and_then(|()| {
+            let mut order = delivered.iter().map(|m| stored.iter().position(|s| s == m));
+            let in_order = order.by_ref().is_sorted();
+            require(in_order, "messages delivered out of order", detail)
+        })
+        .and_then(|()| {
+            // Without a gap: what comes later must not overtake what is missing.
+            require(stored.starts_with(delivered), "message skipped", detail)
+        })
+        .and_then(|()| require(!settled || delivered.len() == stored.len(), "message not delivered", detail));
+    result.err().unwrap_or(if stored.is_empty() { Outcome::Idle } else { Outcome::Held })
 }
 
 /// `bad-listener-harms-nobody`: of deliveries in which a listener failed.
@@ -240,22 +176,13 @@ pub fn bad_listener_harms_nobody(delivery: &Delivery) -> Outcome {
         return Outcome::Idle;
     }
     let own_fault = delivery.failed.contains(&delivery.sender);
-    let result = require(
-        !delivery.sender_dropped || own_fault,
-        "sender dropped for a bad listener",
-        || format!("connection {}", delivery.sender),
-    )
+    let result = require(!delivery.sender_dropped || own_fault, "sender dropped for a bad listener", || {
+        format!("connection {}", delivery.sender)
+    })
     .and_then(|()| {
-        let healthy = delivery
-            .listeners
-            .iter()
-            .filter(|handle| !delivery.failed.contains(handle));
-        let starved: Vec<_> = healthy
-            .filter(|handle| !delivery.reached.contains(handle))
-            .collect();
-        require(starved.is_empty(), "listeners starved by a bad one", || {
-            format!("connections {starved:?}")
-        })
+        let healthy = delivery.listeners.iter().filter(|handle| !delivery.failed.contains(handle));
+        let starved: Vec<_> = healthy.filter(|handle| !delivery.reached.contains(handle)).collect();
+        require(starved.is_empty(), "listeners starved by a bad one", || format!("connections {starved:?}"))
     });
     result.err().unwrap_or(Outcome::Held)
 }

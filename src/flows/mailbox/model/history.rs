@@ -52,12 +52,8 @@ impl Created {
     /// Counts an effect.
     pub fn count(&mut self, effect: &Effect) {
         match effect {
-            Effect::MailboxCreated { app, .. } => {
-                self.per_app.entry(app.clone()).or_default().0 += 1
-            }
-            Effect::NameplateCreated { app, .. } => {
-                self.per_app.entry(app.clone()).or_default().1 += 1
-            }
+            Effect::MailboxCreated { app, .. } => self.per_app.entry(app.clone()).or_default().0 += 1,
+            Effect::NameplateCreated { app, .. } => self.per_app.entry(app.clone()).or_default().1 += 1,
             Effect::MailboxRetired { .. } | Effect::NameplateRetired { .. } => {}
         }
     }

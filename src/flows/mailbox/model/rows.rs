@@ -132,16 +132,9 @@ impl ChannelRows {
     /// As the database reports them.
     pub fn read(db: &dyn Database) -> Result<ChannelRows, DbError> {
         Ok(ChannelRows {
-            nameplates: rows(
-                db,
-                "SELECT id, app_id, name, mailbox_id FROM nameplates ORDER BY id",
-                |r| NameplateRow {
-                    id: r[0].integer(),
-                    app: text(&r[1]),
-                    name: text(&r[2]),
-                    mailbox: text(&r[3]),
-                },
-            )?,
+            nameplates: rows(db, "SELECT id, app_id, name, mailbox_id FROM nameplates ORDER BY id", |r| {
+                NameplateRow { id: r[0].integer(), app: text(&r[1]), name: text(&r[2]), mailbox: text(&r[3]) }
+            })?,
             nameplate_sides: rows(
                 db,
                 "SELECT nameplates_id, claimed, side, added FROM nameplate_sides ORDER BY rowid",
@@ -152,16 +145,9 @@ impl ChannelRows {
                     added: number(&r[3]),
                 },
             )?,
-            mailboxes: rows(
-                db,
-                "SELECT app_id, id, updated, for_nameplate FROM mailboxes ORDER BY rowid",
-                |r| MailboxRow {
-                    app: text(&r[0]),
-                    id: text(&r[1]),
-                    updated: number(&r[2]),
-                    for_nameplate: r[3].truth(),
-                },
-            )?,
+            mailboxes: rows(db, "SELECT app_id, id, updated, for_nameplate FROM mailboxes ORDER BY rowid", |r| {
+                MailboxRow { app: text(&r[0]), id: text(&r[1]), updated: number(&r[2]), for_nameplate: r[3].truth() }
+            })?,
             mailbox_sides: rows(
                 db,
                 "SELECT mailbox_id, opened, side, added, mood FROM mailbox_sides ORDER BY rowid",
@@ -202,16 +188,12 @@ impl ChannelRows {
 
     /// The sides of a mailbox.
     pub fn sides_of_mailbox<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a MailboxSideRow> {
-        self.mailbox_sides
-            .iter()
-            .filter(move |side| side.mailbox == id)
+        self.mailbox_sides.iter().filter(move |side| side.mailbox == id)
     }
 
     /// The sides of a nameplate.
     pub fn sides_of_nameplate(&self, id: i64) -> impl Iterator<Item = &NameplateSideRow> {
-        self.nameplate_sides
-            .iter()
-            .filter(move |side| side.nameplate == id)
+        self.nameplate_sides.iter().filter(move |side| side.nameplate == id)
     }
 }
 
@@ -233,8 +215,7 @@ impl UsageRows {
                 result: text(&r[4]),
             })
         };
-        let current =
-            format!("SELECT rebooted, updated, connections_websocket FROM {schema}.current");
+        let current = format!("SELECT rebooted, updated, connections_websocket FROM {schema}.current");
         Ok(UsageRows {
             current: rows(db, &current, |r| CurrentRow {
                 rebooted: number(&r[0]),

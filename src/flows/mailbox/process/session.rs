@@ -155,7 +155,8 @@ impl Session {
         let wait = Duration::from_secs_f64((self.keepalive.borrow().due() - now).max(0.0));
         let session = Rc::downgrade(self);
         process.node.after(wait, "keepalive", move || {
-            let Some((session, process)) = session.upgrade().and_then(|s| Some((s.clone(), s.process.upgrade()?))) else {
+            let Some((session, process)) = session.upgrade().and_then(|s| Some((s.clone(), s.process.upgrade()?)))
+            else {
                 return;
             };
             if session.over.get() {

@@ -20,20 +20,13 @@ pub struct AppNamespace {
 
 impl AppNamespace {
     pub(super) fn new(id: &str, object: u64) -> AppNamespace {
-        AppNamespace {
-            id: id.to_owned(),
-            object,
-            bound: Cell::new(0),
-            mailboxes: RefCell::default(),
-        }
+        AppNamespace { id: id.to_owned(), object, bound: Cell::new(0), mailboxes: RefCell::default() }
     }
 
     /// The registered mailbox object of an id, made by `make` if there is none.
     pub(super) fn mailbox_or(&self, id: &str, make: impl FnOnce() -> u64) -> Rc<Mailbox> {
         let mut mailboxes = self.mailboxes.borrow_mut();
-        let mailbox = mailboxes
-            .entry(id.to_owned())
-            .or_insert_with(|| Rc::new(Mailbox::new(&self.id, id, make())));
+        let mailbox = mailboxes.entry(id.to_owned()).or_insert_with(|| Rc::new(Mailbox::new(&self.id, id, make())));
         Rc::clone(mailbox)
     }
 
@@ -53,11 +46,7 @@ impl AppNamespace {
     }
 
     pub(super) fn count_listeners(&self) -> usize {
-        self.mailboxes
-            .borrow()
-            .values()
-            .map(|mailbox| mailbox.listeners().len())
-            .sum()
+        self.mailboxes.borrow().values().map(|mailbox| mailbox.listeners().len()).sum()
     }
 }
 
@@ -75,12 +64,7 @@ pub struct Mailbox {
 
 impl Mailbox {
     fn new(app: &str, id: &str, object: u64) -> Mailbox {
-        Mailbox {
-            app: app.to_owned(),
-            id: id.to_owned(),
-            object,
-            listeners: RefCell::default(),
-        }
+        Mailbox { app: app.to_owned(), id: id.to_owned(), object, listeners: RefCell::default() }
     }
 
     /// The dictionary as it is now. Clearing replaces it, so whoever iterates over the old one goes on undisturbed.
@@ -99,17 +83,12 @@ impl Mailbox {
     /// Who listens, in order.
     #[must_use]
     pub fn handles(&self) -> Vec<Handle> {
-        self.listeners()
-            .snapshot()
-            .iter()
-            .map(|subscriber| subscriber.handle)
-            .collect()
+        self.listeners().snapshot().iter().map(|subscriber| subscriber.handle).collect()
     }
 
     /// Tells every listener that the mailbox is gone, over the living dictionary, then forgets them.
     pub(super) fn stop_listeners(&self) -> Result<(), Raised> {
-        self.listeners()
-            .for_each_live(|subscriber| subscriber.wire.stop())?;
+        self.listeners().for_each_live(|subscriber| subscriber.wire.stop())?;
         self.clear_listeners();
         Ok(())
     }

@@ -24,21 +24,13 @@ impl Atomic<'_> {
     fn claim_rows(&self, name: &str, side: &str, when: f64) -> Result<String, Refusal> {
         let db = &self.server.channel;
         let app = self.app.id.as_str();
-        let found = db.first(
-            "SELECT id, mailbox_id FROM nameplates WHERE app_id=? AND name=?",
-            &[app.into(), name.into()],
-        )?;
+        let found =
+            db.first("SELECT id, mailbox_id FROM nameplates WHERE app_id=? AND name=?", &[app.into(), name.into()])?;
         let (nameplate, mailbox) = match found {
-            Some(row) => (
-                row[0].integer(),
-                row[1].text().unwrap_or_default().to_owned(),
-            ),
+            Some(row) => (row[0].integer(), row[1].text().unwrap_or_default().to_owned()),
             None => self.create_nameplate(name, when)?,
         };
-        let sides = db.read(
-            "SELECT side, claimed FROM nameplate_sides WHERE nameplates_id=?",
-            &[nameplate.into()],
-        )?;
+        let sides = db.read("SELECT side, claimed FROM nameplate_sides WHERE nameplates_id=?", &[nameplate.into()])?;
         match sides.iter().find(|row| row[0].text() == Some(side)) {
             Some(own) if !own[1].truth() => return Err(Refusal::Error(text::RECLAIMED)),
             Some(_) => {}
@@ -60,11 +52,7 @@ impl Atomic<'_> {
         self.create_mailbox(&mailbox, true, when)?;
         let inserted = db.write(
             "INSERT INTO nameplates (app_id, name, mailbox_id) VALUES (?,?,?)",
-            &[
-                self.app.id.as_str().into(),
-                name.into(),
-                mailbox.as_str().into(),
-            ],
+            &[self.app.id.as_str().into(), name.into(), mailbox.as_str().into()],
         )?;
         db.note(Effect::NameplateCreated {
             app: self.app.id.clone(),
@@ -80,17 +68,9 @@ impl Atomic<'_> {
         let app = self.app.id.as_str();
         db.write(
             "INSERT INTO mailboxes (app_id, id, for_nameplate, updated) VALUES (?,?,?,?)",
-            &[
-                app.into(),
-                mailbox.into(),
-                for_nameplate.into(),
-                when.into(),
-            ],
+            &[app.into(), mailbox.into(), for_nameplate.into(), when.into()],
         )?;
-        db.note(Effect::MailboxCreated {
-            app: app.to_owned(),
-            mailbox: mailbox.to_owned(),
-        });
+        db.note(Effect::MailboxCreated { app: app.to_owned(), mailbox: mailbox.to_owned() });
         Ok(())
     }
 
@@ -104,10 +84,7 @@ impl Atomic<'_> {
             }
             Some(_) => {}
         }
-        let sides = db.read(
-            "SELECT side, opened FROM mailbox_sides WHERE mailbox_id=?",
-            &[id.into()],
-        )?;
+        let sides = db.read("SELECT side, opened FROM mailbox_sides WHERE mailbox_id=?", &[id.into()])?;
         match sides.iter().find(|row| row[0].text() == Some(side)) {
             Some(own) if own[1].truth() => {}
             // Whoever comes back after a close takes part again.
@@ -125,10 +102,7 @@ impl Atomic<'_> {
                 )?;
             }
         }
-        db.write(
-            "UPDATE mailboxes SET updated=? WHERE id=?",
-            &[when.into(), id.into()],
-        )?;
+        db.write("UPDATE mailboxes SET updated=? WHERE id=?", &[when.into(), id.into()])?;
         Ok(())
     }
 
@@ -144,13 +118,10 @@ impl Atomic<'_> {
             "UPDATE nameplate_sides SET claimed=? WHERE nameplates_id=? AND side=?",
             &[false.into(), row[0].clone(), side.into()],
         )?;
-        let claimed = db.first(
-            "SELECT 1 FROM nameplate_sides WHERE nameplates_id=? AND claimed LIMIT 1",
-            &[row[0].clone()],
-        )?;
+        let claimed =
+            db.first("SELECT 1 FROM nameplate_sides WHERE nameplates_id=? AND claimed LIMIT 1", &[row[0].clone()])?;
         if released.rows > 0 && claimed.is_none() {
-            self.server
-                .retire_nameplate(app, &row[0], &row[1], when, false)?;
+            self.server.retire_nameplate(app, &row[0], &row[1], when, false)?;
         }
         Ok(())
     }
@@ -159,11 +130,7 @@ impl Atomic<'_> {
         let db = &self.server.channel;
         let touched = db.write(
             "UPDATE mailboxes SET updated=? WHERE app_id=? AND id=?",
-            &[
-                message.server_rx.into(),
-                self.app.id.as_str().into(),
-                mailbox.id.as_str().into(),
-            ],
+            &[message.server_rx.into(), self.app.id.as_str().into(), mailbox.id.as_str().into()],
         )?;
         if touched.rows == 0 {
             return Err(Refusal::Error(text::ADD_UNOPENED));
@@ -212,51 +179,33 @@ impl Commands for Atomic<'_> {
         let side = well_typed(side)?;
         self.server.channel.atomically(|| {
             let claimed = self.server.nameplate_names(self.app)?;
-            let name = self
-                .server
-                .free_nameplate(&claimed)
-                .ok_or(Refusal::Error(text::NO_NAMEPLATE))?;
+            let name = self.server.free_nameplate(&claimed).ok_or(Refusal::Error(text::NO_NAMEPLATE))?;
             self.claim_rows(&name, side, when)?;
             Ok(name)
         })
     }
 
     fn check_nameplate(&self, name: &Json) -> Result<String, Refusal> {
-        name.as_str()
-            .filter(|name| is_digits(name))
-            .map(str::to_owned)
-            .ok_or(Refusal::Error(text::BAD_NAMEPLATE))
+        name.as_str().filter(|name| is_digits(name)).map(str::to_owned).ok_or(Refusal::Error(text::BAD_NAMEPLATE))
     }
 
     fn claim(&self, name: &str, side: &Json, when: f64) -> Result<String, Refusal> {
         let side = well_typed(side)?;
-        self.server
-            .channel
-            .atomically(|| self.claim_rows(name, side, when))
+        self.server.channel.atomically(|| self.claim_rows(name, side, when))
     }
 
     fn release(&self, name: &Json, side: &Json, when: f64) -> Result<(), Refusal> {
         let (name, side) = (well_typed(name)?, well_typed(side)?);
-        self.server
-            .channel
-            .atomically(|| self.release_rows(name, side, when))
+        self.server.channel.atomically(|| self.release_rows(name, side, when))
     }
 
     fn open(&self, mailbox: &Json, side: &Json, when: f64) -> Result<Rc<Mailbox>, Refusal> {
         let (id, side) = (well_typed(mailbox)?, well_typed(side)?);
-        self.server
-            .channel
-            .atomically(|| self.open_rows(id, side, when))?;
+        self.server.channel.atomically(|| self.open_rows(id, side, when))?;
         Ok(self.app.mailbox_or(id, || self.server.next_object()))
     }
 
-    fn subscribe(
-        &self,
-        mailbox: &Mailbox,
-        handle: Handle,
-        side: &str,
-        wire: &Rc<dyn Listener>,
-    ) -> Result<(), Raised> {
+    fn subscribe(&self, mailbox: &Mailbox, handle: Handle, side: &str, wire: &Rc<dyn Listener>) -> Result<(), Raised> {
         let subscriber = Subscriber::new(handle, side, Rc::clone(wire));
         let rows = self.server.channel.read(
             "SELECT side, phase, body, msg_id, server_rx FROM messages WHERE app_id=? AND mailbox_id=? ORDER BY rowid",
@@ -269,19 +218,12 @@ impl Commands for Atomic<'_> {
         subscriber.drain(|| self.server.surroundings.now())
     }
 
-    fn add(
-        &self,
-        mailbox: &Mailbox,
-        handle: Handle,
-        message: StoredMessage,
-    ) -> Result<(), Refusal> {
+    fn add(&self, mailbox: &Mailbox, handle: Handle, message: StoredMessage) -> Result<(), Refusal> {
         // The subscription may have ended behind the connection's back: the same side closed over another one.
         if !mailbox.handles().contains(&handle) {
             return Err(Refusal::Error(text::ADD_UNOPENED));
         }
-        self.server
-            .channel
-            .atomically(|| self.add_rows(mailbox, &message))?;
+        self.server.channel.atomically(|| self.add_rows(mailbox, &message))?;
         Ok(self.fan_out(mailbox, handle, &ServerFrame::Message(message))?)
     }
 
@@ -293,10 +235,7 @@ impl Commands for Atomic<'_> {
     fn close(&self, closing: Closing<'_>) -> Result<(), Refusal> {
         let (id, side) = (well_typed(closing.id)?, well_typed(closing.side)?);
         let mood = bindable(closing.mood)?;
-        let gone = self
-            .server
-            .channel
-            .atomically(|| self.close_rows(id, side, mood, closing.when))?;
+        let gone = self.server.channel.atomically(|| self.close_rows(id, side, mood, closing.when))?;
         if let Some(mailbox) = self.app.mailbox(id) {
             self.end_subscriptions(&mailbox, if gone { None } else { Some(side) });
         }
@@ -316,10 +255,7 @@ impl Server {
             return;
         }
         let app = self.apps.borrow().get(&mailbox.app).cloned();
-        if let Some(app) = app.filter(|app| {
-            app.mailbox(&mailbox.id)
-                .is_some_and(|m| m.object == mailbox.object)
-        }) {
+        if let Some(app) = app.filter(|app| app.mailbox(&mailbox.id).is_some_and(|m| m.object == mailbox.object)) {
             app.free_mailbox(&mailbox.id);
         }
     }
@@ -336,21 +272,13 @@ impl Server {
     ) -> Result<(), Raised> {
         let db = &self.channel;
         let key = [nameplate.clone()];
-        let mut sides = db.read(
-            "SELECT added FROM nameplate_sides WHERE nameplates_id=?",
-            &key,
-        )?;
+        let mut sides = db.read("SELECT added FROM nameplate_sides WHERE nameplates_id=?", &key)?;
         db.write("DELETE FROM nameplate_sides WHERE nameplates_id=?", &key)?;
         db.write("DELETE FROM nameplates WHERE id=?", &key)?;
-        db.note(Effect::NameplateRetired {
-            app: app.to_owned(),
-            nameplate: nameplate.integer(),
-        });
+        db.note(Effect::NameplateRetired { app: app.to_owned(), nameplate: nameplate.integer() });
         if sides.is_empty() {
             sides.push(vec![fallback.clone()]);
         }
-        self.usage
-            .as_ref()
-            .map_or(Ok(()), |usage| usage.nameplate(app, &sides, when, pruned))
+        self.usage.as_ref().map_or(Ok(()), |usage| usage.nameplate(app, &sides, when, pruned))
     }
 }

@@ -8,29 +8,17 @@ use crate::flows::mailbox::model::Effect;
 
 impl Atomic<'_> {
     /// Closes the mailbox for the side, if it has it open. True if that deleted the mailbox.
-    pub(super) fn close_rows(
-        &self,
-        id: &str,
-        side: &str,
-        mood: Value,
-        when: f64,
-    ) -> Result<bool, Refusal> {
+    pub(super) fn close_rows(&self, id: &str, side: &str, mood: Value, when: f64) -> Result<bool, Refusal> {
         let db = &self.server.channel;
         let own = [self.app.id.as_str().into(), id.into()];
-        if db
-            .first("SELECT id FROM mailboxes WHERE app_id=? AND id=?", &own)?
-            .is_none()
-        {
+        if db.first("SELECT id FROM mailboxes WHERE app_id=? AND id=?", &own)?.is_none() {
             return Ok(false);
         }
         let closed = db.write(
             "UPDATE mailbox_sides SET opened=?, mood=? WHERE mailbox_id=? AND side=?",
             &[false.into(), mood, id.into(), side.into()],
         )?;
-        let opened = db.first(
-            "SELECT 1 FROM mailbox_sides WHERE mailbox_id=? AND opened LIMIT 1",
-            &[id.into()],
-        )?;
+        let opened = db.first("SELECT 1 FROM mailbox_sides WHERE mailbox_id=? AND opened LIMIT 1", &[id.into()])?;
         if closed.rows == 0 || opened.is_some() {
             return Ok(false);
         }
@@ -58,10 +46,7 @@ impl Server {
     /// Does nothing if it is not there.
     pub(super) fn retire_mailbox(&self, id: &str, when: f64, pruned: bool) -> Result<(), Raised> {
         let db = &self.channel;
-        let Some(row) = db.first(
-            "SELECT app_id, for_nameplate, updated FROM mailboxes WHERE id=?",
-            &[id.into()],
-        )?
+        let Some(row) = db.first("SELECT app_id, for_nameplate, updated FROM mailboxes WHERE id=?", &[id.into()])?
         else {
             return Ok(());
         };
@@ -69,23 +54,15 @@ impl Server {
         for nameplate in db.read("SELECT id FROM nameplates WHERE mailbox_id=?", &[id.into()])? {
             self.retire_nameplate(app, &nameplate[0], &row[2], when, pruned)?;
         }
-        let mut sides = db.read(
-            "SELECT added, mood FROM mailbox_sides WHERE mailbox_id=?",
-            &[id.into()],
-        )?;
+        let mut sides = db.read("SELECT added, mood FROM mailbox_sides WHERE mailbox_id=?", &[id.into()])?;
         db.write("DELETE FROM messages WHERE mailbox_id=?", &[id.into()])?;
         db.write("DELETE FROM mailbox_sides WHERE mailbox_id=?", &[id.into()])?;
         db.write("DELETE FROM mailboxes WHERE id=?", &[id.into()])?;
-        db.note(Effect::MailboxRetired {
-            app: app.to_owned(),
-            mailbox: id.to_owned(),
-        });
+        db.note(Effect::MailboxRetired { app: app.to_owned(), mailbox: id.to_owned() });
         if sides.is_empty() {
             // Left behind by an older server: all that is known is when it was last touched.
             sides.push(vec![row[2].clone(), Value::Null]);
         }
-        self.usage.as_ref().map_or(Ok(()), |usage| {
-            usage.mailbox(app, &row[1], &sides, when, pruned)
-        })
+        self.usage.as_ref().map_or(Ok(()), |usage| usage.mailbox(app, &row[1], &sides, when, pruned))
     }
 }

@@ -9,42 +9,25 @@ use crate::flows::mailbox::database::DbError;
 pub(super) fn prune(server: &Server, now: f64, old: f64) -> Vec<Raised> {
     let mut errors = Vec::new();
     let apps: Vec<_> = server.apps.borrow().values().cloned().collect();
-    let touched = server.channel.atomically(|| {
-        apps.iter()
-            .try_for_each(|app| touch_listened(server, app, now))
-    });
+    let touched = server.channel.atomically(|| apps.iter().try_for_each(|app| touch_listened(server, app, now)));
     errors.extend(touched.err().map(Raised::from));
-    let listened = |id: &str| {
-        apps.iter()
-            .filter_map(|app| app.mailbox(id))
-            .any(|m| m.listeners().len() > 0)
-    };
+    let listened = |id: &str| apps.iter().filter_map(|app| app.mailbox(id)).any(|m| m.listeners().len() > 0);
     match old_mailboxes(server, old) {
         // Even if the touching failed: what somebody listens to stays.
-        Ok(ids) => errors.extend(ids.iter().filter(|id| !listened(id)).filter_map(|id| {
-            server
-                .channel
-                .atomically(|| server.retire_mailbox(id, now, true))
-                .err()
-        })),
+        Ok(ids) => errors.extend(
+            ids.iter()
+                .filter(|id| !listened(id))
+                .filter_map(|id| server.channel.atomically(|| server.retire_mailbox(id, now, true)).err()),
+        ),
         Err(error) => errors.push(error.into()),
     }
-    server
-        .apps
-        .borrow_mut()
-        .retain(|_, app| app.bound.get() > 0 || !app.mailboxes().is_empty());
+    server.apps.borrow_mut().retain(|_, app| app.bound.get() > 0 || !app.mailboxes().is_empty());
     errors
 }
 
 fn old_mailboxes(server: &Server, old: f64) -> Result<Vec<String>, DbError> {
-    let rows = server.channel.read(
-        "SELECT id FROM mailboxes WHERE updated<=? ORDER BY app_id, id",
-        &[old.into()],
-    )?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| row[0].text().map(str::to_owned))
-        .collect())
+    let rows = server.channel.read("SELECT id FROM mailboxes WHERE updated<=? ORDER BY app_id, id", &[old.into()])?;
+    Ok(rows.iter().filter_map(|row| row[0].text().map(str::to_owned)).collect())
 }
 
 /// Retires what has no sides, or nothing but closed ones, and deletes messages of mailboxes that are gone.

@@ -36,23 +36,11 @@ pub(super) trait Commands {
     /// Opens a mailbox for a side, which creates it if need be.
     fn open(&self, mailbox: &Json, side: &Json, when: f64) -> Result<Rc<Mailbox>, Refusal>;
     /// Registers a listener and sends it the messages so far.
-    fn subscribe(
-        &self,
-        mailbox: &Mailbox,
-        handle: Handle,
-        side: &str,
-        wire: &Rc<dyn Listener>,
-    ) -> Result<(), Raised>;
+    fn subscribe(&self, mailbox: &Mailbox, handle: Handle, side: &str, wire: &Rc<dyn Listener>) -> Result<(), Raised>;
     /// Stores a message and hands it to every listener.
-    fn add(&self, mailbox: &Mailbox, handle: Handle, message: StoredMessage)
-    -> Result<(), Refusal>;
+    fn add(&self, mailbox: &Mailbox, handle: Handle, message: StoredMessage) -> Result<(), Refusal>;
     /// The mailbox object a close on a connection without one works on, if it needs one.
-    fn mailbox_to_close(
-        &self,
-        id: &Json,
-        side: &Json,
-        when: f64,
-    ) -> Result<Option<Rc<Mailbox>>, Refusal>;
+    fn mailbox_to_close(&self, id: &Json, side: &Json, when: f64) -> Result<Option<Rc<Mailbox>>, Refusal>;
     /// Closes a mailbox for a side; the last one deletes it.
     fn close(&self, closing: Closing<'_>) -> Result<(), Refusal>;
 }

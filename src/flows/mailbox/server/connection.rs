@@ -40,11 +40,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(
-        server: Rc<Server>,
-        handle: Handle,
-        wire: Rc<dyn Listener>,
-    ) -> Rc<Connection> {
+    pub(super) fn new(server: Rc<Server>, handle: Handle, wire: Rc<dyn Listener>) -> Rc<Connection> {
         Rc::new(Connection {
             handle,
             server,
@@ -120,17 +116,11 @@ impl Connection {
     /// What it looks like, for checks.
     #[must_use]
     pub fn view(&self) -> ConnectionView {
-        let mailbox = self
-            .mailbox()
-            .filter(|mailbox| mailbox.handles().contains(&self.handle));
+        let mailbox = self.mailbox().filter(|mailbox| mailbox.handles().contains(&self.handle));
         ConnectionView {
             handle: self.handle,
             lost: self.lost.get(),
-            app: self
-                .app
-                .borrow()
-                .as_ref()
-                .map(|app| (app.id.clone(), app.object)),
+            app: self.app.borrow().as_ref().map(|app| (app.id.clone(), app.object)),
             side: self.side.borrow().as_str().map(str::to_owned),
             listening: mailbox.map(|mailbox| (mailbox.id.clone(), mailbox.object)),
         }
@@ -146,20 +136,13 @@ impl Connection {
         match self.dispatch(&command, when) {
             Ok(()) => Ok(()),
             Err(Refusal::Raised(raised)) => Err(raised),
-            Err(Refusal::Error(error)) => self.send(ServerFrame::Error {
-                error,
-                orig: command,
-            }),
+            Err(Refusal::Error(error)) => self.send(ServerFrame::Error { error, orig: command }),
         }
     }
 
     fn dispatch(&self, command: &Command, when: f64) -> Result<(), Refusal> {
-        let kind = command
-            .get("type")
-            .ok_or(Refusal::Error(text::MISSING_TYPE))?;
-        self.send(ServerFrame::Ack {
-            id: command.get("id").cloned().unwrap_or_default(),
-        })?;
+        let kind = command.get("type").ok_or(Refusal::Error(text::MISSING_TYPE))?;
+        self.send(ServerFrame::Ack { id: command.get("id").cloned().unwrap_or_default() })?;
         if self.server.rules.bad_input == BadInput::AnswersError && !is_well_typed(command) {
             return Err(Refusal::Error(text::WRONG_TYPE));
         }
@@ -168,11 +151,7 @@ impl Connection {
             Some("bind") => return self.bind(command, when),
             _ => {}
         }
-        let app = self
-            .app
-            .borrow()
-            .clone()
-            .ok_or(Refusal::Error(text::BIND_FIRST))?;
+        let app = self.app.borrow().clone().ok_or(Refusal::Error(text::BIND_FIRST))?;
         match kind.as_str() {
             Some("list") => self.list(&app),
             Some("allocate") => self.allocate(&app, when),
@@ -186,10 +165,7 @@ impl Connection {
     }
 
     fn ping(&self, command: &Command) -> Result<(), Refusal> {
-        let pong = command
-            .get("ping")
-            .ok_or(Refusal::Error(text::PING))?
-            .clone();
+        let pong = command.get("ping").ok_or(Refusal::Error(text::PING))?.clone();
         Ok(self.send(ServerFrame::Pong { pong })?)
     }
 
@@ -197,13 +173,9 @@ impl Connection {
         if self.app.borrow().is_some() {
             return Err(Refusal::Error(text::ALREADY_BOUND));
         }
-        let app = command
-            .get("appid")
-            .ok_or(Refusal::Error(text::BIND_APPID))?;
+        let app = command.get("appid").ok_or(Refusal::Error(text::BIND_APPID))?;
         let side = command.get("side").ok_or(Refusal::Error(text::BIND_SIDE))?;
-        let app = app
-            .as_str()
-            .ok_or_else(|| Raised::assertion("appid is not a string"))?;
+        let app = app.as_str().ok_or_else(|| Raised::assertion("appid is not a string"))?;
         let app = self.server.app(app);
         app.bound.set(app.bound.get() + 1);
         self.app.replace(Some(Rc::clone(&app)));
@@ -216,9 +188,7 @@ impl Connection {
         if lenient {
             let version = bound_version(&version)?;
             let side = bindable(side)?;
-            Ok(usage
-                .store()
-                .atomically(|| usage.client_version(&app.id, side, when, version))?)
+            Ok(usage.store().atomically(|| usage.client_version(&app.id, side, when, version))?)
         } else {
             usage.store().begin()?;
             usage.client_version(&app.id, bindable(side)?, when, bound_version(&version)?)?;
@@ -227,11 +197,7 @@ impl Connection {
     }
 
     fn list(&self, app: &AppNamespace) -> Result<(), Refusal> {
-        let names = if self.server.config.disallow_list {
-            Vec::new()
-        } else {
-            self.server.nameplate_names(app)?
-        };
+        let names = if self.server.config.disallow_list { Vec::new() } else { self.server.nameplate_names(app)? };
         Ok(self.send(ServerFrame::Nameplates(names))?)
     }
 
@@ -245,9 +211,7 @@ impl Connection {
     }
 
     fn claim(&self, app: &AppNamespace, command: &Command, when: f64) -> Result<(), Refusal> {
-        let name = command
-            .get("nameplate")
-            .ok_or(Refusal::Error(text::CLAIM_NAMEPLATE))?;
+        let name = command.get("nameplate").ok_or(Refusal::Error(text::CLAIM_NAMEPLATE))?;
         if self.did_claim.replace(true) {
             return Err(Refusal::Error(text::ONE_CLAIM));
         }
@@ -284,9 +248,7 @@ impl Connection {
         if self.mailbox.borrow().is_some() || once {
             return Err(Refusal::Error(text::ONE_OPEN));
         }
-        let id = command
-            .get("mailbox")
-            .ok_or(Refusal::Error(text::OPEN_MAILBOX))?;
+        let id = command.get("mailbox").ok_or(Refusal::Error(text::OPEN_MAILBOX))?;
         if !id.is_string() {
             return Err(Raised::assertion("mailbox is not a string").into());
         }
@@ -298,26 +260,15 @@ impl Connection {
         self.did_open.set(true);
         // Registered before the backlog is sent: whatever happens inside the sending meets a listener.
         self.listening.set(true);
-        Ok(commands.subscribe(
-            &mailbox,
-            self.handle,
-            side.as_str().unwrap_or_default(),
-            &self.wire,
-        )?)
+        Ok(commands.subscribe(&mailbox, self.handle, side.as_str().unwrap_or_default(), &self.wire)?)
     }
 
     fn add(&self, app: &AppNamespace, command: &Command, when: f64) -> Result<(), Refusal> {
         let mailbox = self.mailbox().ok_or(Refusal::Error(text::ADD_UNOPENED))?;
         let message = StoredMessage {
             side: self.side.borrow().clone(),
-            phase: command
-                .get("phase")
-                .ok_or(Refusal::Error(text::MISSING_PHASE))?
-                .clone(),
-            body: command
-                .get("body")
-                .ok_or(Refusal::Error(text::MISSING_BODY))?
-                .clone(),
+            phase: command.get("phase").ok_or(Refusal::Error(text::MISSING_PHASE))?.clone(),
+            body: command.get("body").ok_or(Refusal::Error(text::MISSING_BODY))?.clone(),
             id: command.get("id").cloned().unwrap_or_default(),
             server_rx: when,
         };
@@ -345,21 +296,13 @@ impl Connection {
         }
         let mailbox = self.mailbox();
         if self.listening.replace(false)
-            && let Some(subscriber) = mailbox
-                .as_ref()
-                .and_then(|mailbox| mailbox.remove_listener(self.handle))
+            && let Some(subscriber) = mailbox.as_ref().and_then(|mailbox| mailbox.remove_listener(self.handle))
         {
             subscriber.end();
         }
         self.did_close.set(true);
         let mood = command.get("mood").cloned().unwrap_or_default();
-        commands.close(Closing {
-            mailbox: mailbox.as_deref(),
-            id: &id,
-            side: &side,
-            mood: &mood,
-            when,
-        })?;
+        commands.close(Closing { mailbox: mailbox.as_deref(), id: &id, side: &side, mood: &mood, when })?;
         self.mailbox.replace(None);
         Ok(self.send(ServerFrame::Closed)?)
     }

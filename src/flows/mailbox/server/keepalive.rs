@@ -27,11 +27,7 @@ impl Keepalive {
     /// Of a connection opened now.
     #[must_use]
     pub fn new(now: f64) -> Keepalive {
-        Keepalive {
-            pings: 0,
-            unanswered: false,
-            due: now + PING_INTERVAL_S,
-        }
+        Keepalive { pings: 0, unanswered: false, due: now + PING_INTERVAL_S }
     }
 
     /// When [`step`](Self::step) wants to be called next.
@@ -77,11 +73,7 @@ mod tests {
         assert_eq!(keepalive.due(), 121.0);
         assert_eq!(keepalive.step(121.0), Some(KeepaliveStep::Ping(2)));
         keepalive.pong(1, 122.0);
-        assert_eq!(
-            keepalive.step(720.0),
-            None,
-            "an old pong does not count, but the time is not up"
-        );
+        assert_eq!(keepalive.step(720.0), None, "an old pong does not count, but the time is not up");
         assert_eq!(keepalive.step(721.0), Some(KeepaliveStep::Drop));
     }
 }

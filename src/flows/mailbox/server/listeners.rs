@@ -91,10 +91,7 @@ impl Dictionary {
     /// Adds an entry at the end, or replaces the one of this handle in place.
     pub(super) fn insert(&self, subscriber: Rc<Subscriber>) {
         let mut entries = self.entries.borrow_mut();
-        match entries
-            .iter()
-            .position(|e| e.as_ref().is_some_and(|e| e.handle == subscriber.handle))
-        {
+        match entries.iter().position(|e| e.as_ref().is_some_and(|e| e.handle == subscriber.handle)) {
             Some(position) => entries[position] = Some(subscriber),
             None => entries.push(Some(subscriber)),
         }
@@ -102,11 +99,7 @@ impl Dictionary {
 
     /// Removes an entry if it is there.
     pub(super) fn remove(&self, handle: Handle) -> Option<Rc<Subscriber>> {
-        self.entries
-            .borrow_mut()
-            .iter_mut()
-            .find(|e| e.as_ref().is_some_and(|e| e.handle == handle))?
-            .take()
+        self.entries.borrow_mut().iter_mut().find(|e| e.as_ref().is_some_and(|e| e.handle == handle))?.take()
     }
 
     /// The entries now, in order.
@@ -124,18 +117,12 @@ impl Dictionary {
     ///
     /// # Errors
     /// The first error of `each`, or `RuntimeError` when the size has changed.
-    pub(super) fn for_each_live(
-        &self,
-        mut each: impl FnMut(&Subscriber) -> Result<(), Raised>,
-    ) -> Result<(), Raised> {
+    pub(super) fn for_each_live(&self, mut each: impl FnMut(&Subscriber) -> Result<(), Raised>) -> Result<(), Raised> {
         let size = self.len();
         let mut position = 0;
         loop {
             if self.len() != size {
-                return Err(Raised::new(
-                    "RuntimeError",
-                    "dictionary changed size during iteration",
-                ));
+                return Err(Raised::new("RuntimeError", "dictionary changed size during iteration"));
             }
             let next = loop {
                 let entries = self.entries.borrow();
@@ -175,10 +162,7 @@ mod tests {
         dictionary
     }
 
-    fn visit(
-        dictionary: &Dictionary,
-        mut change: impl FnMut(Handle),
-    ) -> (Vec<Handle>, Result<(), Raised>) {
+    fn visit(dictionary: &Dictionary, mut change: impl FnMut(Handle)) -> (Vec<Handle>, Result<(), Raised>) {
         let mut seen = Vec::new();
         let result = dictionary.for_each_live(|entry| {
             seen.push(entry.handle);
@@ -197,20 +181,14 @@ mod tests {
                 drop(d.remove(1))
             }
         });
-        assert_eq!(
-            (seen, result.unwrap_err().name),
-            (vec![1, 2], "RuntimeError")
-        );
+        assert_eq!((seen, result.unwrap_err().name), (vec![1, 2], "RuntimeError"));
         let d = dictionary(&[1, 2]);
         let (seen, result) = visit(&d, |handle| {
             if handle == 2 {
                 d.insert(Subscriber::new(3, "a", Rc::new(Silent)))
             }
         });
-        assert_eq!(
-            (seen, result.unwrap_err().name),
-            (vec![1, 2], "RuntimeError")
-        );
+        assert_eq!((seen, result.unwrap_err().name), (vec![1, 2], "RuntimeError"));
     }
 
     /// Claim: entries keep the order of insertion, holes are skipped, and a handle has one entry.

@@ -17,10 +17,7 @@ impl Raised {
     /// An exception of any class.
     #[must_use]
     pub fn new(name: &'static str, detail: impl Into<String>) -> Raised {
-        Raised {
-            name,
-            detail: detail.into(),
-        }
+        Raised { name, detail: detail.into() }
     }
 
     /// A value of another type than the code expects.
@@ -40,9 +37,7 @@ impl From<DbError> for Raised {
     fn from(error: DbError) -> Raised {
         let name = match error.kind {
             DbErrorKind::Constraint => "IntegrityError",
-            DbErrorKind::Busy | DbErrorKind::Io | DbErrorKind::Full | DbErrorKind::Other => {
-                "OperationalError"
-            }
+            DbErrorKind::Busy | DbErrorKind::Io | DbErrorKind::Full | DbErrorKind::Other => "OperationalError",
         };
         Raised::new(name, error.message)
     }

@@ -11,9 +11,7 @@ use super::listeners::{Handle, Subscriber};
 use super::{AppNamespace, Listener, Mailbox, Raised, Refusal, Server};
 use crate::flows::mailbox::database::Value;
 use crate::flows::mailbox::model::Effect;
-use crate::flows::mailbox::protocol::{
-    ServerFrame, StoredMessage, bindable, is_digits, outgoing, text,
-};
+use crate::flows::mailbox::protocol::{ServerFrame, StoredMessage, bindable, is_digits, outgoing, text};
 use crate::flows::mailbox::variants::NameplateNames;
 
 /// The commands of one app.
@@ -41,20 +39,13 @@ impl Shared<'_> {
             &[self.app.id.as_str().into(), name.into()],
         )?;
         let (nameplate, mailbox) = match found {
-            Some(row) => (
-                row[0].integer(),
-                row[1].text().unwrap_or_default().to_owned(),
-            ),
+            Some(row) => (row[0].integer(), row[1].text().unwrap_or_default().to_owned()),
             None => {
                 let mailbox = self.server.surroundings.mailbox_id();
                 self.add_mailbox(&mailbox, true, when)?;
                 let inserted = db.write(
                     "INSERT INTO nameplates (app_id, name, mailbox_id) VALUES (?,?,?)",
-                    &[
-                        self.app.id.as_str().into(),
-                        name.into(),
-                        mailbox.as_str().into(),
-                    ],
+                    &[self.app.id.as_str().into(), name.into(), mailbox.as_str().into()],
                 )?;
                 db.note(Effect::NameplateCreated {
                     app: self.app.id.clone(),
@@ -82,10 +73,7 @@ impl Shared<'_> {
         }
         db.commit()?;
         self.open_mailbox(&mailbox, side, when)?;
-        let sides = db.read(
-            "SELECT side FROM nameplate_sides WHERE nameplates_id=?",
-            &[nameplate.into()],
-        )?;
+        let sides = db.read("SELECT side FROM nameplate_sides WHERE nameplates_id=?", &[nameplate.into()])?;
         if sides.len() > 2 {
             return Err(Refusal::Error(text::CROWDED));
         }
@@ -95,26 +83,12 @@ impl Shared<'_> {
     fn add_mailbox(&self, mailbox: &str, for_nameplate: bool, when: f64) -> Result<(), Raised> {
         let db = &self.server.channel;
         let app = self.app.id.as_str();
-        if db
-            .first(
-                "SELECT id FROM mailboxes WHERE app_id=? AND id=?",
-                &[app.into(), mailbox.into()],
-            )?
-            .is_none()
-        {
+        if db.first("SELECT id FROM mailboxes WHERE app_id=? AND id=?", &[app.into(), mailbox.into()])?.is_none() {
             db.write(
                 "INSERT INTO mailboxes (app_id, id, for_nameplate, updated) VALUES (?,?,?,?)",
-                &[
-                    app.into(),
-                    mailbox.into(),
-                    for_nameplate.into(),
-                    when.into(),
-                ],
+                &[app.into(), mailbox.into(), for_nameplate.into(), when.into()],
             )?;
-            db.note(Effect::MailboxCreated {
-                app: app.to_owned(),
-                mailbox: mailbox.to_owned(),
-            });
+            db.note(Effect::MailboxCreated { app: app.to_owned(), mailbox: mailbox.to_owned() });
         }
         Ok(())
     }
@@ -126,10 +100,8 @@ impl Shared<'_> {
         // Only now does anybody look at the type of the side: the row above stays pending if it is wrong.
         let side = as_text(side)?;
         let db = &self.server.channel;
-        let own = db.first(
-            "SELECT side FROM mailbox_sides WHERE mailbox_id=? AND side=?",
-            &[id.into(), side.into()],
-        )?;
+        let own =
+            db.first("SELECT side FROM mailbox_sides WHERE mailbox_id=? AND side=?", &[id.into(), side.into()])?;
         if own.is_none() {
             db.write(
                 "INSERT INTO mailbox_sides (mailbox_id, opened, side, added) VALUES (?,?,?,?)",
@@ -138,10 +110,7 @@ impl Shared<'_> {
         }
         self.touch(id, when)?;
         db.commit()?;
-        let sides = db.read(
-            "SELECT side FROM mailbox_sides WHERE mailbox_id=?",
-            &[id.into()],
-        )?;
+        let sides = db.read("SELECT side FROM mailbox_sides WHERE mailbox_id=?", &[id.into()])?;
         if sides.len() > 2 {
             return Err(Refusal::Error(text::CROWDED));
         }
@@ -149,19 +118,14 @@ impl Shared<'_> {
     }
 
     fn touch(&self, mailbox: &str, when: f64) -> Result<(), Raised> {
-        self.server.channel.write(
-            "UPDATE mailboxes SET updated=? WHERE id=?",
-            &[when.into(), mailbox.into()],
-        )?;
+        self.server.channel.write("UPDATE mailboxes SET updated=? WHERE id=?", &[when.into(), mailbox.into()])?;
         Ok(())
     }
 
     /// The lowest digit count that has a free number, then any free number of that count.
     fn find_nameplate(&self) -> Result<String, Raised> {
         let claimed = self.server.nameplate_names(self.app)?;
-        self.server
-            .free_nameplate(&claimed)
-            .ok_or_else(|| Raised::value("unable to find a free nameplate-id"))
+        self.server.free_nameplate(&claimed).ok_or_else(|| Raised::value("unable to find a free nameplate-id"))
     }
 }
 
@@ -185,10 +149,7 @@ impl Commands for Shared<'_> {
         let side = as_text(side)?;
         let db = &self.server.channel;
         let app = self.app.id.as_str();
-        let Some(row) = db.first(
-            "SELECT id FROM nameplates WHERE app_id=? AND name=?",
-            &[app.into(), name.into()],
-        )?
+        let Some(row) = db.first("SELECT id FROM nameplates WHERE app_id=? AND name=?", &[app.into(), name.into()])?
         else {
             return Ok(());
         };
@@ -206,19 +167,13 @@ impl Commands for Shared<'_> {
             &[false.into(), nameplate.clone(), side.into()],
         )?;
         db.commit()?;
-        let sides = db.read(
-            "SELECT added, claimed FROM nameplate_sides WHERE nameplates_id=?",
-            &key,
-        )?;
+        let sides = db.read("SELECT added, claimed FROM nameplate_sides WHERE nameplates_id=?", &key)?;
         if sides.iter().any(|side| side[1].truth()) {
             return Ok(());
         }
         db.write("DELETE FROM nameplate_sides WHERE nameplates_id=?", &key)?;
         db.write("DELETE FROM nameplates WHERE id=?", &key)?;
-        db.note(Effect::NameplateRetired {
-            app: app.to_owned(),
-            nameplate: nameplate.integer(),
-        });
+        db.note(Effect::NameplateRetired { app: app.to_owned(), nameplate: nameplate.integer() });
         if let Some(usage) = &self.server.usage {
             usage.nameplate(app, &sides, when, false)?;
             usage.store().commit()?;
@@ -231,25 +186,14 @@ impl Commands for Shared<'_> {
         self.open_mailbox(as_text(mailbox)?, side, when)
     }
 
-    fn subscribe(
-        &self,
-        mailbox: &Mailbox,
-        handle: Handle,
-        side: &str,
-        wire: &Rc<dyn Listener>,
-    ) -> Result<(), Raised> {
-        mailbox
-            .listeners()
-            .insert(Subscriber::new(handle, side, Rc::clone(wire)));
+    fn subscribe(&self, mailbox: &Mailbox, handle: Handle, side: &str, wire: &Rc<dyn Listener>) -> Result<(), Raised> {
+        mailbox.listeners().insert(Subscriber::new(handle, side, Rc::clone(wire)));
         let rows = self.server.channel.read(
             "SELECT side, phase, body, msg_id, server_rx FROM messages WHERE app_id=? AND mailbox_id=? ORDER BY server_rx ASC",
             &[self.app.id.as_str().into(), mailbox.id.as_str().into()],
         )?;
         for row in &rows {
-            wire.send(
-                &ServerFrame::Message(stored(row)),
-                self.server.surroundings.now(),
-            )?;
+            wire.send(&ServerFrame::Message(stored(row)), self.server.surroundings.now())?;
         }
         Ok(())
     }
@@ -274,18 +218,11 @@ impl Commands for Shared<'_> {
         self.touch(&mailbox.id, message.server_rx)?;
         db.commit()?;
         let frame = ServerFrame::Message(message);
-        mailbox.listeners().for_each_live(|subscriber| {
-            subscriber.wire.send(&frame, self.server.surroundings.now())
-        })?;
+        mailbox.listeners().for_each_live(|subscriber| subscriber.wire.send(&frame, self.server.surroundings.now()))?;
         Ok(())
     }
 
-    fn mailbox_to_close(
-        &self,
-        id: &Json,
-        side: &Json,
-        when: f64,
-    ) -> Result<Option<Rc<Mailbox>>, Refusal> {
+    fn mailbox_to_close(&self, id: &Json, side: &Json, when: f64) -> Result<Option<Rc<Mailbox>>, Refusal> {
         self.open(id, side, when).map(Some)
     }
 
@@ -299,8 +236,7 @@ impl Commands for Shared<'_> {
 
 /// The historical `isinstance` assertions.
 fn as_text(json: &Json) -> Result<&str, Raised> {
-    json.as_str()
-        .ok_or_else(|| Raised::assertion("value is not a string"))
+    json.as_str().ok_or_else(|| Raised::assertion("value is not a string"))
 }
 
 /// A row of (side, phase, body, msg_id, server_rx) as a message.

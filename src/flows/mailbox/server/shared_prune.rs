@@ -26,13 +26,7 @@ fn apps_with_rows(server: &Server) -> Result<Vec<String>, DbError> {
         "SELECT DISTINCT app_id FROM mailboxes",
         "SELECT DISTINCT app_id FROM messages",
     ] {
-        apps.extend(
-            server
-                .channel
-                .read(sql, &[])?
-                .iter()
-                .filter_map(|row| row[0].text().map(str::to_owned)),
-        );
+        apps.extend(server.channel.read(sql, &[])?.iter().filter_map(|row| row[0].text().map(str::to_owned)));
     }
     apps.sort();
     apps.dedup();
@@ -45,19 +39,13 @@ impl Shared<'_> {
         let app = self.app.id.as_str();
         touch_listened(self.server, self.app, now)?;
         db.commit()?;
-        let mailboxes = db.read(
-            "SELECT id, updated FROM mailboxes WHERE app_id=?",
-            &[app.into()],
-        )?;
+        let mailboxes = db.read("SELECT id, updated FROM mailboxes WHERE app_id=?", &[app.into()])?;
         let old_mailboxes: Vec<Value> = mailboxes
             .into_iter()
             .filter(|row| row[1].number().unwrap_or(0.0) <= old)
             .map(|mut row| row.swap_remove(0))
             .collect();
-        let nameplates = db.read(
-            "SELECT id, mailbox_id FROM nameplates WHERE app_id=?",
-            &[app.into()],
-        )?;
+        let nameplates = db.read("SELECT id, mailbox_id FROM nameplates WHERE app_id=?", &[app.into()])?;
         let old_nameplates: Vec<Value> = nameplates
             .into_iter()
             .filter(|row| old_mailboxes.contains(&row[1]))
@@ -83,16 +71,10 @@ impl Shared<'_> {
         let key = [nameplate.clone()];
         let db = &self.server.channel;
         let app = self.app.id.as_str();
-        let sides = db.read(
-            "SELECT added FROM nameplate_sides WHERE nameplates_id=?",
-            &key,
-        )?;
+        let sides = db.read("SELECT added FROM nameplate_sides WHERE nameplates_id=?", &key)?;
         db.write("DELETE FROM nameplate_sides WHERE nameplates_id=?", &key)?;
         db.write("DELETE FROM nameplates WHERE id=?", &key)?;
-        db.note(Effect::NameplateRetired {
-            app: app.to_owned(),
-            nameplate: nameplate.integer(),
-        });
+        db.note(Effect::NameplateRetired { app: app.to_owned(), nameplate: nameplate.integer() });
         match &self.server.usage {
             Some(usage) => usage.nameplate(app, &sides, now, true),
             None => Ok(()),
@@ -104,20 +86,13 @@ impl Shared<'_> {
         let db = &self.server.channel;
         let app = self.app.id.as_str();
         let row = db.first("SELECT for_nameplate FROM mailboxes WHERE id=?", &key)?;
-        let row =
-            row.ok_or_else(|| Raised::new("TypeError", "'NoneType' object is not subscriptable"))?;
-        let sides = db.read(
-            "SELECT added, mood FROM mailbox_sides WHERE mailbox_id=?",
-            &key,
-        )?;
+        let row = row.ok_or_else(|| Raised::new("TypeError", "'NoneType' object is not subscriptable"))?;
+        let sides = db.read("SELECT added, mood FROM mailbox_sides WHERE mailbox_id=?", &key)?;
         db.write("DELETE FROM messages WHERE mailbox_id=?", &key)?;
         db.write("DELETE FROM mailbox_sides WHERE mailbox_id=?", &key)?;
         db.write("DELETE FROM mailboxes WHERE id=?", &key)?;
         let mailbox = id.text().unwrap_or_default().to_owned();
-        db.note(Effect::MailboxRetired {
-            app: app.to_owned(),
-            mailbox,
-        });
+        db.note(Effect::MailboxRetired { app: app.to_owned(), mailbox });
         match &self.server.usage {
             Some(usage) => usage.mailbox(app, &row[0], &sides, now, true),
             None => Ok(()),
@@ -126,26 +101,15 @@ impl Shared<'_> {
 
     /// The elements in the order in which Python happens to walk a set of them.
     fn walk<'v>(&self, set: &'v [Value]) -> impl Iterator<Item = &'v Value> + use<'v> {
-        self.server
-            .surroundings
-            .set_order(set.len())
-            .into_iter()
-            .map(|n| &set[n])
+        self.server.surroundings.set_order(set.len()).into_iter().map(|n| &set[n])
     }
 }
 
 /// Refreshes the clock of every mailbox that somebody listens to, as far as the app's own objects know.
 pub(super) fn touch_listened(server: &Server, app: &AppNamespace, now: f64) -> Result<(), DbError> {
-    for mailbox in app
-        .mailboxes()
-        .iter()
-        .filter(|mailbox| mailbox.listeners().len() > 0)
-    {
+    for mailbox in app.mailboxes().iter().filter(|mailbox| mailbox.listeners().len() > 0) {
         let id = mailbox.id.as_str();
-        server.channel.write(
-            "UPDATE mailboxes SET updated=? WHERE id=?",
-            &[now.into(), id.into()],
-        )?;
+        server.channel.write("UPDATE mailboxes SET updated=? WHERE id=?", &[now.into(), id.into()])?;
     }
     Ok(())
 }

@@ -39,17 +39,11 @@ impl Server {
         let now = self.surroundings.now();
         let old = now - EXPIRY_S;
         let prune_errors = match self.rules.discipline {
-            Discipline::SharedImplicit => shared_prune::prune_all_apps(self, now, old)
-                .err()
-                .into_iter()
-                .collect(),
+            Discipline::SharedImplicit => shared_prune::prune_all_apps(self, now, old).err().into_iter().collect(),
             Discipline::PerCommand => atomic_prune::prune(self, now, old),
         };
         if !prune_errors.is_empty() && self.rules.tick == TickGuard::None {
-            return TickReport {
-                prune_errors,
-                ..TickReport::default()
-            };
+            return TickReport { prune_errors, ..TickReport::default() };
         }
         let status_error = self.write_status(now).err();
         TickReport {
@@ -64,20 +58,13 @@ impl Server {
         let Some(usage) = &self.usage else {
             return Ok(());
         };
-        let connections = self
-            .apps
-            .borrow()
-            .values()
-            .map(|app| app.count_listeners())
-            .sum();
+        let connections = self.apps.borrow().values().map(|app| app.count_listeners()).sum();
         match self.rules.discipline {
             Discipline::SharedImplicit => {
                 usage.current(self.rebooted, now, connections)?;
                 usage.store().commit()?;
             }
-            Discipline::PerCommand => usage
-                .store()
-                .atomically(|| usage.current(self.rebooted, now, connections))?,
+            Discipline::PerCommand => usage.store().atomically(|| usage.current(self.rebooted, now, connections))?,
         }
         Ok(())
     }

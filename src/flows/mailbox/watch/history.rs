@@ -60,34 +60,22 @@ impl History {
                 self.stored.remove(mailbox);
                 None
             }
-            Effect::NameplateCreated {
-                app,
-                name,
-                nameplate,
-                ..
-            } => {
-                self.nameplates
-                    .insert(*nameplate, (app.clone(), name.clone()));
+            Effect::NameplateCreated { app, name, nameplate, .. } => {
+                self.nameplates.insert(*nameplate, (app.clone(), name.clone()));
                 None
             }
             Effect::MailboxRetired { app, mailbox } => {
                 self.retired.insert(mailbox.clone());
                 self.stored.remove(mailbox);
                 self.active.remove(mailbox);
-                self.admissions
-                    .retain(|admission| admission.mailbox != *mailbox);
+                self.admissions.retain(|admission| admission.mailbox != *mailbox);
                 let mood = |side: &str, mood: &Option<String>| match &deletion.closer {
                     Some((closed, closer, mood)) if closed == mailbox && closer == side => mood.clone(),
                     _ => mood.clone(),
                 };
-                let sides: Vec<_> = rows
-                    .sides_of_mailbox(mailbox)
-                    .map(|side| (side.added, mood(&side.side, &side.mood)))
-                    .collect();
-                let sides: Vec<_> = sides
-                    .iter()
-                    .map(|(added, mood)| (*added, mood.as_deref()))
-                    .collect();
+                let sides: Vec<_> =
+                    rows.sides_of_mailbox(mailbox).map(|side| (side.added, mood(&side.side, &side.mood))).collect();
+                let sides: Vec<_> = sides.iter().map(|(added, mood)| (*added, mood.as_deref())).collect();
                 Some(Expected {
                     app: app.clone(),
                     is_mailbox: true,
@@ -96,15 +84,9 @@ impl History {
             }
             Effect::NameplateRetired { app, nameplate } => {
                 if let Some((app, name)) = self.nameplates.remove(nameplate) {
-                    self.names
-                        .entry(app)
-                        .or_default()
-                        .push(NameEvent::Ended { name });
+                    self.names.entry(app).or_default().push(NameEvent::Ended { name });
                 }
-                let added: Vec<_> = rows
-                    .sides_of_nameplate(*nameplate)
-                    .map(|side| side.added)
-                    .collect();
+                let added: Vec<_> = rows.sides_of_nameplate(*nameplate).map(|side| side.added).collect();
                 Some(Expected {
                     app: app.clone(),
                     is_mailbox: false,
@@ -122,12 +104,7 @@ impl History {
             *count += 1;
             let stored = self.stored.entry(message.mailbox.clone()).or_default();
             if stored.len() < *count {
-                stored.push(message_name(
-                    &message.side,
-                    &message.phase,
-                    &message.body,
-                    message.server_rx,
-                ));
+                stored.push(message_name(&message.side, &message.phase, &message.body, message.server_rx));
             }
         }
         for side in &after.mailbox_sides {
@@ -136,11 +113,10 @@ impl History {
                 visitors.insert(side.side.clone());
             }
         }
-        let touched = after.mailboxes.iter().filter(|mailbox| {
-            before
-                .mailbox(&mailbox.id)
-                .is_none_or(|old| old.updated != mailbox.updated)
-        });
+        let touched = after
+            .mailboxes
+            .iter()
+            .filter(|mailbox| before.mailbox(&mailbox.id).is_none_or(|old| old.updated != mailbox.updated));
         touched.map(|mailbox| mailbox.id.clone()).collect()
     }
 
@@ -153,10 +129,6 @@ impl History {
     /// A side was served, or crowded out.
     pub(super) fn admission(&mut self, mailbox: &str, side: &str, admitted: bool) {
         self.admissions_changed = true;
-        self.admissions.push(Admission {
-            mailbox: mailbox.to_owned(),
-            side: side.to_owned(),
-            admitted,
-        });
+        self.admissions.push(Admission { mailbox: mailbox.to_owned(), side: side.to_owned(), admitted });
     }
 }

@@ -14,11 +14,7 @@ use crate::world::Node;
 impl Watch {
     /// A process starts. It is not the first one if there was a life before.
     pub fn starts(&self, node: &Node, clock: &Rc<dyn Surroundings>) {
-        self.life.replace(Some(Life {
-            node: node.clone(),
-            server: std::rc::Weak::new(),
-            clock: Rc::clone(clock),
-        }));
+        self.life.replace(Some(Life { node: node.clone(), server: std::rc::Weak::new(), clock: Rc::clone(clock) }));
         let mut state = self.state.borrow_mut();
         state.sessions.clear();
         state.deliveries.clear();
@@ -41,7 +37,9 @@ impl Watch {
             self.report(Id::UsageAndDeletionTogether, outcome);
             let found = self.committed.borrow().counters();
             if found.0 < promised.0 || found.1 < promised.1 {
-                let detail = format!("commits of both files: {found:?} after the restart, {promised:?} when the last answer was given");
+                let detail = format!(
+                    "commits of both files: {found:?} after the restart, {promised:?} when the last answer was given"
+                );
                 self.report(Id::AnswerIsDurable, Outcome::violated("a crash undoes what was answered", detail));
             }
         }
@@ -73,7 +71,9 @@ impl Watch {
             let ended: BTreeSet<_> = events
                 .iter()
                 .filter_map(|event| match event {
-                    NameEvent::Claimed { name, .. } if !lives.contains(&(app.as_str(), name.as_str())) => Some(name.clone()),
+                    NameEvent::Claimed { name, .. } if !lives.contains(&(app.as_str(), name.as_str())) => {
+                        Some(name.clone())
+                    }
                     _ => None,
                 })
                 .collect();
@@ -132,12 +132,7 @@ impl Watch {
             state.deletion.closer = None;
         }
         let listened = self.server().map(|server| listened(&server.view())).unwrap_or_default();
-        TickRecord {
-            at,
-            before: (*self.rows()).clone(),
-            listened,
-            ..TickRecord::default()
-        }
+        TickRecord { at, before: (*self.rows()).clone(), listened, ..TickRecord::default() }
     }
 
     /// The timer callback has returned, or raised. `excused`: the disk or a lock was in the way.
@@ -147,7 +142,8 @@ impl Watch {
         self.absorb();
         tick.after = (*self.rows()).clone();
         tick.errors = report.prune_errors.len();
-        tick.status = report.status_written.then(|| self.accounts().current.first().map(|row| row.connections)).flatten();
+        tick.status =
+            report.status_written.then(|| self.accounts().current.first().map(|row| row.connections)).flatten();
         self.report(Id::TickSparesTheLiving, time::tick_spares_the_living(&tick));
         self.report(Id::FaultyMailboxIsIsolated, time::faulty_mailbox_is_isolated(&tick));
         self.report(Id::StatusCountsListeners, memory::status_counts_listeners(&tick, tick.listened.len()));

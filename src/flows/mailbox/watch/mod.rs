@@ -88,7 +88,13 @@ struct State {
 
 impl Watch {
     /// A witness of the server on this node; registers the invariants.
-    pub fn install(world: &World, machine: NodeId, rules: &'static Rules, blur: Option<i64>, trouble: &Rc<Trouble>) -> Rc<Watch> {
+    pub fn install(
+        world: &World,
+        machine: NodeId,
+        rules: &'static Rules,
+        blur: Option<i64>,
+        trouble: &Rc<Trouble>,
+    ) -> Rc<Watch> {
         let watch = Rc::new(Watch {
             rules,
             blur,
@@ -175,10 +181,8 @@ impl Watch {
         }
         let mut state = self.state.borrow_mut();
         let State { history, deletion, sessions, .. } = &mut *state;
-        let expected: Vec<_> = effects
-            .iter()
-            .filter_map(|effect| history.effect(effect, &before.0, deletion, self.blur))
-            .collect();
+        let expected: Vec<_> =
+            effects.iter().filter_map(|effect| history.effect(effect, &before.0, deletion, self.blur)).collect();
         let after = (self.rows(), self.accounts());
         if changed.0 {
             let touched = history.rows(&before.0, &after.0);

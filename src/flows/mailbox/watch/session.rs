@@ -90,11 +90,7 @@ impl Session {
     pub(super) fn received(&mut self, payload: &[u8]) {
         self.changed = true;
         let Ok(command) = parse(payload) else {
-            self.log.commands.push(WireCommand {
-                kind: None,
-                id: "null".to_owned(),
-                well_formed: false,
-            });
+            self.log.commands.push(WireCommand { kind: None, id: "null".to_owned(), well_formed: false });
             return;
         };
         let kind = command.get("type").map(text_of);
@@ -114,9 +110,7 @@ impl Session {
             ServerFrame::Ack { id } => Some(id.to_string()),
             _ => None,
         };
-        self.log
-            .replies
-            .push(Reply::Frame(frame.kind().to_owned(), id));
+        self.log.replies.push(Reply::Frame(frame.kind().to_owned(), id));
     }
 
     /// What a frame promises, if it promises something.
@@ -127,22 +121,13 @@ impl Session {
             asked.map(str::to_owned).or_else(|| own.clone())
         };
         match frame {
-            ServerFrame::Allocated { nameplate } => Some(Durable::Allocated {
-                name: nameplate.clone(),
-            }),
-            ServerFrame::Claimed { mailbox } => Some(Durable::Claimed {
-                name: asked("nameplate", &self.claimed)?,
-                mailbox: mailbox.clone(),
-            }),
-            ServerFrame::Released => Some(Durable::Released {
-                name: asked("nameplate", &self.claimed)?,
-            }),
-            ServerFrame::Closed => Some(Durable::Closed {
-                mailbox: asked("mailbox", &self.opened)?,
-            }),
-            ServerFrame::Message(message)
-                if message.side.as_str() == self.side.as_deref() && self.side.is_some() =>
-            {
+            ServerFrame::Allocated { nameplate } => Some(Durable::Allocated { name: nameplate.clone() }),
+            ServerFrame::Claimed { mailbox } => {
+                Some(Durable::Claimed { name: asked("nameplate", &self.claimed)?, mailbox: mailbox.clone() })
+            }
+            ServerFrame::Released => Some(Durable::Released { name: asked("nameplate", &self.claimed)? }),
+            ServerFrame::Closed => Some(Durable::Closed { mailbox: asked("mailbox", &self.opened)? }),
+            ServerFrame::Message(message) if message.side.as_str() == self.side.as_deref() && self.side.is_some() => {
                 Some(Durable::Echo {
                     mailbox: self.subscribed.as_ref()?.mailbox.clone(),
                     phase: stored_text(&message.phase),
@@ -156,9 +141,9 @@ impl Session {
 
 /// Whether the protocol allows a command's form. A version, if there is one, is a pair.
 fn is_well_formed(command: &Command) -> bool {
-    let version = command
-        .get("client_version")
-        .is_none_or(|version| version.as_array().is_some_and(|parts| parts.len() >= 2 && parts.iter().all(Json::is_string)));
+    let version = command.get("client_version").is_none_or(|version| {
+        version.as_array().is_some_and(|parts| parts.len() >= 2 && parts.iter().all(Json::is_string))
+    });
     let name = command.get("nameplate");
     command.get("type").is_some_and(Json::is_string)
         && is_well_typed(command)

@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::{State, Watch};
 use super::session::{Current, Session, Subscribed, name_of, stored_text};
 use super::symptoms::Symptom;
+use super::{State, Watch};
 use crate::check::Outcome;
 use crate::flows::mailbox::invariants::{Id, time, usage, wire};
 use crate::flows::mailbox::model::{Delivery, NameEvent, Reply};
@@ -40,10 +40,7 @@ impl Watch {
             session.received(payload);
             session.stack.len()
         });
-        Entered {
-            depth: depth.unwrap_or(0),
-            trouble: self.trouble.count(),
-        }
+        Entered { depth: depth.unwrap_or(0), trouble: self.trouble.count() }
     }
 
     /// The handler has returned, or raised.
@@ -62,9 +59,8 @@ impl Watch {
             open
         });
         loop {
-            let current = self.with_session(number, |session| {
-                (session.stack.len() > entered.depth).then(|| session.stack.pop())?
-            });
+            let current = self
+                .with_session(number, |session| (session.stack.len() > entered.depth).then(|| session.stack.pop())?);
             let Some(current) = current.flatten() else { break };
             self.finished(number, &current, raised.is_none());
         }
@@ -181,9 +177,9 @@ impl Watch {
         state.deletion.at = when;
         state.deletion.pruned = false;
         state.deletion.closer = match current.kind.as_str() {
-            "close" => asked("mailbox", &session.opened).zip(session.side.clone()).map(|(mailbox, side)| {
-                (mailbox, side, current.text("mood").map(str::to_owned))
-            }),
+            "close" => asked("mailbox", &session.opened)
+                .zip(session.side.clone())
+                .map(|(mailbox, side)| (mailbox, side, current.text("mood").map(str::to_owned))),
             _ => None,
         };
         session.stack.push(current);
@@ -219,12 +215,16 @@ impl Watch {
                 if let Some(mailbox) = mailbox.filter(|mailbox| returned && state.history.retired.contains(mailbox)) {
                     if current.before.mailbox(&mailbox).is_none() {
                         let after = self.accounts().mailboxes.len();
-                        self.report(Id::RepeatedCloseAddsNoUsage, usage::repeated_close_adds_no_usage(current.usage_rows, after));
+                        self.report(
+                            Id::RepeatedCloseAddsNoUsage,
+                            usage::repeated_close_adds_no_usage(current.usage_rows, after),
+                        );
                     }
                 }
             }
             "add" => {
-                let (side, phase, body) = (session.side.clone().unwrap_or_default(), field(current, "phase"), field(current, "body"));
+                let (side, phase, body) =
+                    (session.side.clone().unwrap_or_default(), field(current, "phase"), field(current, "body"));
                 let stored = self.rows().messages.iter().any(|x| x.side == side && x.phase == phase && x.body == body);
                 let key = (side, phase, body);
                 // What was never stored is owed to nobody.
@@ -232,7 +232,10 @@ impl Watch {
                     stored || *known != key || delivery.sender != number || !delivery.reached.is_empty()
                 });
                 if !returned && open {
-                    let own = state.deliveries.iter_mut().filter(|(known, delivery)| *known == key && delivery.sender == number);
+                    let own = state
+                        .deliveries
+                        .iter_mut()
+                        .filter(|(known, delivery)| *known == key && delivery.sender == number);
                     own.for_each(|(_, delivery)| delivery.sender_dropped = true);
                 }
             }
@@ -256,9 +259,12 @@ impl Watch {
         let state = &mut *state;
         let Some(session) = state.sessions.get_mut(&number) else { return };
         let (Some(current), Some(app)) = (session.stack.last(), &session.app) else { return };
-        let taken: Vec<_> = current.before.nameplates.iter().filter(|n| n.app == *app).map(|n| n.name.clone()).collect();
+        let taken: Vec<_> =
+            current.before.nameplates.iter().filter(|n| n.app == *app).map(|n| n.name.clone()).collect();
         self.report(Id::AllocatedNameIsShort, time::allocated_name_is_short(name, &taken));
-        if let (Some(side), Some(nameplate)) = (&session.side, rows.nameplates.iter().find(|n| n.app == *app && n.name == name)) {
+        if let (Some(side), Some(nameplate)) =
+            (&session.side, rows.nameplates.iter().find(|n| n.app == *app && n.name == name))
+        {
             state.history.admission(&nameplate.mailbox, side, true);
         }
         session.claimed = Some(name.to_owned());
@@ -303,7 +309,10 @@ impl Watch {
             let mailbox = match current.kind.as_str() {
                 "claim" => {
                     let name = current.text("nameplate");
-                    let found = rows.nameplates.iter().find(|n| Some(&n.app) == session.app.as_ref() && Some(n.name.as_str()) == name);
+                    let found = rows
+                        .nameplates
+                        .iter()
+                        .find(|n| Some(&n.app) == session.app.as_ref() && Some(n.name.as_str()) == name);
                     found.map(|n| n.mailbox.clone())
                 }
                 _ => current.text("mailbox").map(str::to_owned).or_else(|| session.opened.clone()),

@@ -164,7 +164,8 @@ impl Driver {
         };
         let (here, there) = (witness(&sender), witness(&receiver));
         let meeting = Rc::new(Meeting::default());
-        let clients: Vec<_> = std::iter::once(&here).chain(transfer.receiver.as_ref().map(|_| &there)).cloned().collect();
+        let clients: Vec<_> =
+            std::iter::once(&here).chain(transfer.receiver.as_ref().map(|_| &there)).cloned().collect();
         // Who learns from the other's first secret that the passwords differ closes at once; what it has not sent yet
         // the other waits for in vain, whatever a server does.
         let behaved = transfer.sender.is == Program::Python
@@ -187,7 +188,8 @@ impl Driver {
                 Program::Python => Box::new(Python::new(part)),
                 Program::Go => Box::new(Go::new(part)),
             };
-            let agent = Agent::start(&node, &self.server.0, machine, (&self.watch, witness), &meeting, client.loses.clone());
+            let agent =
+                Agent::start(&node, &self.server.0, machine, (&self.watch, witness), &meeting, client.loses.clone());
             self.agents.borrow_mut().push(Rc::clone(&agent));
             Some((node, agent))
         };

@@ -46,7 +46,13 @@ pub(super) struct Careless {
 }
 
 impl Careless {
-    pub(super) fn new(node: &Node, server: &str, (app, side): (&str, &str), number: usize, made: &Rc<Made>) -> Rc<Careless> {
+    pub(super) fn new(
+        node: &Node,
+        server: &str,
+        (app, side): (&str, &str),
+        number: usize,
+        made: &Rc<Made>,
+    ) -> Rc<Careless> {
         Rc::new(Careless {
             node: node.clone(),
             server: server.to_owned(),
@@ -68,7 +74,8 @@ impl Careless {
         let line = Line::new(&self.node, stream, self);
         self.line.replace(Some(line));
         if bind {
-            let bind = json!({ "type": "bind", "appid": self.app, "side": self.side, "client_version": ["careless", "0"] });
+            let bind =
+                json!({ "type": "bind", "appid": self.app, "side": self.side, "client_version": ["careless", "0"] });
             self.ask(&[bind.to_string()], &["ack"]).await;
         }
     }

@@ -66,6 +66,12 @@ impl Broker {
         self.setting.order.iter().filter(offered).filter_map(|server| state.servers.get(server).cloned()).collect()
     }
 
+    /// The run is over: nothing waits for answers any more.
+    pub fn tear_down(&self) {
+        let state = self.state.with(std::mem::take);
+        state.servers.values().for_each(Remote::tear_down);
+    }
+
     /// While a map is updated, some servers are not offered, by choice.
     pub fn hide_by_choice(&self) {
         for &server in &self.setting.order {

@@ -89,6 +89,14 @@ impl Client {
         &self.broker
     }
 
+    /// The run is over: nothing waits for answers or operations any more.
+    pub fn tear_down(&self) {
+        self.broker.tear_down();
+        self.queue.tear_down();
+        let kept = self.kept.borrow_mut().take();
+        drop(kept);
+    }
+
     fn variant(&self) -> &'static Variant {
         self.setting.variant
     }
@@ -111,7 +119,7 @@ impl Client {
         self.cell("server map", ServerMap::default())
     }
 
-    fn cell<T>(&self, label: &'static str, value: T) -> Cell<T> {
+    fn cell<T: 'static>(&self, label: &'static str, value: T) -> Cell<T> {
         self.node.cell(label, value)
     }
 
@@ -139,7 +147,9 @@ impl Client {
             items.sort_by_key(|item| (place(item), server(item)));
             return items;
         }
-        let Ok(count) = u8::try_from(items.len()) else { return items };
+        let Ok(count) = u8::try_from(items.len()) else {
+            return items;
+        };
         let actor = format!("{}:{which}", self.node.name());
         let order = self.node.choose_as(&sites::WALK, &actor, &Permutation(count));
         order.into_iter().map(|index| items[usize::from(index)].clone()).collect()

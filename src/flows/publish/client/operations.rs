@@ -39,6 +39,12 @@ impl Queue {
     pub fn new(node: &Node) -> Queue {
         Queue(node.cell("operations", QueueState::default()))
     }
+
+    /// The run is over: what waits will never be called.
+    pub fn tear_down(&self) {
+        let waiting = self.0.with(std::mem::take);
+        drop(waiting);
+    }
 }
 
 impl Client {
@@ -84,7 +90,9 @@ impl Client {
     pub fn upload(self: &Rc<Self>, text: Vec<u8>, told: impl FnOnce(Outcome) + 'static) {
         self.serialized("upload", told, move |client, finish| {
             let kept = client.kept.borrow().clone();
-            let Some(kept) = kept else { return finish(Outcome::NotEnoughShares) };
+            let Some(kept) = kept else {
+                return finish(Outcome::NotEnoughShares);
+            };
             client.broker.lose_at_publish();
             publish(client, &kept.map, kept.since, &text, finish);
         });
@@ -94,7 +102,9 @@ impl Client {
     pub fn fetch(self: &Rc<Self>, told: impl FnOnce(Outcome) + 'static) {
         self.serialized("fetch", told, move |client, finish| {
             let kept = client.kept.borrow().clone();
-            let Some(kept) = kept else { return finish(Outcome::NotEnoughShares) };
+            let Some(kept) = kept else {
+                return finish(Outcome::NotEnoughShares);
+            };
             read_best(client, &kept.map, kept.since, move |text| finish(outcome(text)));
         });
     }
@@ -112,8 +122,10 @@ impl Client {
             let mode = if check { UpdateMode::Check } else { UpdateMode::Read };
             client.map_then(&map, mode, move |client, map, since| {
                 let (again, same_map) = (Rc::clone(client), map.clone());
+                // Only a fetch that failed is tried again, not a map without a version.
+                let there_was_one = map.borrow().best().is_some();
                 read_best(client, map, since, move |text| match text {
-                    Err(Outcome::NotEnoughShares) if !check && same_map.borrow().best().is_some() => {
+                    Err(Outcome::NotEnoughShares) if !check && there_was_one => {
                         again.map_then(&same_map, UpdateMode::Write, move |client, map, since| {
                             read_best(client, map, since, move |text| finish(outcome(text)));
                         });
@@ -187,12 +199,7 @@ impl Client {
 }
 
 /// Fetches the best recoverable version of a map, and tells the ghost history what was read.
-pub fn read_best(
-    client: &Rc<Client>,
-    map: &Map,
-    since: Tick,
-    done: impl FnOnce(Result<Vec<u8>, Outcome>) + 'static,
-) {
+pub fn read_best(client: &Rc<Client>, map: &Map, since: Tick, done: impl FnOnce(Result<Vec<u8>, Outcome>) + 'static) {
     let asked_all = {
         let map = map.borrow();
         let heard = client.setting.order.iter().all(|server| map.heard.contains(server));
@@ -204,7 +211,9 @@ pub fn read_best(
         done(text);
     };
     let best = map.borrow().best();
-    let Some(version) = best else { return report(Err(Outcome::NotEnoughShares), true) };
+    let Some(version) = best else {
+        return report(Err(Outcome::NotEnoughShares), true);
+    };
     let report = Rc::new(std::cell::RefCell::new(Some(report)));
     let later = Rc::clone(&report);
     let started = retrieve(client, map, version, move |text, undisturbed| {

@@ -128,6 +128,12 @@ impl Remote {
         true
     }
 
+    /// The run is over: nobody waits for an answer any more.
+    pub fn tear_down(&self) {
+        let waiting = std::mem::take(&mut *self.0.waiting.borrow_mut());
+        drop(waiting);
+    }
+
     /// Drops the connection from this side.
     pub fn abort(&self) {
         self.0.wire.abort();

@@ -48,14 +48,20 @@ pub fn retrieve(
         blocks: BTreeMap::new(),
         done: Some(Box::new(done)),
     };
-    let retrieve =
-        Rc::new(Retrieve { client: Rc::clone(client), map: map.clone(), version, state: client.cell("retrieve", state) });
+    let retrieve = Rc::new(Retrieve {
+        client: Rc::clone(client),
+        map: map.clone(),
+        version,
+        state: client.cell("retrieve", state),
+    });
     for share in first {
         let holder = retrieve.state.borrow().holder(share);
         match holder {
             Some(server) => retrieve.query(share, server),
             None if client.variant().reads_go_on == GoOn::NextTurn => {}
-            None => return Err(Outcome::Other(format!("share {share} has left the list while it was walked"))),
+            None => {
+                return Err(Outcome::Other(format!("share {share} has left the list while it was walked")));
+            }
         }
     }
     Ok(())
@@ -166,7 +172,9 @@ impl Retrieve {
             return true;
         }
         for (&share, parts) in data {
-            let [prefix, body, ..] = &parts[..] else { return false };
+            let [prefix, body, ..] = &parts[..] else {
+                return false;
+            };
             if *prefix != self.version.prefix {
                 return false;
             }

@@ -13,17 +13,11 @@ pub static NO_DUPLICATE_IN_FLIGHT: Rule = Rule {
         promise: Promise::Always,
     },
     judge: Judge::Fact(|_, fact| match fact {
-        Fact::Sent {
-            publish,
-            server,
-            in_flight_already,
-            ..
-        } => require(in_flight_already.is_empty(), "sent twice", || {
-            format!(
-                "publish {} sends shares {in_flight_already:?} to {server} while they are in flight",
-                publish.0
-            )
-        }),
+        Fact::Sent { publish, server, in_flight_already, .. } => {
+            require(in_flight_already.is_empty(), "sent twice", || {
+                format!("publish {} sends shares {in_flight_already:?} to {server} while they are in flight", publish.0)
+            })
+        }
         _ => Outcome::Idle,
     }),
 };
@@ -37,40 +31,17 @@ pub static SEND_PRECONDITION: Rule = Rule {
         promise: Promise::Always,
     },
     judge: Judge::Fact(|_, fact| {
-        let Fact::Sent {
-            publish,
-            server,
-            shares,
-            state,
-            ..
-        } = fact
-        else {
+        let Fact::Sent { publish, server, shares, state, .. } = fact else {
             return Outcome::Idle;
         };
-        let say =
-            |what: &str| format!("publish {} sends {shares:?} to {server}: {what}", publish.0);
-        both(
-            require(state.running, "not running", || say("it has ended")),
-            || {
-                both(
-                    require(!state.bad_server, "bad server", || {
-                        say("that server has failed before")
-                    }),
-                    || {
-                        both(
-                            require(state.wanted.is_superset(shares), "not wanted", || {
-                                say("not in its goal")
-                            }),
-                            || {
-                                require(state.placed.is_empty(), "already placed", || {
-                                    say("already placed")
-                                })
-                            },
-                        )
-                    },
-                )
-            },
-        )
+        let say = |what: &str| format!("publish {} sends {shares:?} to {server}: {what}", publish.0);
+        both(require(state.running, "not running", || say("it has ended")), || {
+            both(require(!state.bad_server, "bad server", || say("that server has failed before")), || {
+                both(require(state.wanted.is_superset(shares), "not wanted", || say("not in its goal")), || {
+                    require(state.placed.is_empty(), "already placed", || say("already placed"))
+                })
+            })
+        })
     }),
 };
 
@@ -84,10 +55,7 @@ pub static NO_NESTED_LOOP: Rule = Rule {
     },
     judge: Judge::Fact(|_, fact| match fact {
         Fact::LoopEntered { publish, depth, .. } => require(*depth <= 1, "nested", || {
-            format!(
-                "publish {}: {depth} frames of its loop are on the stack",
-                publish.0
-            )
+            format!("publish {}: {depth} frames of its loop are on the stack", publish.0)
         }),
         _ => Outcome::Idle,
     }),
@@ -102,22 +70,11 @@ pub static SEND_BUDGET: Rule = Rule {
         promise: Promise::Always,
     },
     judge: Judge::Fact(|_, fact| match fact {
-        Fact::Sent {
-            publish,
-            server,
-            planned,
-            of_wave,
-            ..
-        } => both(
-            require(*planned, "unplanned", || {
-                format!("publish {}: {server} is not of this wave", publish.0)
-            }),
+        Fact::Sent { publish, server, planned, of_wave, .. } => both(
+            require(*planned, "unplanned", || format!("publish {}: {server} is not of this wave", publish.0)),
             || {
                 require(*of_wave == 1, "several of one wave", || {
-                    format!(
-                        "publish {}: message {of_wave} of one wave to {server}",
-                        publish.0
-                    )
+                    format!("publish {}: message {of_wave} of one wave to {server}", publish.0)
                 })
             },
         ),

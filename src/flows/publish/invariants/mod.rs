@@ -2,6 +2,21 @@
 //!
 //! A [`Rule`] judges one fact at a time, or the whole history at the end. A [`Checker`] remembers how far a rule
 //! has read, so that looking after every step costs only what is new.
+//!
+//! # What no client of this protocol can hold
+//!
+//! | invariant | not promised under | because |
+//! |---|---|---|
+//! | `no-self-rejection` | a transport that delivers twice | the server cannot tell a copy from a second request: the first copy has changed what the second tests |
+//! | `all-or-nothing-writes` | a server that raises half-way | shares of one message are written one after the other, each with its lease; nothing undoes the first |
+//! | `publish-ends` | a silent server, an overtaken part of a request | the protocol has no deadline, and an unanswered write may still be applied: to give it up is to risk that |
+//! | `read-back`, `success-is-durable`, … | damage | a server acknowledged what it lost afterwards |
+//!
+//! Three more limits are part of the rules themselves, not of a promise: a writer cut off from the servers that
+//! hold another's version makes the same number again ([`no-fork-without-contention`](RULES) asks whether its map
+//! could have seen it); a share as new as one's own, found where the map saw nothing, cannot be told from a rival's
+//! (`ucwe-is-earned` accepts it); and if N ≤ S · (k − 1), S competing versions can leave none of them with k shares
+//! (`failures-are-indeterminate` accepts the loss).
 
 mod client;
 mod outcome;
@@ -110,11 +125,7 @@ impl Checker {
 
 /// Held, or violated with a stable cause and a detail for people.
 fn require(holds: bool, cause: &str, detail: impl FnOnce() -> String) -> Outcome {
-    if holds {
-        Outcome::Held
-    } else {
-        Outcome::violated(cause, detail())
-    }
+    if holds { Outcome::Held } else { Outcome::violated(cause, detail()) }
 }
 
 /// Both were judged: the first violation counts.

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::facts::{Fact, Outcome as Ended, PublishId, Tick};
-use super::super::model::{Model, Publish};
+use super::super::ghost::Publish;
+use super::super::model::Model;
 use super::server::overlap;
-use super::{DAMAGE, SILENCE, Judge, Rule, both, require};
+use super::{DAMAGE, Judge, Rule, SILENCE, both, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
 /// "Somebody else wrote" must be true. The cause says what the client took for somebody else.
@@ -17,11 +18,7 @@ pub static UCWE_IS_EARNED: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Fact::Ended {
-            publish: id,
-            outcome: Ended::Ucwe,
-        } = fact
-        else {
+        let Fact::Ended { publish: id, outcome: Ended::Ucwe } = fact else {
             return Outcome::Idle;
         };
         let publish = model.publish(*id);
@@ -37,10 +34,7 @@ pub static UCWE_IS_EARNED: Rule = Rule {
         let newer = publish.unlisted.values().any(|found| Some(found.seqnum) >= publish.version.map(|own| own.seqnum));
         require(newer || rival(model, *id).is_some(), cause, || {
             let placed = publish.applied.len();
-            format!(
-                "publish {} of {} met nobody; {placed} of its shares are in place",
-                id.0, publish.start.client
-            )
+            format!("publish {} of {} met nobody; {placed} of its shares are in place", id.0, publish.start.client)
         })
     }),
 };
@@ -50,15 +44,9 @@ fn rival(model: &Model, id: PublishId) -> Option<PublishId> {
     let publish = model.publish(id);
     let end = publish.end.as_ref().map(|(at, _)| *at);
     let during = |at: Tick| at >= publish.start.map_start && end.is_none_or(|end| at <= end);
-    let met = |rival: &Publish| {
-        rival
-            .applied
-            .iter()
-            .any(|((server, _), at)| during(*at) && publish.reached.contains(server))
-    };
-    model
-        .publishes()
-        .find_map(|(other, rival)| (other != id && met(rival)).then_some(other))
+    let met =
+        |rival: &Publish| rival.applied.iter().any(|((server, _), at)| during(*at) && publish.reached.contains(server));
+    model.publishes().find_map(|(other, rival)| (other != id && met(rival)).then_some(other))
 }
 
 /// "Not enough servers" must be true.
@@ -70,18 +58,12 @@ pub static NOT_ENOUGH_SERVERS_IS_EARNED: Rule = Rule {
         promise: Promise::Always,
     },
     judge: Judge::Fact(|model, fact| {
-        let Fact::Ended {
-            publish: id,
-            outcome: Ended::NotEnoughServers,
-        } = fact
-        else {
+        let Fact::Ended { publish: id, outcome: Ended::NotEnoughServers } = fact else {
             return Outcome::Idle;
         };
         let publish = model.publish(*id);
         let fine: BTreeSet<_> = publish.start.servers.difference(&publish.failed).collect();
-        require(fine.is_empty(), "a server is left", || {
-            format!("publish {} never saw {fine:?} fail", id.0)
-        })
+        require(fine.is_empty(), "a server is left", || format!("publish {} never saw {fine:?} fail", id.0))
     }),
 };
 
@@ -94,11 +76,7 @@ pub static SUCCESS_IS_DURABLE: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Fact::Ended {
-            publish: id,
-            outcome: Ended::Ok,
-        } = fact
-        else {
+        let Fact::Ended { publish: id, outcome: Ended::Ok } = fact else {
             return Outcome::Idle;
         };
         let publish = model.publish(*id);
@@ -121,17 +99,11 @@ pub static SUCCESS_IS_DURABLE: Rule = Rule {
             .collect();
         both(
             require(missing.is_empty(), "share not written", || {
-                format!(
-                    "publish {}: shares {missing:?} were never acknowledged by a server that wrote them",
-                    id.0
-                )
+                format!("publish {}: shares {missing:?} were never acknowledged by a server that wrote them", id.0)
             }),
             || {
                 require(kept.len() >= usize::from(k), "too few shares", || {
-                    format!(
-                        "publish {}: only shares {kept:?} are there, {k} are needed",
-                        id.0
-                    )
+                    format!("publish {}: only shares {kept:?} are there, {k} are needed", id.0)
                 })
             },
         )
@@ -147,25 +119,17 @@ pub static CONTENTION_HAS_ONE_WINNER: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Fact::Ended {
-            publish: id,
-            outcome: Ended::Ok,
-        } = fact
-        else {
+        let Fact::Ended { publish: id, outcome: Ended::Ok } = fact else {
             return Outcome::Idle;
         };
         let publish = model.publish(*id);
-        let rivals = model
-            .publishes()
-            .filter(|(other, rival)| *other != *id && contended(publish, rival));
+        let rivals = model.publishes().filter(|(other, rival)| *other != *id && contended(publish, rival));
         let mut outcome = Outcome::Idle;
         for (other, rival) in rivals {
-            let earlier = matches!((&rival.end, &publish.end), (Some((theirs, Ended::Ok)), Some((mine, _))) if theirs < mine);
+            let earlier =
+                matches!((&rival.end, &publish.end), (Some((theirs, Ended::Ok)), Some((mine, _))) if theirs < mine);
             if earlier {
-                return Outcome::violated(
-                    "both succeeded",
-                    format!("publishes {} and {}", other.0, id.0),
-                );
+                return Outcome::violated("both succeeded", format!("publishes {} and {}", other.0, id.0));
             }
             outcome = Outcome::Held;
         }
@@ -190,32 +154,20 @@ pub static ONE_OUTCOME: Rule = Rule {
         promise: Promise::Always,
     },
     judge: Judge::Fact(|_, fact| {
-        let Fact::Told {
-            operation,
-            outcome,
-            times,
-            frames,
-        } = fact
-        else {
+        let Fact::Told { operation, outcome, times, frames } = fact else {
             return Outcome::Idle;
         };
         both(
-            require(*times == 1, "told twice", || {
-                format!("operation {} is told {outcome:?} again", operation.0)
-            }),
+            require(*times == 1, "told twice", || format!("operation {} is told {outcome:?} again", operation.0)),
             || {
                 both(
                     require(*frames == 0, "told from inside", || {
-                        format!(
-                            "operation {}: {frames} frames of the client are on the stack",
-                            operation.0
-                        )
+                        format!("operation {}: {frames} frames of the client are on the stack", operation.0)
                     }),
                     || match outcome {
-                        Ended::Other(what) => Outcome::violated(
-                            "unexpected error",
-                            format!("operation {}: {what}", operation.0),
-                        ),
+                        Ended::Other(what) => {
+                            Outcome::violated("unexpected error", format!("operation {}: {what}", operation.0))
+                        }
                         _ => Outcome::Held,
                     },
                 )
@@ -234,34 +186,17 @@ pub static PUBLISH_ENDS: Rule = Rule {
     },
     judge: Judge::History(|model| {
         let mut outcome = Outcome::Idle;
-        for (id, publish) in model
-            .publishes()
-            .filter(|(_, publish)| publish.start.client != "setup")
-        {
+        for (id, publish) in model.publishes().filter(|(_, publish)| publish.start.client != "setup") {
             let waiting = model.in_flight(id);
-            let cause = if waiting > 0 {
-                "waits for an answer"
-            } else {
-                "stuck"
-            };
+            let cause = if waiting > 0 { "waits for an answer" } else { "stuck" };
             let judged = both(
                 require(publish.end.is_some(), cause, || {
-                    format!(
-                        "publish {} has not ended; {waiting} messages are unresolved",
-                        id.0
-                    )
+                    format!("publish {} has not ended; {waiting} messages are unresolved", id.0)
                 }),
                 || {
-                    require(
-                        publish.loops <= 1 + publish.resolved,
-                        "too many loops",
-                        || {
-                            format!(
-                                "publish {}: {} loops for {} resolved messages",
-                                id.0, publish.loops, publish.resolved
-                            )
-                        },
-                    )
+                    require(publish.loops <= 1 + publish.resolved, "too many loops", || {
+                        format!("publish {}: {} loops for {} resolved messages", id.0, publish.loops, publish.resolved)
+                    })
                 },
             );
             outcome = both(outcome, || judged);
@@ -271,10 +206,7 @@ pub static PUBLISH_ENDS: Rule = Rule {
             None => Outcome::Idle,
             Some(client) => Outcome::violated(
                 "operation waits",
-                format!(
-                    "{} operations have no outcome, the first of them at {client}",
-                    untold.len()
-                ),
+                format!("{} operations have no outcome, the first of them at {client}", untold.len()),
             ),
         })
     }),

@@ -1,7 +1,8 @@
 //! What readers may see.
 
 use super::super::facts::{Fact, Outcome as Ended, PublishId};
-use super::super::model::{Model, Publish};
+use super::super::ghost::Publish;
+use super::super::model::Model;
 use super::{DAMAGE, Judge, Rule, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
@@ -14,17 +15,9 @@ pub static READER_SOUNDNESS: Rule = Rule {
         promise: Promise::Always,
     },
     judge: Judge::Fact(|model, fact| match fact {
-        Fact::Read {
-            reader,
-            result: Ok(text),
-            ..
-        } => {
-            let real = model
-                .publishes()
-                .any(|(_, publish)| publish.start.text == *text);
-            require(real, "never written", || {
-                format!("{reader} read {} bytes that nobody published", text.len())
-            })
+        Fact::Read { reader, result: Ok(text), .. } => {
+            let real = model.publishes().any(|(_, publish)| publish.start.text == *text);
+            require(real, "never written", || format!("{reader} read {} bytes that nobody published", text.len()))
         }
         _ => Outcome::Idle,
     }),
@@ -39,8 +32,12 @@ pub static READ_BACK: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Some((reader, result)) = decisive(fact) else { return Outcome::Idle };
-        let Some(contest) = contest(model) else { return Outcome::Idle };
+        let Some((reader, result)) = decisive(fact) else {
+            return Outcome::Idle;
+        };
+        let Some(contest) = contest(model) else {
+            return Outcome::Idle;
+        };
         if contest.failures > 0 { Outcome::Idle } else { judge(model, reader, result, &contest) }
     }),
 };
@@ -54,8 +51,12 @@ pub static FAILURES_ARE_INDETERMINATE: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Some((reader, result)) = decisive(fact) else { return Outcome::Idle };
-        let Some(contest) = contest(model) else { return Outcome::Idle };
+        let Some((reader, result)) = decisive(fact) else {
+            return Outcome::Idle;
+        };
+        let Some(contest) = contest(model) else {
+            return Outcome::Idle;
+        };
         if contest.failures == 0 { Outcome::Idle } else { judge(model, reader, result, &contest) }
     }),
 };
@@ -72,8 +73,8 @@ fn decisive(fact: &Fact) -> Option<(&str, Text<'_>)> {
 
 /// The versions among which the servers' shares can be divided.
 struct Contest {
-    /// The success with the greatest number, and everything as new or newer. What is older lost all its places
-    /// for at least one share of each number, and is never the best.
+    /// The success with the greatest number, and everything as new or newer. What is older may survive on servers
+    /// that the success never reached; it is the best only where none of these can be read any more.
     versions: Vec<PublishId>,
     /// How many of them failed.
     failures: usize,
@@ -95,18 +96,19 @@ fn contest(model: &Model) -> Option<Contest> {
 
 fn judge(model: &Model, reader: &str, result: Text<'_>, contest: &Contest) -> Outcome {
     let ids: Vec<u32> = contest.versions.iter().map(|id| id.0).collect();
+    // N share numbers, each ending at one of S versions: if N > S · (k − 1), one version has k of them. Otherwise all
+    // may be spoiled, and a reader finds nothing, or what survived of an older version.
+    let (k, n) = contest.encoding;
+    let spoiled = usize::from(n) <= ids.len() * usize::from(k.saturating_sub(1));
     match result {
         Ok(text) => {
             let known = contest.versions.iter().any(|id| model.publish(*id).start.text == *text);
-            require(known, "an older text", || format!("{reader} got the text of none of the publishes {ids:?}"))
-        }
-        Err(error) => {
-            // N share numbers, each ending at one of S versions: if N > S · (k − 1), one version has k of them.
-            let (k, n) = contest.encoding;
-            let possible = usize::from(n) <= ids.len() * usize::from(k.saturating_sub(1));
-            require(possible, "lost", || {
-                format!("{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}", error.label())
+            require(known || spoiled, "an older text", || {
+                format!("{reader} got the text of none of the publishes {ids:?}, which cannot spoil {k}-of-{n}")
             })
         }
+        Err(error) => require(spoiled, "lost", || {
+            format!("{reader}: {}, though the versions of {ids:?} cannot spoil {k}-of-{n}", error.label())
+        }),
     }
 }

@@ -1,7 +1,7 @@
 //! What servers accept, and what follows for the versions on them.
 
 use super::super::facts::{Fact, Tick};
-use super::super::model::Publish;
+use super::super::ghost::Publish;
 use super::super::servermap::ServerId;
 use super::super::storage::ShareNumber;
 use super::{COPIES, DAMAGE, HALF_DONE, Judge, Rule, both, require};
@@ -16,16 +16,8 @@ pub static NO_SELF_REJECTION: Rule = Rule {
         promise: Promise::Unless(COPIES),
     },
     judge: Judge::Fact(|_, fact| match fact {
-        Fact::Handled {
-            publish,
-            server,
-            own,
-            ..
-        } => require(own.is_empty(), "own write refused", || {
-            format!(
-                "{server} refuses publish {}: it wrote shares {own:?} there itself",
-                publish.0
-            )
+        Fact::Handled { publish, server, own, .. } => require(own.is_empty(), "own write refused", || {
+            format!("{server} refuses publish {}: it wrote shares {own:?} there itself", publish.0)
         }),
         _ => Outcome::Idle,
     }),
@@ -40,19 +32,10 @@ pub static ALL_OR_NOTHING_WRITES: Rule = Rule {
         promise: Promise::Unless(HALF_DONE),
     },
     judge: Judge::Fact(|_, fact| match fact {
-        Fact::Handled {
-            publish,
-            server,
-            shares,
-            handling,
-            ..
-        } => {
+        Fact::Handled { publish, server, shares, handling, .. } => {
             let whole = handling.changed.is_empty() || handling.as_asked == *shares;
             require(whole, "written in part", || {
-                format!(
-                    "{server} wrote {:?} of {shares:?} for publish {}",
-                    handling.as_asked, publish.0
-                )
+                format!("{server} wrote {:?} of {shares:?} for publish {}", handling.as_asked, publish.0)
             })
         }
         _ => Outcome::Idle,
@@ -68,39 +51,25 @@ pub static WRITES_ARE_GUARDED: Rule = Rule {
         promise: Promise::Always,
     },
     judge: Judge::Fact(|_, fact| {
-        let Fact::Handled {
-            server,
-            shares,
-            handling,
-            ..
-        } = fact
-        else {
+        let Fact::Handled { server, shares, handling, .. } = fact else {
             return Outcome::Idle;
         };
         if handling.changed.is_empty() {
             return Outcome::Held;
         }
         let changed = &handling.changed;
-        both(
-            require(handling.enabler_held, "wrong write enabler", || {
-                format!("{server} changed {changed:?}")
-            }),
-            || {
-                both(
-                    require(handling.failed_tests.is_empty(), "a test failed", || {
-                        format!(
-                            "{server} changed {changed:?} though tests of {:?} failed",
-                            handling.failed_tests
-                        )
-                    }),
-                    || {
-                        require(changed.is_subset(shares), "share not named", || {
-                            format!("{server} changed {changed:?} for a request about {shares:?}")
-                        })
-                    },
-                )
-            },
-        )
+        both(require(handling.enabler_held, "wrong write enabler", || format!("{server} changed {changed:?}")), || {
+            both(
+                require(handling.failed_tests.is_empty(), "a test failed", || {
+                    format!("{server} changed {changed:?} though tests of {:?} failed", handling.failed_tests)
+                }),
+                || {
+                    require(changed.is_subset(shares), "share not named", || {
+                        format!("{server} changed {changed:?} for a request about {shares:?}")
+                    })
+                },
+            )
+        })
     }),
 };
 
@@ -115,37 +84,19 @@ pub static SEQNUM_DISCIPLINE: Rule = Rule {
     judge: Judge::Fact(|model, fact| match fact {
         Fact::Encoded { publish, version } => {
             let highest = model.publish(*publish).start.highest;
-            require(
-                version.seqnum == highest + 1,
-                "not one above the map",
-                || {
-                    format!(
-                        "publish {} makes {version} over a map that goes up to #{highest}",
-                        publish.0
-                    )
-                },
-            )
+            require(version.seqnum == highest + 1, "not one above the map", || {
+                format!("publish {} makes {version} over a map that goes up to #{highest}", publish.0)
+            })
         }
-        Fact::Handled {
-            publish,
-            server,
-            replaced_own,
-            ..
-        } => {
-            let new = model
-                .publish(*publish)
-                .version
-                .map_or(0, |version| version.seqnum);
+        Fact::Handled { publish, server, replaced_own, .. } => {
+            let new = model.publish(*publish).version.map_or(0, |version| version.seqnum);
             let stale = replaced_own.iter().find(|(_, before)| before.seqnum >= new);
             match stale {
                 None if replaced_own.is_empty() => Outcome::Idle,
                 None => Outcome::Held,
                 Some((share, before)) => Outcome::violated(
                     "not increasing",
-                    format!(
-                        "publish {} replaces share {share} of {before} on {server} by #{new}",
-                        publish.0
-                    ),
+                    format!("publish {} replaces share {share} of {before} on {server} by #{new}", publish.0),
                 ),
             }
         }
@@ -163,7 +114,9 @@ pub static NO_FORK_WITHOUT_CONTENTION: Rule = Rule {
         promise: Promise::Unless(DAMAGE),
     },
     judge: Judge::Fact(|model, fact| {
-        let Fact::Handled { publish, server, handling, forks, .. } = fact else { return Outcome::Idle };
+        let Fact::Handled { publish, server, handling, forks, .. } = fact else {
+            return Outcome::Idle;
+        };
         if handling.changed.is_empty() {
             return Outcome::Idle;
         }

@@ -40,10 +40,7 @@ fn lost_allocated_reply_wipes_the_orphan() {
         cut.say(json!({ "type": "allocate" }));
         cut.connection.on_lost();
         let sender = bench.bound("sender");
-        let name = sender.ask(json!({ "type": "allocate" })).unwrap()[0]["nameplate"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let name = sender.ask(json!({ "type": "allocate" })).unwrap()[0]["nameplate"].as_str().unwrap().to_owned();
         let receiver = bench.bound("receiver");
         let mailbox = sender.claim(&name);
         assert_eq!(receiver.claim(&name), mailbox);

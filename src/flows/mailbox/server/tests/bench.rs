@@ -10,9 +10,7 @@ use crate::flows::mailbox::database::{Database, Value};
 use crate::flows::mailbox::model::{ChannelRows, UsageRows};
 use crate::flows::mailbox::protocol::ServerFrame;
 use crate::flows::mailbox::schema::{create_channel, create_usage};
-use crate::flows::mailbox::server::{
-    Config, Connection, Listener, Raised, Server, Storage, Surroundings, TickReport,
-};
+use crate::flows::mailbox::server::{Config, Connection, Listener, Raised, Server, Storage, Surroundings, TickReport};
 use crate::flows::mailbox::variants::{Discipline, Rules};
 
 pub const START: f64 = 1_000_000.5;
@@ -36,11 +34,7 @@ impl Surroundings for Clock {
         0
     }
     fn set_order(&self, n: usize) -> Vec<usize> {
-        if self.backwards.get() {
-            (0..n).rev().collect()
-        } else {
-            (0..n).collect()
-        }
+        if self.backwards.get() { (0..n).rev().collect() } else { (0..n).collect() }
     }
 }
 
@@ -122,16 +116,11 @@ impl Client {
     }
 
     pub fn claim(&self, name: &str) -> String {
-        self.ask(json!({ "type": "claim", "nameplate": name }))
-            .unwrap()[0]["mailbox"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        self.ask(json!({ "type": "claim", "nameplate": name })).unwrap()[0]["mailbox"].as_str().unwrap().to_owned()
     }
 
     pub fn open(&self, mailbox: &str) -> Vec<String> {
-        self.ask(json!({ "type": "open", "mailbox": mailbox }))
-            .unwrap();
+        self.ask(json!({ "type": "open", "mailbox": mailbox })).unwrap();
         self.bodies()
     }
 
@@ -171,28 +160,14 @@ impl Bench {
             channel.script("ATTACH ':memory:' AS usage").unwrap();
         }
         create_usage(usage.as_ref(), schema).unwrap();
-        let clock = Rc::new(Clock {
-            now: Cell::new(START),
-            ids: Cell::new(0),
-            backwards: Cell::new(false),
-        });
+        let clock = Rc::new(Clock { now: Cell::new(START), ids: Cell::new(0), backwards: Cell::new(false) });
         let server = start(rules, &channel, &usage, &clock, &config);
-        Bench {
-            rules,
-            server: RefCell::new(server),
-            clock,
-            channel,
-            usage,
-            config,
-        }
+        Bench { rules, server: RefCell::new(server), clock, channel, usage, config }
     }
 
     /// Every variant.
     pub fn all() -> Vec<Bench> {
-        crate::flows::mailbox::variants::ALL
-            .iter()
-            .map(Bench::new)
-            .collect()
+        crate::flows::mailbox::variants::ALL.iter().map(Bench::new).collect()
     }
 
     /// The process dies: open transactions are lost, everything in memory too.
@@ -202,22 +177,12 @@ impl Bench {
                 db.script("ROLLBACK").unwrap();
             }
         }
-        *self.server.borrow_mut() = start(
-            self.rules,
-            &self.channel,
-            &self.usage,
-            &self.clock,
-            &self.config,
-        );
+        *self.server.borrow_mut() = start(self.rules, &self.channel, &self.usage, &self.clock, &self.config);
     }
 
     pub fn connect(&self) -> Client {
         let wire = Rc::new(Wire::default());
-        let connection = self
-            .server
-            .borrow()
-            .connect(Rc::clone(&wire) as Rc<dyn Listener>, None)
-            .unwrap();
+        let connection = self.server.borrow().connect(Rc::clone(&wire) as Rc<dyn Listener>, None).unwrap();
         Client { connection, wire }
     }
 
@@ -228,10 +193,7 @@ impl Bench {
 
     pub fn bound_to(&self, app: &str, side: &str) -> Client {
         let client = self.connect();
-        assert_eq!(
-            client.say(json!({ "type": "bind", "appid": app, "side": side })),
-            ""
-        );
+        assert_eq!(client.say(json!({ "type": "bind", "appid": app, "side": side })), "");
         client
     }
 
@@ -253,9 +215,7 @@ impl Bench {
     }
 
     pub fn usage_sql(&self, sql: &str) {
-        self.usage
-            .script(&sql.replace("TABLE ", &format!("TABLE {}.", usage_schema(self.rules))))
-            .unwrap();
+        self.usage.script(&sql.replace("TABLE ", &format!("TABLE {}.", usage_schema(self.rules)))).unwrap();
     }
 
     /// Rows as the server's own connection sees them, what is not committed included.
@@ -275,17 +235,13 @@ impl Bench {
         );
         let text = |value: &Value| value.text().unwrap_or_default().to_owned();
         let rows = self.usage.query(&sql, &[]).unwrap();
-        rows.iter()
-            .map(|row| (text(&row[0]), text(&row[1]), row[2].number().unwrap()))
-            .collect()
+        rows.iter().map(|row| (text(&row[0]), text(&row[1]), row[2].number().unwrap())).collect()
     }
 
     /// Results of all usage rows: mailboxes, then nameplates.
     pub fn results(&self) -> (Vec<String>, Vec<String>) {
         let usage = self.usage();
-        let results = |rows: &[crate::flows::mailbox::model::UsageRow]| {
-            rows.iter().map(|r| r.result.clone()).collect()
-        };
+        let results = |rows: &[crate::flows::mailbox::model::UsageRow]| rows.iter().map(|r| r.result.clone()).collect();
         (results(&usage.mailboxes), results(&usage.nameplates))
     }
 }
@@ -298,10 +254,9 @@ fn start(
     config: &Config,
 ) -> Rc<Server> {
     let storage = match rules.discipline {
-        Discipline::SharedImplicit => Storage::Apart {
-            channel: Rc::clone(channel) as _,
-            usage: Some(Rc::clone(usage) as _),
-        },
+        Discipline::SharedImplicit => {
+            Storage::Apart { channel: Rc::clone(channel) as _, usage: Some(Rc::clone(usage) as _) }
+        }
         Discipline::PerCommand => Storage::Attached(Rc::clone(channel) as _),
     };
     Server::start(rules, storage, config.clone(), Rc::clone(clock) as _).unwrap()

@@ -14,10 +14,7 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
 
@@ -29,10 +26,7 @@ impl Dice {
 /// Everything that can be checked between two commands without history, and the accounts.
 fn violations(bench: &Bench, created: &mut Created) -> Vec<String> {
     let server = bench.server.borrow();
-    server
-        .take_effects()
-        .iter()
-        .for_each(|effect| created.count(effect));
+    server.take_effects().iter().for_each(|effect| created.count(effect));
     let (view, committed) = (server.view(), bench.rows());
     let outcomes = [
         rows::no_open_transaction(server.open_transactions()),
@@ -66,10 +60,7 @@ fn act(bench: &Bench, clients: &mut Vec<Client>, dice: &mut Dice, found: &mut Ve
         bench.crash();
     }
     if clients.len() < 4 {
-        clients.push(bench.bound_to(
-            dice.pick(&["app", "app", "other"]),
-            dice.pick(&["a", "b", "c"]),
-        ));
+        clients.push(bench.bound_to(dice.pick(&["app", "app", "other"]), dice.pick(&["a", "b", "c"])));
     }
     let who = dice.roll(clients.len() as u64) as usize;
     let (name, mailbox) = (dice.pick(&["1", "2"]), dice.pick(&["m", "n"]).to_owned());
@@ -77,9 +68,7 @@ fn act(bench: &Bench, clients: &mut Vec<Client>, dice: &mut Dice, found: &mut Ve
     let mailbox = match rows.nameplates.as_slice() {
         [] => mailbox,
         _ if dice.roll(3) == 0 => mailbox,
-        nameplates => nameplates[dice.roll(nameplates.len() as u64) as usize]
-            .mailbox
-            .clone(),
+        nameplates => nameplates[dice.roll(nameplates.len() as u64) as usize].mailbox.clone(),
     };
     let command = match dice.roll(10) {
         0 => json!({ "type": "allocate" }),
@@ -94,18 +83,10 @@ fn act(bench: &Bench, clients: &mut Vec<Client>, dice: &mut Dice, found: &mut Ve
         }
         _ => {
             bench.later(dice.roll(800) as f64);
-            let mut tick = TickRecord {
-                at: bench.clock.now.get(),
-                before: bench.rows(),
-                ..TickRecord::default()
-            };
+            let mut tick = TickRecord { at: bench.clock.now.get(), before: bench.rows(), ..TickRecord::default() };
             let view = bench.server.borrow().view();
-            tick.listened = view
-                .connections
-                .iter()
-                .filter(|c| !c.lost)
-                .filter_map(|c| Some(c.listening.clone()?.0))
-                .collect();
+            tick.listened =
+                view.connections.iter().filter(|c| !c.lost).filter_map(|c| Some(c.listening.clone()?.0)).collect();
             tick.errors = bench.tick().prune_errors.len();
             tick.after = bench.rows();
             tick.status = Some(bench.usage().current[0].connections);
@@ -128,9 +109,7 @@ fn act(bench: &Bench, clients: &mut Vec<Client>, dice: &mut Dice, found: &mut Ve
             clients.remove(who).connection.on_lost();
         }
         Ok(frames) if frames.iter().any(|frame| frame["type"] == "error") => {
-            if let Outcome::Violated(violation) =
-                time::refusal_changes_nothing(&rows, &bench.rows())
-            {
+            if let Outcome::Violated(violation) = time::refusal_changes_nothing(&rows, &bench.rows()) {
                 found.push(violation.cause);
             }
         }
@@ -163,15 +142,9 @@ fn correct_keeps_its_promises() {
 #[test]
 fn historical_servers_are_flagged() {
     let found = |rules| -> Vec<String> {
-        (0..12)
-            .flat_map(|seed| walk(rules, seed))
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .collect()
+        (0..12).flat_map(|seed| walk(rules, seed)).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     };
-    let has = |found: &[String], cause: &str| {
-        assert!(found.iter().any(|c| c == cause), "{cause}: {found:?}")
-    };
+    let has = |found: &[String], cause: &str| assert!(found.iter().any(|c| c == cause), "{cause}: {found:?}");
     // The timer of 0.3.1 would be dead after its first exception; here it is called on.
     let old = found(&RELEASE_0_3_1);
     for cause in [

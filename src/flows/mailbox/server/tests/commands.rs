@@ -12,21 +12,10 @@ use crate::flows::mailbox::variants::{ALL, RELEASE_0_3_1, RELEASE_0_8_0};
 fn welcome_comes_first() {
     for rules in &ALL {
         let welcome = json!({ "motd": "hello" }).as_object().unwrap().clone();
-        let bench = Bench::with(
-            rules,
-            Config {
-                welcome,
-                ..Config::default()
-            },
-        );
+        let bench = Bench::with(rules, Config { welcome, ..Config::default() });
         let wire = std::rc::Rc::new(super::bench::Wire::default());
-        bench
-            .server
-            .borrow()
-            .connect(wire.clone(), Some(("::1", 4711)))
-            .unwrap();
-        let mut expected =
-            json!({ "type": "welcome", "server_tx": START, "welcome": { "motd": "hello" } });
+        bench.server.borrow().connect(wire.clone(), Some(("::1", 4711))).unwrap();
+        let mut expected = json!({ "type": "welcome", "server_tx": START, "welcome": { "motd": "hello" } });
         if rules.label != "0.3.1" {
             expected["welcome"]["your-address"] = json!({ "port": 4711, "ipv6": "::1" });
         }
@@ -39,18 +28,10 @@ fn welcome_comes_first() {
 fn acks_come_before_anything_else() {
     for bench in Bench::all() {
         let client = bench.connect();
-        client
-            .ask(json!({ "type": "ping", "ping": [1], "id": "x" }))
-            .unwrap();
+        client.ask(json!({ "type": "ping", "ping": [1], "id": "x" })).unwrap();
         let frames = client.wire.frames.borrow().clone();
-        assert_eq!(
-            frames[0],
-            json!({ "type": "ack", "id": "x", "server_tx": START })
-        );
-        assert_eq!(
-            frames[1],
-            json!({ "type": "pong", "pong": [1], "server_tx": START })
-        );
+        assert_eq!(frames[0], json!({ "type": "ack", "id": "x", "server_tx": START }));
+        assert_eq!(frames[1], json!({ "type": "pong", "pong": [1], "server_tx": START }));
         client.ask(json!({ "type": "nonsense" })).unwrap();
         assert_eq!(client.wire.frames.borrow()[0]["id"], Json::Null);
         let orig = json!({ "id": 3 });
@@ -70,89 +51,35 @@ fn errors_have_their_texts() {
         assert_eq!(c.say(json!({ "type": "ping" })), "ping requires 'ping'");
         assert_eq!(c.say(json!({ "type": "list" })), "must bind first");
         assert_eq!(c.say(json!({ "type": "nonsense" })), "must bind first");
-        assert_eq!(
-            c.say(json!({ "type": "bind", "side": "a" })),
-            "bind requires 'appid'"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "bind", "appid": "app" })),
-            "bind requires 'side'"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "bind", "appid": "app", "side": "a" })),
-            ""
-        );
-        assert_eq!(
-            c.say(json!({ "type": "bind", "appid": "app", "side": "a" })),
-            "already bound"
-        );
+        assert_eq!(c.say(json!({ "type": "bind", "side": "a" })), "bind requires 'appid'");
+        assert_eq!(c.say(json!({ "type": "bind", "appid": "app" })), "bind requires 'side'");
+        assert_eq!(c.say(json!({ "type": "bind", "appid": "app", "side": "a" })), "");
+        assert_eq!(c.say(json!({ "type": "bind", "appid": "app", "side": "a" })), "already bound");
         assert_eq!(c.say(json!({ "type": "nonsense" })), "unknown type");
-        assert_eq!(
-            c.say(json!({ "type": "claim" })),
-            "claim requires 'nameplate'"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "release" })),
-            "release without nameplate must follow claim"
-        );
+        assert_eq!(c.say(json!({ "type": "claim" })), "claim requires 'nameplate'");
+        assert_eq!(c.say(json!({ "type": "release" })), "release without nameplate must follow claim");
         assert_eq!(c.say(json!({ "type": "open" })), "open requires 'mailbox'");
-        assert_eq!(
-            c.say(json!({ "type": "add", "phase": "p", "body": "b" })),
-            "must open mailbox before adding"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "close" })),
-            "close without mailbox must follow open"
-        );
+        assert_eq!(c.say(json!({ "type": "add", "phase": "p", "body": "b" })), "must open mailbox before adding");
+        assert_eq!(c.say(json!({ "type": "close" })), "close without mailbox must follow open");
         assert_eq!(c.say(json!({ "type": "allocate" })), "allocated");
-        assert_eq!(
-            c.say(json!({ "type": "allocate" })),
-            "you already allocated one, don't be greedy"
-        );
+        assert_eq!(c.say(json!({ "type": "allocate" })), "you already allocated one, don't be greedy");
         assert_eq!(
             c.say(json!({ "type": "release" })),
             "release without nameplate must follow claim",
             "allocate is no claim"
         );
-        assert_eq!(
-            c.say(json!({ "type": "claim", "nameplate": "5" })),
-            "claimed"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "claim", "nameplate": "5" })),
-            "only one claim per connection"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "release", "nameplate": "6" })),
-            "release and claim must use same nameplate"
-        );
+        assert_eq!(c.say(json!({ "type": "claim", "nameplate": "5" })), "claimed");
+        assert_eq!(c.say(json!({ "type": "claim", "nameplate": "5" })), "only one claim per connection");
+        assert_eq!(c.say(json!({ "type": "release", "nameplate": "6" })), "release and claim must use same nameplate");
         assert_eq!(c.say(json!({ "type": "release" })), "released");
-        assert_eq!(
-            c.say(json!({ "type": "release" })),
-            "only one release per connection"
-        );
+        assert_eq!(c.say(json!({ "type": "release" })), "only one release per connection");
         assert_eq!(c.say(json!({ "type": "open", "mailbox": "m" })), "");
-        assert_eq!(
-            c.say(json!({ "type": "open", "mailbox": "m" })),
-            "only one open per connection"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "add", "body": "b" })),
-            "missing 'phase'"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "add", "phase": "p" })),
-            "missing 'body'"
-        );
-        assert_eq!(
-            c.say(json!({ "type": "close", "mailbox": "n" })),
-            "open and close must use same mailbox"
-        );
+        assert_eq!(c.say(json!({ "type": "open", "mailbox": "m" })), "only one open per connection");
+        assert_eq!(c.say(json!({ "type": "add", "body": "b" })), "missing 'phase'");
+        assert_eq!(c.say(json!({ "type": "add", "phase": "p" })), "missing 'body'");
+        assert_eq!(c.say(json!({ "type": "close", "mailbox": "n" })), "open and close must use same mailbox");
         assert_eq!(c.say(json!({ "type": "close" })), "closed");
-        assert_eq!(
-            c.say(json!({ "type": "close" })),
-            "only one close per connection"
-        );
+        assert_eq!(c.say(json!({ "type": "close" })), "only one close per connection");
     }
 }
 
@@ -161,30 +88,15 @@ fn errors_have_their_texts() {
 fn list_is_sorted_as_strings() {
     for rules in &ALL {
         for disallow_list in [false, true] {
-            let bench = Bench::with(
-                rules,
-                Config {
-                    disallow_list,
-                    ..Config::default()
-                },
-            );
+            let bench = Bench::with(rules, Config { disallow_list, ..Config::default() });
             for (side, name) in [("a", "9"), ("b", "10"), ("c", "1")] {
                 bench.bound(side).claim(name);
             }
-            let expected = if disallow_list {
-                json!([])
-            } else {
-                json!([{ "id": "1" }, { "id": "10" }, { "id": "9" }])
-            };
+            let expected =
+                if disallow_list { json!([]) } else { json!([{ "id": "1" }, { "id": "10" }, { "id": "9" }]) };
+            assert_eq!(bench.bound("x").ask(json!({ "type": "list" })).unwrap()[0]["nameplates"], expected);
             assert_eq!(
-                bench.bound("x").ask(json!({ "type": "list" })).unwrap()[0]["nameplates"],
-                expected
-            );
-            assert_eq!(
-                bench
-                    .bound_to("other", "x")
-                    .ask(json!({ "type": "list" }))
-                    .unwrap()[0]["nameplates"],
+                bench.bound_to("other", "x").ask(json!({ "type": "list" })).unwrap()[0]["nameplates"],
                 json!([])
             );
         }
@@ -196,12 +108,7 @@ fn list_is_sorted_as_strings() {
 fn allocate_prefers_short_names() {
     for bench in Bench::all() {
         let allocate = |side: &str| bench.bound(side).ask(json!({ "type": "allocate" }));
-        let name = |side: &str| {
-            allocate(side).unwrap()[0]["nameplate"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        };
+        let name = |side: &str| allocate(side).unwrap()[0]["nameplate"].as_str().unwrap().to_owned();
         let fill = |from: u32, to: u32| {
             bench.sql(&format!(
                 "INSERT OR IGNORE INTO mailboxes VALUES ('app', 'filler', {START}, 0);
@@ -234,10 +141,7 @@ fn claim_also_opens() {
         let rows = bench.rows();
         assert!(rows.mailboxes[0].for_nameplate && rows.mailboxes[0].updated == START + 1.0);
         assert_eq!(
-            rows.mailbox_sides
-                .iter()
-                .map(|s| (s.side.as_str(), s.opened))
-                .collect::<Vec<_>>(),
+            rows.mailbox_sides.iter().map(|s| (s.side.as_str(), s.opened)).collect::<Vec<_>>(),
             [("a", true), ("b", true)]
         );
         assert!(rows.nameplate_sides.iter().all(|s| s.claimed));
@@ -253,23 +157,14 @@ fn last_release_ends_the_nameplate() {
         bench.later(2.5);
         b.claim("4");
         assert_eq!(a.say(json!({ "type": "release" })), "released");
-        assert_eq!(
-            (
-                bench.rows().nameplates.len(),
-                bench.rows().nameplate_sides.len()
-            ),
-            (1, 2)
-        );
+        assert_eq!((bench.rows().nameplates.len(), bench.rows().nameplate_sides.len()), (1, 2));
         bench.later(1.0);
         assert_eq!(b.say(json!({ "type": "release" })), "released");
         let (rows, usage) = (bench.rows(), bench.usage());
         assert!(rows.nameplates.is_empty() && rows.nameplate_sides.is_empty());
         assert_eq!(rows.mailboxes.len(), 1);
         let row = &usage.nameplates[0];
-        assert_eq!(
-            (row.started, row.waiting, row.total, row.result.as_str()),
-            (START, Some(2.5), 3.5, "happy")
-        );
+        assert_eq!((row.started, row.waiting, row.total, row.result.as_str()), (START, Some(2.5), 3.5, "happy"));
     }
 }
 
@@ -280,10 +175,9 @@ fn messages_are_replayed_and_echoed() {
     for bench in Bench::all() {
         let (a, b) = (bench.bound("a"), bench.bound("b"));
         assert!(a.open("m").is_empty());
-        let echo = a
-            .ask(json!({ "type": "add", "phase": "0", "body": "one", "id": "i" }))
-            .unwrap();
-        let message = json!({ "type": "message", "side": "a", "phase": "0", "body": "one", "id": "i", "server_rx": START });
+        let echo = a.ask(json!({ "type": "add", "phase": "0", "body": "one", "id": "i" })).unwrap();
+        let message =
+            json!({ "type": "message", "side": "a", "phase": "0", "body": "one", "id": "i", "server_rx": START });
         assert_eq!(echo, [message]);
         a.add("two").unwrap();
         assert_eq!(b.open("m"), ["one", "two"]);
@@ -325,10 +219,7 @@ fn last_close_ends_the_mailbox() {
         assert_eq!(b.say(json!({ "type": "close", "mood": "scary" })), "closed");
         assert!(bench.rows().is_empty());
         assert_eq!(bench.results().0, ["scary"]);
-        assert!(
-            bench.server.borrow().view().mailboxes.is_empty(),
-            "the object is forgotten"
-        );
+        assert!(bench.server.borrow().view().mailboxes.is_empty(), "the object is forgotten");
     }
 }
 
@@ -336,19 +227,10 @@ fn last_close_ends_the_mailbox() {
 #[test]
 fn bind_records_the_version() {
     for rules in &ALL {
-        let bench = Bench::with(
-            rules,
-            Config {
-                blur_usage: Some(3600),
-                ..Config::default()
-            },
-        );
+        let bench = Bench::with(rules, Config { blur_usage: Some(3600), ..Config::default() });
         let client = bench.connect();
         client.say(json!({ "type": "bind", "appid": "app", "side": "a", "client_version": ["python", "0.11.0"] }));
         let rows = bench.client_versions();
-        assert_eq!(
-            rows,
-            [("python".to_owned(), "0.11.0".to_owned(), 997_200.0)]
-        );
+        assert_eq!(rows, [("python".to_owned(), "0.11.0".to_owned(), 997_200.0)]);
     }
 }

@@ -28,12 +28,7 @@ fn claim_after_own_release() {
         a.claim("4");
         b.claim("4");
         a.say(json!({ "type": "release" }));
-        assert_eq!(
-            bench
-                .bound("a")
-                .say(json!({ "type": "claim", "nameplate": "4" })),
-            "reclaimed"
-        );
+        assert_eq!(bench.bound("a").say(json!({ "type": "claim", "nameplate": "4" })), "reclaimed");
     }
 }
 
@@ -53,11 +48,7 @@ fn claim_after_the_end_is_a_new_nameplate() {
 fn release_is_idempotent() {
     for bench in Bench::all() {
         bench.bound("a").claim("4");
-        let release = |side: &str, name: &str| {
-            bench
-                .bound(side)
-                .say(json!({ "type": "release", "nameplate": name }))
-        };
+        let release = |side: &str, name: &str| bench.bound(side).say(json!({ "type": "release", "nameplate": name }));
         assert_eq!(release("a", "5"), "released");
         assert_eq!(release("b", "4"), "released");
         assert_eq!(bench.rows().nameplates.len(), 1);
@@ -89,20 +80,10 @@ fn close_after_the_end() {
         a.open("m");
         a.close().unwrap();
         for _ in 0..2 {
-            assert_eq!(
-                bench
-                    .bound("a")
-                    .say(json!({ "type": "close", "mailbox": "m", "mood": "happy" })),
-                "closed"
-            );
+            assert_eq!(bench.bound("a").say(json!({ "type": "close", "mailbox": "m", "mood": "happy" })), "closed");
         }
         assert!(bench.rows().is_empty());
-        assert_eq!(
-            bench.results().0,
-            vec!["lonely"; 1 + ghosts],
-            "{}",
-            bench.rules.label
-        );
+        assert_eq!(bench.results().0, vec!["lonely"; 1 + ghosts], "{}", bench.rules.label);
     }
 }
 
@@ -115,20 +96,14 @@ fn open_after_close() {
         a.open("m");
         a.close().unwrap();
         assert_eq!(a.say(json!({ "type": "open", "mailbox": "n" })), "");
-        assert_eq!(
-            a.say(json!({ "type": "close", "mailbox": "n" })),
-            "only one close per connection"
-        );
+        assert_eq!(a.say(json!({ "type": "close", "mailbox": "n" })), "only one close per connection");
         assert_eq!(bench.rows().mailboxes.len(), 1);
     }
     let bench = Bench::new(&CORRECT);
     let a = bench.bound("a");
     a.open("m");
     a.close().unwrap();
-    assert_eq!(
-        a.say(json!({ "type": "open", "mailbox": "n" })),
-        "only one open per connection"
-    );
+    assert_eq!(a.say(json!({ "type": "open", "mailbox": "n" })), "only one open per connection");
 }
 
 /// Claim: a side that opens again after its close stays marked closed although it listens; the corrected server
@@ -141,12 +116,7 @@ fn reopen_after_close() {
         b.open("m");
         a.close().unwrap();
         bench.bound("a").open("m");
-        assert_eq!(
-            bench.rows().mailbox_sides[0].opened,
-            opened,
-            "{}",
-            bench.rules.label
-        );
+        assert_eq!(bench.rows().mailbox_sides[0].opened, opened, "{}", bench.rules.label);
     }
 }
 
@@ -159,50 +129,20 @@ fn third_side_is_crowded() {
         bench.bound("b").claim("4");
         let before = bench.rows();
         bench.later(9.0);
-        let crowd = |side: &str| {
-            bench
-                .bound(side)
-                .say(json!({ "type": "claim", "nameplate": "4" }))
-        };
+        let crowd = |side: &str| bench.bound(side).say(json!({ "type": "claim", "nameplate": "4" }));
         assert_eq!(crowd("c"), "crowded");
-        assert_eq!(
-            bench
-                .bound("d")
-                .say(json!({ "type": "open", "mailbox": mailbox })),
-            "crowded"
-        );
+        assert_eq!(bench.bound("d").say(json!({ "type": "open", "mailbox": mailbox })), "crowded");
         if bench.rules == &CORRECT {
             assert_eq!(bench.rows(), before);
             assert_eq!(crowd("a"), "claimed");
-            assert_eq!(
-                bench
-                    .bound("c")
-                    .say(json!({ "type": "close", "mailbox": mailbox })),
-                "closed"
-            );
+            assert_eq!(bench.bound("c").say(json!({ "type": "close", "mailbox": mailbox })), "closed");
             assert_eq!(bench.rows().mailbox_sides.len(), 2);
         } else {
-            assert_eq!(
-                (
-                    bench.rows().mailbox_sides.len(),
-                    bench.rows().nameplate_sides.len()
-                ),
-                (4, 3)
-            );
+            assert_eq!((bench.rows().mailbox_sides.len(), bench.rows().nameplate_sides.len()), (4, 3));
             assert_eq!(bench.rows().mailboxes[0].updated, START + 9.0);
             assert_eq!(crowd("a"), "crowded");
-            assert_eq!(
-                bench
-                    .bound("a")
-                    .say(json!({ "type": "open", "mailbox": mailbox })),
-                "crowded"
-            );
-            assert_eq!(
-                bench
-                    .bound("b")
-                    .say(json!({ "type": "close", "mailbox": mailbox })),
-                "crowded"
-            );
+            assert_eq!(bench.bound("a").say(json!({ "type": "open", "mailbox": mailbox })), "crowded");
+            assert_eq!(bench.bound("b").say(json!({ "type": "close", "mailbox": mailbox })), "crowded");
         }
     }
 }
@@ -215,10 +155,7 @@ fn one_side_may_listen_twice() {
         a.open("m");
         again.open("m");
         a.add("x").unwrap();
-        assert_eq!(
-            (a.bodies(), again.bodies()),
-            (vec!["x".to_owned()], vec!["x".to_owned()])
-        );
+        assert_eq!((a.bodies(), again.bodies()), (vec!["x".to_owned()], vec!["x".to_owned()]));
     }
 }
 
@@ -229,12 +166,7 @@ fn add_to_a_deleted_mailbox() {
     for bench in Bench::all() {
         let old = bench.bound("a");
         old.open("m");
-        assert_eq!(
-            bench
-                .bound("a")
-                .say(json!({ "type": "close", "mailbox": "m" })),
-            "closed"
-        );
+        assert_eq!(bench.bound("a").say(json!({ "type": "close", "mailbox": "m" })), "closed");
         let frames = old.add("orphan").unwrap();
         if bench.rules == &CORRECT {
             assert_eq!(frames[0]["error"], "must open mailbox before adding");

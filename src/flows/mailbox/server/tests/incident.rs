@@ -10,10 +10,7 @@ use crate::flows::mailbox::variants::{CORRECT, RELEASE_0_3_1, RELEASE_0_8_0};
 /// A mailbox that is there without any side.
 fn poisoned(bench: &Bench) -> usize {
     let rows = bench.rows();
-    rows.mailboxes
-        .iter()
-        .filter(|m| rows.sides_of_mailbox(&m.id).count() == 0)
-        .count()
+    rows.mailboxes.iter().filter(|m| rows.sides_of_mailbox(&m.id).count() == 0).count()
 }
 
 /// A claims, opens, says something and closes without having released.
@@ -30,12 +27,7 @@ fn close_without_release(bench: &Bench) -> (Client, String, Result<(), Raised>) 
 }
 
 fn is_dead(report: &TickReport) -> bool {
-    !report.alive
-        && !report.status_written
-        && report
-            .prune_errors
-            .iter()
-            .any(|raised| raised.name == "IndexError")
+    !report.alive && !report.status_written && report.prune_errors.iter().any(|raised| raised.name == "IndexError")
 }
 
 /// Claim: one client that closes without releasing kills the timer of 0.3.1: the foreign key fails, somebody
@@ -48,10 +40,7 @@ fn one_client_without_release() {
     let status = bench.usage().current;
     let (a, mailbox, closed) = close_without_release(&bench);
     let raised = closed.unwrap_err();
-    assert_eq!(
-        (raised.name, raised.detail.as_str()),
-        ("IntegrityError", "FOREIGN KEY constraint failed")
-    );
+    assert_eq!((raised.name, raised.detail.as_str()), ("IntegrityError", "FOREIGN KEY constraint failed"));
     assert!(a.frames().is_empty(), "not a word to the client");
     assert_eq!(bench.server.borrow().open_transactions(), (true, false));
     bench.bystander();
@@ -59,16 +48,7 @@ fn one_client_without_release() {
     let rows = bench.rows();
     assert_eq!((poisoned(&bench), rows.messages.len()), (1, 0));
     assert_eq!((rows.nameplates.len(), rows.nameplate_sides.len()), (1, 1));
-    assert!(
-        bench
-            .server
-            .borrow()
-            .view()
-            .mailboxes
-            .iter()
-            .any(|m| m.id == mailbox),
-        "still registered"
-    );
+    assert!(bench.server.borrow().view().mailboxes.iter().any(|m| m.id == mailbox), "still registered");
     bench.later(600.0);
     assert!(bench.tick().alive, "not old yet");
     bench.later(300.0);
@@ -106,9 +86,7 @@ fn retrying_does_not_help() {
 /// Claim: of two clients it is enough that one never releases, whoever closes last.
 #[test]
 fn two_clients_one_release() {
-    for (a_releases, b_releases, last) in
-        [(false, true, "a"), (false, true, "b"), (false, false, "b")]
-    {
+    for (a_releases, b_releases, last) in [(false, true, "a"), (false, true, "b"), (false, false, "b")] {
         for (rules, raises) in [(&RELEASE_0_3_1, true), (&CORRECT, false)] {
             let bench = Bench::new(rules);
             let (a, b) = (bench.bound("a"), bench.bound("b"));
@@ -136,10 +114,7 @@ fn two_clients_one_release() {
                     assert!(!raises);
                     assert_eq!(frames[0]["type"], "closed");
                     assert!(bench.rows().is_empty());
-                    assert_eq!(
-                        bench.results(),
-                        (vec!["happy".to_owned()], vec!["happy".to_owned()])
-                    );
+                    assert_eq!(bench.results(), (vec!["happy".to_owned()], vec!["happy".to_owned()]));
                 }
             }
         }
@@ -158,12 +133,7 @@ fn half_dead_connection_delays_it() {
     b0.open(&mailbox);
     a.close().unwrap();
     let b1 = bench.bound("b");
-    assert_eq!(
-        b1.ask(json!({ "type": "close", "mailbox": mailbox }))
-            .unwrap_err()
-            .name,
-        "IntegrityError"
-    );
+    assert_eq!(b1.ask(json!({ "type": "close", "mailbox": mailbox })).unwrap_err().name, "IntegrityError");
     b1.connection.on_lost();
     bench.bystander();
     assert_eq!(poisoned(&bench), 1);
@@ -248,20 +218,14 @@ fn death_before_the_next_commit_is_harmless() {
     let report = bench.tick();
     assert!(report.alive && report.prune_errors.is_empty() && report.status_written);
     assert!(bench.rows().is_empty());
-    assert_eq!(
-        bench.results(),
-        (vec!["pruney".to_owned()], vec!["pruney".to_owned()])
-    );
+    assert_eq!(bench.results(), (vec!["pruney".to_owned()], vec!["pruney".to_owned()]));
 }
 
 /// Claim: 0.8.0 closes the one-client case without an error (and without a usage row for the nameplate), the
 /// corrected server with one.
 #[test]
 fn one_client_after_the_fixes() {
-    for (rules, nameplates) in [
-        (&RELEASE_0_8_0, vec![]),
-        (&CORRECT, vec!["lonely".to_owned()]),
-    ] {
+    for (rules, nameplates) in [(&RELEASE_0_8_0, vec![]), (&CORRECT, vec!["lonely".to_owned()])] {
         let bench = Bench::new(rules);
         assert_eq!(close_without_release(&bench).2, Ok(()));
         assert!(bench.rows().is_empty());

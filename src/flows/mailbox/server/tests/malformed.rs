@@ -14,15 +14,7 @@ fn raised(client: &Client, command: Json) -> &'static str {
 #[test]
 fn frames_that_are_no_objects() {
     for bench in Bench::all() {
-        assert_eq!(
-            bench
-                .connect()
-                .connection
-                .on_message(b"{")
-                .unwrap_err()
-                .name,
-            "ValueError"
-        );
+        assert_eq!(bench.connect().connection.on_message(b"{").unwrap_err().name, "ValueError");
         assert_eq!(raised(&bench.connect(), json!([])), "AssertionError");
     }
 }
@@ -34,69 +26,27 @@ fn wrong_types_drop_the_connection() {
         let bench = Bench::new(rules);
         let bind = |extra: Json| {
             let mut bind = json!({ "type": "bind", "appid": "app", "side": "a" });
-            bind.as_object_mut()
-                .unwrap()
-                .extend(extra.as_object().unwrap().clone());
+            bind.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
             bind
         };
-        assert_eq!(
-            raised(&bench.connect(), bind(json!({ "client_version": null }))),
-            "TypeError"
-        );
-        assert_eq!(
-            raised(&bench.connect(), bind(json!({ "client_version": ["x"] }))),
-            "IndexError"
-        );
-        assert_eq!(
-            raised(&bench.connect(), bind(json!({ "client_version": {} }))),
-            "KeyError"
-        );
-        assert_eq!(
-            raised(&bench.connect(), bind(json!({ "appid": 3 }))),
-            "AssertionError"
-        );
-        assert_eq!(
-            bench.connect().say(bind(json!({ "side": 3 }))),
-            "",
-            "accepted, explodes later"
-        );
-        assert_eq!(
-            raised(&bench.bound("a"), json!({ "type": "open", "mailbox": 3 })),
-            "AssertionError"
-        );
-        assert_eq!(
-            raised(&bench.bound("a"), json!({ "type": "close", "mailbox": [] })),
-            "AssertionError"
-        );
-        assert_eq!(
-            raised(
-                &bench.bound("a"),
-                json!({ "type": "release", "nameplate": 3 })
-            ),
-            "AssertionError"
-        );
-        assert_eq!(
-            raised(
-                &bench.bound("a"),
-                json!({ "type": "release", "nameplate": null })
-            ),
-            "AssertionError"
-        );
+        assert_eq!(raised(&bench.connect(), bind(json!({ "client_version": null }))), "TypeError");
+        assert_eq!(raised(&bench.connect(), bind(json!({ "client_version": ["x"] }))), "IndexError");
+        assert_eq!(raised(&bench.connect(), bind(json!({ "client_version": {} }))), "KeyError");
+        assert_eq!(raised(&bench.connect(), bind(json!({ "appid": 3 }))), "AssertionError");
+        assert_eq!(bench.connect().say(bind(json!({ "side": 3 }))), "", "accepted, explodes later");
+        assert_eq!(raised(&bench.bound("a"), json!({ "type": "open", "mailbox": 3 })), "AssertionError");
+        assert_eq!(raised(&bench.bound("a"), json!({ "type": "close", "mailbox": [] })), "AssertionError");
+        assert_eq!(raised(&bench.bound("a"), json!({ "type": "release", "nameplate": 3 })), "AssertionError");
+        assert_eq!(raised(&bench.bound("a"), json!({ "type": "release", "nameplate": null })), "AssertionError");
         let a = bench.bound("a");
         a.open("m");
-        assert_eq!(
-            raised(&a, json!({ "type": "add", "phase": [], "body": "" })),
-            "InterfaceError"
-        );
+        assert_eq!(raised(&a, json!({ "type": "add", "phase": [], "body": "" })), "InterfaceError");
         assert_eq!(
             bench.server.borrow().open_transactions(),
             (true, false),
             "begun before the parameters were looked at"
         );
-        assert_eq!(
-            raised(&a, json!({ "type": "close", "mood": {} })),
-            "InterfaceError"
-        );
+        assert_eq!(raised(&a, json!({ "type": "close", "mood": {} })), "InterfaceError");
     }
 }
 
@@ -106,28 +56,13 @@ fn nameplates_that_are_no_numbers() {
     let long = "1".repeat(41);
     for name in ["", "five", long.as_str()] {
         let claim = json!({ "type": "claim", "nameplate": name });
-        assert_eq!(
-            Bench::new(&RELEASE_0_3_1).bound("a").say(claim.clone()),
-            "claimed"
-        );
-        assert_eq!(
-            raised(&Bench::new(&RELEASE_0_8_0).bound("a"), claim.clone()),
-            "ValueError"
-        );
-        assert_eq!(
-            Bench::new(&CORRECT).bound("a").say(claim),
-            "a nameplate is at most 40 digits"
-        );
+        assert_eq!(Bench::new(&RELEASE_0_3_1).bound("a").say(claim.clone()), "claimed");
+        assert_eq!(raised(&Bench::new(&RELEASE_0_8_0).bound("a"), claim.clone()), "ValueError");
+        assert_eq!(Bench::new(&CORRECT).bound("a").say(claim), "a nameplate is at most 40 digits");
     }
     let number = json!({ "type": "claim", "nameplate": 5 });
-    assert_eq!(
-        raised(&Bench::new(&RELEASE_0_3_1).bound("a"), number.clone()),
-        "AssertionError"
-    );
-    assert_eq!(
-        raised(&Bench::new(&RELEASE_0_8_0).bound("a"), number),
-        "ValueError"
-    );
+    assert_eq!(raised(&Bench::new(&RELEASE_0_3_1).bound("a"), number.clone()), "AssertionError");
+    assert_eq!(raised(&Bench::new(&RELEASE_0_8_0).bound("a"), number), "ValueError");
 }
 
 /// Claim: the corrected server answers an error to every well-formed object and keeps the connection.
@@ -136,34 +71,16 @@ fn correct_answers_wrong_types() {
     let bench = Bench::new(&CORRECT);
     let wrong = "a field has the wrong type";
     let c = bench.connect();
-    assert_eq!(
-        c.say(json!({ "type": "bind", "appid": 3, "side": "a" })),
-        wrong
-    );
-    assert_eq!(
-        c.say(json!({ "type": "bind", "appid": "app", "side": null })),
-        wrong
-    );
-    assert_eq!(
-        c.say(json!({ "type": "bind", "appid": "app", "side": "a", "client_version": null })),
-        ""
-    );
+    assert_eq!(c.say(json!({ "type": "bind", "appid": 3, "side": "a" })), wrong);
+    assert_eq!(c.say(json!({ "type": "bind", "appid": "app", "side": null })), wrong);
+    assert_eq!(c.say(json!({ "type": "bind", "appid": "app", "side": "a", "client_version": null })), "");
     assert_eq!(c.say(json!({ "type": 7 })), "unknown type");
     assert_eq!(c.say(json!({ "type": "claim", "nameplate": 3 })), wrong);
-    assert_eq!(
-        c.say(json!({ "type": "release", "nameplate": null })),
-        wrong
-    );
+    assert_eq!(c.say(json!({ "type": "release", "nameplate": null })), wrong);
     assert_eq!(c.say(json!({ "type": "open", "mailbox": {} })), wrong);
     assert_eq!(c.say(json!({ "type": "open", "mailbox": "m" })), "");
-    assert_eq!(
-        c.say(json!({ "type": "add", "phase": "p", "body": 1 })),
-        wrong
-    );
-    assert_eq!(
-        c.say(json!({ "type": "add", "phase": "p", "body": "b", "id": [] })),
-        wrong
-    );
+    assert_eq!(c.say(json!({ "type": "add", "phase": "p", "body": 1 })), wrong);
+    assert_eq!(c.say(json!({ "type": "add", "phase": "p", "body": "b", "id": [] })), wrong);
     assert_eq!(c.say(json!({ "type": "close", "mood": 3 })), wrong);
     assert_eq!(c.say(json!({ "type": "close", "mood": null })), "closed");
     assert!(bench.rows().is_empty());
@@ -194,10 +111,7 @@ fn a_side_that_is_no_text() {
         let bench = Bench::new(rules);
         let hostile = bench.connect();
         hostile.say(json!({ "type": "bind", "appid": "app", "side": 3 }));
-        assert_eq!(
-            raised(&hostile, json!({ "type": "open", "mailbox": "zz" })),
-            "AssertionError"
-        );
+        assert_eq!(raised(&hostile, json!({ "type": "open", "mailbox": "zz" })), "AssertionError");
         bench.bystander();
         assert_eq!(bench.rows().sides_of_mailbox("zz").count(), 0);
         assert!(bench.rows().mailbox("zz").is_some());

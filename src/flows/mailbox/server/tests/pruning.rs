@@ -23,10 +23,7 @@ fn idle_mailboxes_expire() {
         assert!(report.prune_errors.is_empty());
         assert_eq!(report.next_in(&bench.server.borrow()), Some(PERIOD_S));
         assert!(bench.rows().is_empty());
-        assert_eq!(
-            bench.results(),
-            (vec!["pruney".to_owned()], vec!["pruney".to_owned()])
-        );
+        assert_eq!(bench.results(), (vec!["pruney".to_owned()], vec!["pruney".to_owned()]));
     }
 }
 
@@ -63,14 +60,7 @@ fn status_row_is_rewritten() {
         bench.tick();
         let current = bench.usage().current;
         assert_eq!(current.len(), 1);
-        assert_eq!(
-            (
-                current[0].rebooted,
-                current[0].updated,
-                current[0].connections
-            ),
-            (START, START + 8.0, 1)
-        );
+        assert_eq!((current[0].rebooted, current[0].updated, current[0].connections), (START, START + 8.0, 1));
     }
 }
 
@@ -86,12 +76,7 @@ fn stale_app_objects() {
         a.open("m");
         bench.later(661.0);
         bench.tick();
-        assert_eq!(
-            bench.rows().mailbox("m").is_none(),
-            stale,
-            "{}",
-            bench.rules.label
-        );
+        assert_eq!(bench.rows().mailbox("m").is_none(), stale, "{}", bench.rules.label);
         assert_eq!(bench.usage().current[0].connections, i64::from(!stale));
     }
 }
@@ -101,9 +86,7 @@ fn stale_app_objects() {
 #[test]
 fn one_faulty_mailbox() {
     for bench in Bench::all() {
-        bench.sql(&format!(
-            "INSERT INTO mailboxes VALUES ('aaa', 'bad', {START}, 0)"
-        ));
+        bench.sql(&format!("INSERT INTO mailboxes VALUES ('aaa', 'bad', {START}, 0)"));
         let b = bench.bound_to("bbb", "b");
         b.open("good");
         b.connection.on_lost();
@@ -145,13 +128,7 @@ fn undeletable_mailbox_is_isolated() {
     assert!(report.alive && report.status_written);
     assert_eq!(report.next_in(&bench.server.borrow()), Some(RETRY_S));
     let rows = bench.rows();
-    assert_eq!(
-        rows.mailboxes
-            .iter()
-            .map(|m| m.id.as_str())
-            .collect::<Vec<_>>(),
-        ["bad"]
-    );
+    assert_eq!(rows.mailboxes.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), ["bad"]);
     assert_eq!(rows.mailbox_sides.len(), 1, "rolled back as a whole");
     assert_eq!(bench.results().0.len(), 2);
 }
@@ -159,18 +136,11 @@ fn undeletable_mailbox_is_isolated() {
 /// Claim: an exception while writing the status row ends the timer of 0.8.0 for good; the corrected one goes on.
 #[test]
 fn status_row_cannot_be_written() {
-    for (rules, alive) in [
-        (&RELEASE_0_3_1, false),
-        (&RELEASE_0_8_0, false),
-        (&CORRECT, true),
-    ] {
+    for (rules, alive) in [(&RELEASE_0_3_1, false), (&RELEASE_0_8_0, false), (&CORRECT, true)] {
         let bench = Bench::new(rules);
         bench.usage_sql("DROP TABLE current");
         let report = bench.tick();
-        assert_eq!(
-            report.status_error.as_ref().unwrap().name,
-            "OperationalError"
-        );
+        assert_eq!(report.status_error.as_ref().unwrap().name, "OperationalError");
         assert_eq!((report.alive, report.status_written), (alive, false));
     }
 }
@@ -205,22 +175,11 @@ fn repair_at_start() {
     bench.later(3.0);
     bench.crash();
     let rows = bench.rows();
-    assert_eq!(
-        rows.mailboxes
-            .iter()
-            .map(|m| m.id.as_str())
-            .collect::<Vec<_>>(),
-        ["fine"]
-    );
+    assert_eq!(rows.mailboxes.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), ["fine"]);
     assert!(rows.nameplates.is_empty() && rows.messages.is_empty());
     let usage = bench.usage();
     assert_eq!((usage.mailboxes.len(), usage.nameplates.len()), (2, 2));
-    assert!(
-        usage
-            .mailboxes
-            .iter()
-            .all(|row| row.total == 3.0 && row.result == "pruney")
-    );
+    assert!(usage.mailboxes.iter().all(|row| row.total == 3.0 && row.result == "pruney"));
     assert!(bench.tick().prune_errors.is_empty());
 }
 
@@ -231,14 +190,6 @@ fn shutdown_stops_listeners() {
         let a = bench.bound("a");
         a.open("m");
         bench.server.borrow().shutdown().unwrap();
-        assert!(
-            bench
-                .server
-                .borrow()
-                .view()
-                .mailboxes
-                .iter()
-                .all(|mailbox| mailbox.listeners.is_empty())
-        );
+        assert!(bench.server.borrow().view().mailboxes.iter().all(|mailbox| mailbox.listeners.is_empty()));
     }
 }

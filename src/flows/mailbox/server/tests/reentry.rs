@@ -30,10 +30,7 @@ fn on_message(client: &Client, mut what: impl FnMut() -> Result<(), Raised> + 's
     }));
 }
 
-fn command(
-    client: &Client,
-    command: serde_json::Value,
-) -> impl FnMut() -> Result<(), Raised> + 'static {
+fn command(client: &Client, command: serde_json::Value) -> impl FnMut() -> Result<(), Raised> + 'static {
     let connection = Rc::clone(&client.connection);
     move || connection.on_message(command.to_string().as_bytes())
 }
@@ -61,11 +58,7 @@ fn dictionary_changes_size() {
             if rules == &CORRECT {
                 assert!(result.is_ok());
                 assert_eq!(b2.bodies(), ["x"]);
-                assert_eq!(
-                    newcomer.bodies().len(),
-                    usize::from(joins),
-                    "in its replay, and only there"
-                );
+                assert_eq!(newcomer.bodies().len(), usize::from(joins), "in its replay, and only there");
             } else {
                 assert_eq!(result.unwrap_err().name, "RuntimeError");
                 assert!(b2.bodies().is_empty());
@@ -80,9 +73,7 @@ fn dictionary_changes_size() {
 fn send_raises() {
     for rules in [&RELEASE_0_3_1, &CORRECT] {
         let (bench, [a, b, b2]) = three(rules);
-        on_message(&b, || {
-            Err(Raised::new("Disconnected", "sending on a closed transport"))
-        });
+        on_message(&b, || Err(Raised::new("Disconnected", "sending on a closed transport")));
         let result = a.add("x");
         if rules == &CORRECT {
             assert!(result.is_ok() && b.wire.abandoned.get());
@@ -99,15 +90,9 @@ fn send_raises() {
 /// server delivers in the order of the commits to everybody.
 #[test]
 fn nested_add() {
-    for (rules, order) in [
-        (&RELEASE_0_3_1, ["inner", "outer"]),
-        (&CORRECT, ["outer", "inner"]),
-    ] {
+    for (rules, order) in [(&RELEASE_0_3_1, ["inner", "outer"]), (&CORRECT, ["outer", "inner"])] {
         let (_bench, [a, b, b2]) = three(rules);
-        on_message(
-            &b,
-            command(&b2, json!({ "type": "add", "phase": "p", "body": "inner" })),
-        );
+        on_message(&b, command(&b2, json!({ "type": "add", "phase": "p", "body": "inner" })));
         a.add("outer").unwrap();
         assert_eq!(a.bodies(), ["outer", "inner"]);
         assert_eq!(b2.bodies(), order, "{}", rules.label);
@@ -123,10 +108,7 @@ fn mailbox_closed_in_mid_delivery() {
     a.open("m");
     again.open("m");
     let outside = bench.bound("a");
-    on_message(
-        &a,
-        command(&outside, json!({ "type": "close", "mailbox": "m" })),
-    );
+    on_message(&a, command(&outside, json!({ "type": "close", "mailbox": "m" })));
     a.add("x").unwrap();
     assert_eq!(again.bodies(), ["x"]);
     assert!(bench.rows().is_empty());
@@ -136,19 +118,13 @@ fn mailbox_closed_in_mid_delivery() {
 /// arrives in the middle of it; the corrected server sends it after the backlog.
 #[test]
 fn add_inside_replay() {
-    for (rules, order) in [
-        (&RELEASE_0_3_1, ["1", "new", "2"]),
-        (&CORRECT, ["1", "2", "new"]),
-    ] {
+    for (rules, order) in [(&RELEASE_0_3_1, ["1", "new", "2"]), (&CORRECT, ["1", "2", "new"])] {
         let bench = Bench::new(rules);
         let (a, b) = (bench.bound("a"), bench.bound("b"));
         a.open("m");
         a.add("1").unwrap();
         a.add("2").unwrap();
-        on_message(
-            &b,
-            command(&a, json!({ "type": "add", "phase": "p", "body": "new" })),
-        );
+        on_message(&b, command(&a, json!({ "type": "add", "phase": "p", "body": "new" })));
         assert_eq!(b.open("m"), order, "{}", rules.label);
     }
 }
@@ -166,10 +142,7 @@ fn loss_inside_replay() {
             Ok(())
         });
         b.open("m");
-        assert_eq!(
-            bench.server.borrow().view().mailboxes[0].listeners,
-            [a.connection.handle]
-        );
+        assert_eq!(bench.server.borrow().view().mailboxes[0].listeners, [a.connection.handle]);
     }
 }
 
@@ -189,14 +162,7 @@ fn stop_removes_its_own_listener() {
         }));
         let result = a.close();
         assert!(bench.rows().is_empty());
-        let objects = bench
-            .server
-            .borrow()
-            .view()
-            .mailboxes
-            .iter()
-            .filter(|mailbox| mailbox.registered)
-            .count();
+        let objects = bench.server.borrow().view().mailboxes.iter().filter(|mailbox| mailbox.registered).count();
         if rules == &CORRECT {
             assert!(result.is_ok() && objects == 0);
         } else {
@@ -220,13 +186,7 @@ fn command_inside_own_command() {
         on_message(&b, ping);
         a.add("x").unwrap();
         let kinds = |client: &Client| -> Vec<String> {
-            client
-                .wire
-                .frames
-                .borrow()
-                .iter()
-                .map(|frame| frame["type"].as_str().unwrap().to_owned())
-                .collect()
+            client.wire.frames.borrow().iter().map(|frame| frame["type"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(kinds(&b), ["ack", "pong", "message"]);
         assert_eq!(kinds(&a), ["ack", "message", "ack", "pong"]);
@@ -235,7 +195,6 @@ fn command_inside_own_command() {
     let a = bench.bound("a");
     a.open("m");
     on_message(&a, command(&a, json!({ "type": "close" })));
-    a.ask(json!({ "type": "add", "phase": "p", "body": "x" }))
-        .unwrap();
+    a.ask(json!({ "type": "add", "phase": "p", "body": "x" })).unwrap();
     assert!(bench.rows().is_empty(), "closed once the add was through");
 }

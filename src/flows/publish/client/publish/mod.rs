@@ -5,16 +5,19 @@
 //! servers not reached yet for unserved, and serves them; then the walk goes on with its old plan and serves them
 //! again. Where the other variants differ is said by their data.
 
+mod state;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use self::state::State;
 use super::remote::{CallError, Remote, write_answer};
 use super::{Client, Map};
 use crate::flows::publish::answer::{self, View};
 use crate::flows::publish::facts::{MessageId, Outcome, PublishId, SendState, Tick};
+use crate::flows::publish::ghost::{Resolution, Start};
 use crate::flows::publish::goal;
 use crate::flows::publish::layout::{Checkstring, PREFIX_LENGTH};
-use crate::flows::publish::model::{Resolution, Start};
 use crate::flows::publish::protocol::Request;
 use crate::flows::publish::servermap::{Place, ServerId, UpdateMode};
 use crate::flows::publish::storage::{ShareNumber, ShareWrite, Span, TestAndWrite, TestVector, WriteAnswer};
@@ -24,9 +27,6 @@ use crate::reentry::{Cell, Completion};
 
 /// Loops after which a publish gives up.
 const LOOPS_MAX: u32 = 1_000;
-/// How often the share at one place is replaced before that counts as a surprise (in variants that replace).
-const REPLACEMENTS_MAX: u32 = 4;
-
 /// Publishes `text` over what `map` says is there; `done` is called from the eventual queue. `map_start` is when
 /// the update of the map began.
 pub fn publish(client: &Rc<Client>, map: &Map, map_start: Tick, text: &[u8], done: impl FnOnce(Outcome) + 'static) {
@@ -87,90 +87,6 @@ struct Publish {
     version: NewVersion,
     ours: Checkstring,
     state: Cell<State>,
-}
-
-struct State {
-    running: bool,
-    /// Where shares shall be.
-    goal: BTreeSet<Place>,
-    /// Sent, and neither answered nor failed.
-    outstanding: BTreeSet<Place>,
-    /// Acknowledged.
-    placed: BTreeSet<Place>,
-    bad_servers: BTreeSet<ServerId>,
-    connections: BTreeMap<ServerId, Remote>,
-    /// The list of servers when the publish began, in permuted order.
-    servers: Vec<Remote>,
-    /// What is believed to be at a place: the bytes a test vector names.
-    expected: BTreeMap<Place, Vec<u8>>,
-    replacements: BTreeMap<Place, u32>,
-    surprised: bool,
-    loops: u32,
-    in_loop: bool,
-    again: bool,
-    first_error: Option<CallError>,
-    /// No server is left; ends when everything is answered.
-    given_up: bool,
-    done: Option<Box<dyn FnOnce(Outcome)>>,
-}
-
-impl State {
-    /// The goal begins with every share in the map, the damaged ones too. Also gives the new sequence number.
-    fn from_map(map: &Map, servers: Vec<Remote>) -> (u64, State) {
-        let map = map.borrow();
-        let mut expected = BTreeMap::new();
-        for (place, bytes) in &map.bad_shares {
-            expected.insert(*place, bytes.clone());
-        }
-        for (place, (version, _)) in &map.shares {
-            expected.insert(*place, version.checkstring().pack().to_vec());
-        }
-        let goal: BTreeSet<Place> = expected.keys().copied().collect();
-        let held: BTreeSet<ServerId> = goal.iter().map(|(server, _)| *server).collect();
-        let connections = map.connections.iter().filter(|(server, _)| held.contains(server));
-        let state = State {
-            running: true,
-            goal,
-            outstanding: BTreeSet::new(),
-            placed: BTreeSet::new(),
-            bad_servers: BTreeSet::new(),
-            connections: connections.map(|(server, remote)| (*server, remote.clone())).collect(),
-            servers,
-            expected,
-            replacements: BTreeMap::new(),
-            surprised: false,
-            loops: 0,
-            in_loop: false,
-            again: false,
-            first_error: None,
-            given_up: false,
-            done: None,
-        };
-        (map.highest_seqnum() + 1, state)
-    }
-
-    /// Brings the goal up to date; answers what of it is neither in place nor on its way.
-    fn needed(&mut self, n: u8) -> Result<BTreeSet<Place>, goal::NoServerLeft> {
-        let order: Vec<ServerId> = self.servers.iter().map(Remote::server).collect();
-        let updated = goal::update(&self.goal, &self.bad_servers, &order, n)?;
-        for (server, _) in updated.difference(&self.goal) {
-            // A server of the list is reached through the list's reference, not the map's.
-            if let Some(remote) = self.servers.iter().find(|remote| remote.server() == *server) {
-                self.connections.insert(*server, remote.clone());
-            }
-        }
-        self.goal = updated;
-        let missing = |place: &&Place| !self.placed.contains(place) && !self.outstanding.contains(place);
-        Ok(self.goal.iter().filter(missing).copied().collect())
-    }
-
-    fn may_send(&self, place: Place) -> bool {
-        self.running
-            && !self.surprised
-            && !self.bad_servers.contains(&place.0)
-            && !self.placed.contains(&place)
-            && !self.outstanding.contains(&place)
-    }
 }
 
 /// What a loop does next.
@@ -409,24 +325,6 @@ impl Publish {
         if let Some((done, outcome)) = ended {
             self.client.ghost(|model| model.ended(self.id, outcome.clone()));
             self.client.node().eventually("publish done", move || done(outcome));
-        }
-    }
-}
-
-impl State {
-    fn take_in(&mut self, server: ServerId, meaning: &answer::Meaning) {
-        self.surprised |= meaning.surprised;
-        if meaning.bad_server {
-            self.bad_servers.insert(server);
-        }
-        self.placed.extend(meaning.placed.iter().map(|share| (server, *share)));
-        for (share, bytes) in &meaning.replace {
-            let place = (server, *share);
-            let times = self.replacements.entry(place).or_default();
-            *times += 1;
-            self.surprised |= *times > REPLACEMENTS_MAX;
-            self.goal.insert(place);
-            self.expected.insert(place, bytes.clone());
         }
     }
 }

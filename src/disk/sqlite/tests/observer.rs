@@ -1,0 +1,73 @@
+//! What an observer sees.
+
+use super::{aside, count, pragmas};
+use crate::disk::sqlite::Observer;
+
+/// An observer sees what was committed, also while a transaction is open whose pages are in the file already.
+#[test]
+fn observer() {
+    for journal in ["DELETE", "WAL"] {
+        let volume = aside();
+        let database = volume.open("x").unwrap();
+        database.execute_batch(&pragmas(journal, "FULL")).unwrap();
+        database
+            .execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES(1); PRAGMA cache_size=5; PRAGMA cache_spill=1;")
+            .unwrap();
+        let mut observer = Observer::new("x");
+        assert!(observer.refresh(&volume.disk().unwrap()).unwrap());
+        assert!(!observer.refresh(&volume.disk().unwrap()).unwrap(), "nothing has changed");
+        assert_eq!(count(observer.database().unwrap()), 1);
+        database.execute_batch("BEGIN").unwrap();
+        for _ in 0..40 {
+            database.execute_batch("INSERT INTO t VALUES(randomblob(3000))").unwrap();
+        }
+        let before = volume.disk().unwrap().content("x").unwrap();
+        assert!(observer.refresh(&volume.disk().unwrap()).unwrap(), "{journal}: the cache was spilled");
+        assert_eq!(count(observer.database().unwrap()), 1, "{journal}");
+        assert_eq!(volume.disk().unwrap().content("x").unwrap(), before, "looking changes nothing");
+        database.execute_batch("COMMIT").unwrap();
+        assert!(observer.refresh(&volume.disk().unwrap()).unwrap());
+        assert_eq!(count(observer.database().unwrap()), 41, "{journal}");
+    }
+}
+
+/// An observer that keeps its connection sees the same as one that has just come, whatever happens between
+/// two looks.
+#[test]
+fn a_kept_observer_is_not_stale() {
+    for journal in ["DELETE", "TRUNCATE", "PERSIST", "MEMORY", "WAL"] {
+        let volume = aside();
+        let database = volume.open("x").unwrap();
+        database.execute_batch(&pragmas(journal, "FULL")).unwrap();
+        database.execute_batch("CREATE TABLE t(x, pad); PRAGMA cache_size=5;").unwrap();
+        let mut kept = Observer::new("x");
+        let mut expander = crate::choice::Expander::new(11);
+        for step in 0..300 {
+            let statement = match expander.below(10) {
+                0 if database.is_autocommit() => "BEGIN".to_owned(),
+                0 => "COMMIT".to_owned(),
+                1 if !database.is_autocommit() => "ROLLBACK".to_owned(),
+                2 => format!("DELETE FROM t WHERE x % 3 = {}", step % 3),
+                3 => format!("UPDATE t SET x = x + 1 WHERE x % 5 = {}", step % 5),
+                4 if step % 7 == 0 => format!("CREATE TABLE u{step}(y)"),
+                _ => format!("INSERT INTO t VALUES({step}, randomblob({}))", step * 37 % 5000),
+            };
+            database.execute_batch(&statement).unwrap();
+            if journal == "MEMORY" && !database.is_autocommit() {
+                // Without a journal on the disk nobody outside can tell what is committed.
+                continue;
+            }
+            let disk = volume.disk().unwrap();
+            kept.refresh(&disk).unwrap();
+            let mut fresh = Observer::new("x");
+            fresh.refresh(&disk).unwrap();
+            let summary = |observer: &Observer| -> (i64, i64, i64) {
+                let database = observer.database().unwrap();
+                let sum =
+                    "SELECT count(*), coalesce(sum(x + length(pad)), 0), (SELECT count(*) FROM sqlite_schema) FROM t";
+                database.query_row(sum, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+            };
+            assert_eq!(summary(&kept), summary(&fresh), "{journal} {step}: {statement}");
+        }
+    }
+}
