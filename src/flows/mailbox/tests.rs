@@ -8,6 +8,7 @@ use crate::flows::mailbox::MailboxServer;
 use crate::kernel::Dispatch;
 use crate::run::{RunReport, RunRequest, Source, engine_sites, erased};
 use crate::scenario::{Catalogue, Scenario, read_scenario};
+use crate::snapshot::KeepStates;
 
 /// A scenario from its text.
 fn scenario(text: &str) -> Scenario {
@@ -25,6 +26,7 @@ fn run(scenario: &Scenario, seed: u64, keep_trace: bool) -> RunReport {
         source: Source::Search,
         operations: None,
         keep_trace,
+        keep_states: KeepStates::Never,
         keep_offers: false,
         dispatch: Dispatch::ByTime,
         until_step: None,
