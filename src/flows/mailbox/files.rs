@@ -214,6 +214,8 @@ pub struct Committed {
 struct Watched {
     path: &'static str,
     observer: Observer,
+    /// SQLite's count of commits in the header of the file, as of the last look, on the recovered fork. While a
+    /// commit that failed has not been undone yet, the file itself is ahead of it.
     counter: Option<u32>,
 }
 
@@ -222,20 +224,35 @@ impl Watched {
         Watched { path, observer: Observer::new(path), counter: None }
     }
 
-    /// Whether a commit has happened since the last look. SQLite counts them in the header of the file.
-    fn has_changed(&mut self, disk: &Disk) -> rusqlite::Result<bool> {
-        const COUNTER_AT: u64 = 24;
-        let mut bytes = [0; 4];
-        let counter = match disk.peek(self.path, COUNTER_AT, &mut bytes) {
-            Ok(4) => Some(u32::from_be_bytes(bytes)),
-            _ => None,
-        };
+    /// Whether there may have been a commit since the last look, which is then taken.
+    fn look(&mut self, disk: &Disk) -> rusqlite::Result<bool> {
+        let counter = commits(disk, self.path);
         if counter == self.counter || counter.is_none() {
             return Ok(false);
         }
-        self.observer.refresh(disk)?;
+        self.observer.refresh(disk)
+    }
+
+    /// Reads what is committed, if that is something new.
+    fn read<T>(&mut self, read: impl FnOnce(&sqlite::Database) -> Result<T, DbError>) -> Result<Option<T>, DbError> {
+        let Some(database) = self.observer.database() else {
+            return Ok(None);
+        };
+        let rows = read(database)?;
+        let counter = database.volume().look(|fork| commits(fork, self.path)).flatten();
+        let is_new = counter != self.counter;
         self.counter = counter;
-        Ok(true)
+        Ok(is_new.then_some(rows))
+    }
+}
+
+/// How many commits a database file has seen, by its own count.
+fn commits(disk: &Disk, path: &str) -> Option<u32> {
+    const COUNTER_AT: u64 = 24;
+    let mut bytes = [0; 4];
+    match disk.peek(path, COUNTER_AT, &mut bytes) {
+        Ok(4) => Some(u32::from_be_bytes(bytes)),
+        _ => None,
     }
 }
 
@@ -259,15 +276,18 @@ impl Committed {
     /// A database that cannot be read although nothing goes wrong: it is damaged.
     pub fn refresh(&mut self) -> Result<(bool, bool), DbError> {
         let (channel, usage) = (&mut self.channel, &mut self.usage);
-        let changed = self
+        let looked = self
             .world
             .disks()
-            .look(self.node, |disk| Ok::<_, rusqlite::Error>((channel.has_changed(disk)?, usage.has_changed(disk)?)))?;
-        if let (true, Some(database)) = (changed.0, self.channel.observer.database()) {
-            self.rows = Rc::new(ChannelRows::read(&**database)?);
+            .look(self.node, |disk| Ok::<_, rusqlite::Error>((channel.look(disk)?, usage.look(disk)?)))?;
+        let rows = if looked.0 { channel.read(|database| ChannelRows::read(&**database))? } else { None };
+        let accounts = if looked.1 { usage.read(|database| UsageRows::read(&**database, "main"))? } else { None };
+        let changed = (rows.is_some(), accounts.is_some());
+        if let Some(rows) = rows {
+            self.rows = Rc::new(rows);
         }
-        if let (true, Some(database)) = (changed.1, self.usage.observer.database()) {
-            self.accounts = Rc::new(UsageRows::read(&**database, "main")?);
+        if let Some(accounts) = accounts {
+            self.accounts = Rc::new(accounts);
         }
         Ok(changed)
     }

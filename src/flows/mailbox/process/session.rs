@@ -152,7 +152,7 @@ impl Session {
     fn keep_alive(self: &Rc<Self>) {
         let Some(process) = self.process.upgrade() else { return };
         let now = monotonic(&process);
-        let wait = Duration::from_secs_f64((self.keepalive.borrow().due() - now).max(0.0));
+        let wait = self.keepalive.borrow().due().saturating_sub(now);
         let session = Rc::downgrade(self);
         process.node.after(wait, "keepalive", move || {
             let Some((session, process)) = session.upgrade().and_then(|s| Some((s.clone(), s.process.upgrade()?)))
@@ -204,9 +204,9 @@ impl Session {
     }
 }
 
-/// Seconds of a clock that never jumps.
-fn monotonic(process: &Process) -> f64 {
-    process.node.now().since(Time::ZERO).as_secs_f64()
+/// A clock that never jumps.
+fn monotonic(process: &Process) -> Duration {
+    process.node.now().since(Time::ZERO)
 }
 
 /// The far end as the server's core sees it. It does not keep the session.

@@ -57,7 +57,7 @@ impl Driver {
             match operation {
                 Op::Transfer(transfer) => {
                     names.push(sender_name(*number));
-                    names.extend(transfer.receiver.as_ref().map(|_| receiver_name(*number)));
+                    names.extend((!transfer.alone).then(|| receiver_name(*number)));
                 }
                 Op::Session(session) if !names.contains(&session.side) => names.push(session.side.clone()),
                 Op::Session(_) | Op::Continue(_) | Op::Wait(_) | Op::Kill(_) => {}
@@ -164,12 +164,11 @@ impl Driver {
         };
         let (here, there) = (witness(&sender), witness(&receiver));
         let meeting = Rc::new(Meeting::default());
-        let clients: Vec<_> =
-            std::iter::once(&here).chain(transfer.receiver.as_ref().map(|_| &there)).cloned().collect();
+        let clients: Vec<_> = std::iter::once(&here).chain((!transfer.alone).then_some(&there)).cloned().collect();
         // Who learns from the other's first secret that the passwords differ closes at once; what it has not sent yet
         // the other waits for in vain, whatever a server does.
         let behaved = transfer.sender.is == Program::Python
-            && transfer.receiver.as_ref().is_none_or(|receiver| receiver.is == Program::Python)
+            && (transfer.alone || transfer.receiver.is == Program::Python)
             && !transfer.wrong_code;
         self.watch.pair(&transfer.app, &clients, behaved);
         let made = Rc::new(Made::default());
@@ -194,16 +193,15 @@ impl Driver {
             Some((node, agent))
         };
         let Some((node, agent)) = start(&sender, &transfer.sender, &here, true) else { return };
-        match &transfer.receiver {
-            Some(client) => {
-                let Some((node, agent)) = start(&receiver, client, &there, false) else { return };
-                meeting.on_name.replace(Some(Box::new(move |name| {
-                    let name = name.to_owned();
-                    node.after(after, "types-the-code", move || agent.told_name(&name));
-                })));
-            }
-            None => drop(node.after(after, "gives-up", move || agent.give_up())),
+        if transfer.alone {
+            node.after(after, "gives-up", move || agent.give_up());
+            return;
         }
+        let Some((node, agent)) = start(&receiver, &transfer.receiver, &there, false) else { return };
+        meeting.on_name.replace(Some(Box::new(move |name| {
+            let name = name.to_owned();
+            node.after(after, "types-the-code", move || agent.told_name(&name));
+        })));
     }
 }
 
