@@ -10,7 +10,7 @@ use crate::flows::mailbox::protocol::ServerFrame;
 use crate::flows::mailbox::server::{Connection, Keepalive, KeepaliveStep, Listener, Raised};
 use crate::flows::mailbox::websocket::Frame;
 use crate::flows::mailbox::{sites, trace};
-use crate::kernel::Time;
+use crate::kernel::{QueueKey, Time};
 use crate::net::{Messages, Stream};
 
 /// The address clients are seen to come from.
@@ -27,6 +27,7 @@ pub(super) struct Session {
     /// The closing handshake has begun: the transport is there, and refuses.
     closing: Cell<bool>,
     over: Cell<bool>,
+    timer: Cell<Option<QueueKey>>,
 }
 
 impl Session {
@@ -42,6 +43,7 @@ impl Session {
             keepalive: RefCell::new(Keepalive::new(monotonic(process))),
             closing: Cell::new(false),
             over: Cell::new(false),
+            timer: Cell::new(None),
         });
         process.sessions.borrow_mut().insert(number, Rc::clone(&session));
         process.watch.connected(number);
@@ -116,7 +118,7 @@ impl Session {
         if self.over.replace(true) {
             return;
         }
-        process.watch.over(self.number);
+        self.ended(process);
         self.messages.abort();
         let (process, number) = (Rc::downgrade(process), self.number);
         let node = process.upgrade().map(|process| process.node.clone());
@@ -137,8 +139,15 @@ impl Session {
         if self.over.replace(true) {
             return;
         }
-        process.watch.over(self.number);
+        self.ended(&process);
         self.tell(&process);
+    }
+
+    fn ended(&self, process: &Process) {
+        if let Some(timer) = self.timer.take() {
+            process.node.cancel(timer);
+        }
+        process.watch.over(self.number);
     }
 
     fn tell(&self, process: &Rc<Process>) {
@@ -154,7 +163,7 @@ impl Session {
         let now = monotonic(&process);
         let wait = self.keepalive.borrow().due().saturating_sub(now);
         let session = Rc::downgrade(self);
-        process.node.after(wait, "keepalive", move || {
+        let timer = process.node.after(wait, "keepalive", move || {
             let Some((session, process)) = session.upgrade().and_then(|s| Some((s.clone(), s.process.upgrade()?)))
             else {
                 return;
@@ -175,6 +184,7 @@ impl Session {
             }
             session.keep_alive();
         });
+        self.timer.set(timer);
     }
 
     fn send(&self, frame: &ServerFrame, server_tx: f64) -> Result<(), Raised> {

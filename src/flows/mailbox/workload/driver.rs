@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use super::run::{Careless, Made};
 use super::{Client, Op, Program, Transfer};
 use crate::choice::Latency;
@@ -18,9 +20,9 @@ use crate::world::Node;
 /// How long people pause between operations, at most.
 const PAUSE: Latency = Latency { quiet: Duration::from_millis(10), max: Duration::from_secs(20) };
 /// How long the workload waits at its end for pairs that are still busy.
-const BUSY_MAX: Duration = Duration::from_secs(600);
+const BUSY_MAX: Duration = Duration::from_secs(150);
 /// How often it looks.
-const BUSY_POLL: Duration = Duration::from_secs(1);
+const BUSY_POLL: Duration = Duration::from_secs(10);
 
 /// The operations of a run.
 pub struct Driver {
@@ -31,6 +33,8 @@ pub struct Driver {
     nodes: RefCell<BTreeMap<String, Node>>,
     agents: RefCell<Vec<Rc<Agent>>>,
     sessions: RefCell<BTreeMap<usize, Rc<Careless>>>,
+    /// What the clients of pairs saw, by the names of their nodes.
+    witnesses: RefCell<BTreeMap<String, Rc<Witness>>>,
     made: RefCell<BTreeMap<usize, Rc<Made>>>,
 }
 
@@ -45,6 +49,7 @@ impl Driver {
             nodes: RefCell::default(),
             agents: RefCell::default(),
             sessions: RefCell::default(),
+            witnesses: RefCell::default(),
             made: RefCell::default(),
         })
     }
@@ -69,6 +74,25 @@ impl Driver {
     /// A client's node has started.
     pub fn node_started(&self, node: Node) {
         self.nodes.borrow_mut().insert(node.name().to_string(), node);
+    }
+
+    /// What people see of a client's state.
+    #[must_use]
+    pub fn state_of(&self, node: &str) -> Json {
+        if let Some(witness) = self.witnesses.borrow().get(node) {
+            let log = witness.log.borrow();
+            let heard: Vec<_> = log.seen.iter().map(|(_, phase)| phase).collect();
+            return json!({
+                "name": *witness.name.borrow(),
+                "mailbox": *witness.mailbox.borrow(),
+                "sent": log.sent.join(" "),
+                "heard": heard.into_iter().cloned().collect::<Vec<_>>().join(" "),
+                "end": format!("{:?}", log.end).to_lowercase(),
+            });
+        }
+        let sessions = self.sessions.borrow();
+        let own = sessions.iter().filter(|(_, session)| session.side() == node);
+        Json::Object(own.map(|(number, session)| (format!("session{number}"), session.state())).collect())
     }
 
     /// Calls the operations.
@@ -163,6 +187,7 @@ impl Driver {
             Rc::new(witness)
         };
         let (here, there) = (witness(&sender), witness(&receiver));
+        self.witnesses.borrow_mut().extend([(sender.clone(), Rc::clone(&here)), (receiver.clone(), Rc::clone(&there))]);
         let meeting = Rc::new(Meeting::default());
         let clients: Vec<_> = std::iter::once(&here).chain((!transfer.alone).then_some(&there)).cloned().collect();
         // Who learns from the other's first secret that the passwords differ closes at once; what it has not sent yet
