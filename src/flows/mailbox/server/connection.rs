@@ -103,12 +103,13 @@ impl Connection {
         if let Some(app) = self.app.borrow().as_ref() {
             app.bound.set(app.bound.get() - 1);
         }
-        if self.listening.get()
-            && let Some(mailbox) = self.mailbox()
-        {
-            if let Some(subscriber) = mailbox.remove_listener(self.handle) {
+        if let Some(mailbox) = self.mailbox() {
+            if self.listening.get()
+                && let Some(subscriber) = mailbox.remove_listener(self.handle)
+            {
                 subscriber.end();
             }
+            // Also after a close that failed half-way: its listener had gone before.
             self.server.forget_if_idle(&mailbox);
         }
     }

@@ -145,7 +145,10 @@ impl Watch {
         tick.status =
             report.status_written.then(|| self.accounts().current.first().map(|row| row.connections)).flatten();
         self.report(Id::TickSparesTheLiving, time::tick_spares_the_living(&tick));
-        self.report(Id::FaultyMailboxIsIsolated, time::faulty_mailbox_is_isolated(&tick));
+        if !excused {
+            // It is about mailboxes that cannot be pruned; a disk that fails spares nobody.
+            self.report(Id::FaultyMailboxIsIsolated, time::faulty_mailbox_is_isolated(&tick));
+        }
         self.report(Id::StatusCountsListeners, memory::status_counts_listeners(&tick, tick.listened.len()));
         let mut state = self.state.borrow_mut();
         let stalled = self.trouble.stalled_s();
