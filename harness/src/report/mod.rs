@@ -6,7 +6,7 @@ mod json;
 mod minimal;
 mod paint;
 mod progress;
-mod shrinking;
+mod searching;
 mod table;
 mod words;
 
@@ -16,6 +16,6 @@ pub use json::{FirstFailure, MinimalLine, RegressionLine, ReplayLine, RunLine};
 pub use minimal::{MinimalCard, ShrinkLine, minimal_card};
 pub use paint::Paint;
 pub use progress::with_progress;
-pub use shrinking::with_shrinking;
+pub use searching::{with_explaining, with_shrinking};
 pub use table::{Row, Table};
 pub use words::{command_line, deviations, shell_word, thousands};
