@@ -32,11 +32,20 @@ Exit codes:
 const RUN_EXAMPLES: &str = "\
 A sweep stops at its lowest failing seed, whatever the number of jobs.
 
+What a seed stands for is fixed: by default (mix) of 32 seeds 18 are swarm (a random subset of the faults at random
+rates; the first eight are among them), 6 pct (priorities with 1 to 3 ordering constraints), 3 single-fault (one fault at
+one of the places where one could have happened), 2 mutation (the beginning of a run that showed something new, searched
+on), and one each of swizzle (nodes are cut off one by one), isolate-one and starve-one. --strategy, or [search]
+strategy in the file, makes all seeds one of these. A mutation starts from what finished generations of 256 seeds have
+found, and is a swarm seed where that is nothing; its report names the seeds it goes back to, and --seed with --parents
+is the same run again. No strategy turns on what the scenario's [faults] leave out.
+
 A clean sweep says what it leaves open. n clean seeds mean a failure rate below 3/n per seed with 95 % confidence (rule
 of three), and the share of behaviours met exactly once estimates how likely the next seed shows a new one
 (Good-Turing). Both assume that further seeds are drawn as these were (same scenario, same fault rates), and both are
 about what the invariants can see: a failure that no invariant looks for is in neither number. A behaviour is the set
-of faults that fired, events that ran inside callbacks, outcomes and checked invariants, each in powers of two.
+of events that ran inside callbacks, of outcomes, of sometimes-marks and of invariants that had something to check, and
+how many kinds of faults struck; numbers are none, one, a few or many.
 
 Examples:
   seedbed run                              everything; regressions first
@@ -44,6 +53,7 @@ Examples:
   seedbed run x.toml --seeds 0..100        these seeds only (vacuity is not judged then)
   seedbed run x.toml --variant correct --set flow-config.servers=5
                                            another variant, another configuration
+  seedbed run x.toml --strategy pct        orders of events rather than faults
   seedbed run x.toml --keep-going --for 60s
                                            how often does it fail? Count for a minute
   seedbed run --format json | jq .verdict  one JSON object per scenario";
@@ -211,6 +221,13 @@ pub struct Overlay {
     /// Run this variant instead of the scenario's
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
+    /// How seeds are searched: mix, swarm, pct (pct-1, pct-2, pct-3), single-fault, swizzle, isolate-one, starve-one or
+    /// mutation [default: the scenario's, or mix]
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// The seeds that a mutation goes back to, as its report names them
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub parents: Vec<u64>,
 }
 
 /// Arguments of `replay`.
@@ -407,7 +424,19 @@ impl Overlay {
     pub fn overrides(&self) -> Vec<Override> {
         let mut all = self.settings.clone();
         all.extend(self.variant.as_deref().map(Override::variant));
+        all.extend(self.strategy.as_deref().map(Override::strategy));
+        if !self.parents.is_empty() {
+            let parents: Vec<String> = self.parents.iter().map(u64::to_string).collect();
+            let setting = Override::parse(&format!("search.parents=[{}]", parents.join(",")));
+            all.extend(setting.ok());
+        }
         all
+    }
+
+    /// Whether anything but the variant is laid over.
+    #[must_use]
+    pub fn changes_more_than_the_variant(&self) -> bool {
+        !self.settings.is_empty() || self.strategy.is_some() || !self.parents.is_empty()
     }
 
     /// The arguments that give this overlay again.
@@ -416,6 +445,9 @@ impl Overlay {
         let mut arguments = Vec::new();
         if let Some(variant) = &self.variant {
             arguments.extend(["--variant".to_owned(), variant.clone()]);
+        }
+        if let Some(strategy) = &self.strategy {
+            arguments.extend(["--strategy".to_owned(), strategy.clone()]);
         }
         for setting in &self.settings {
             arguments.extend(["--set".to_owned(), format!("{}={}", setting.key, setting.value)]);

@@ -15,6 +15,8 @@ use seedbed::snapshot::KeepStates;
 use seedbed::trace::Trace;
 use serde::{Deserialize, Serialize};
 
+use crate::strategy::prepare;
+
 /// Stack of every thread that runs worlds: inline completions nest up to 1,024 frames of code under test.
 pub const STACK_BYTES: usize = 64 << 20;
 
@@ -139,6 +141,20 @@ impl<'a> Execution<'a> {
     }
 
     fn run_once(&self, dispatch: Dispatch, keep: Keep) -> Result<RunReport, ToolFailure> {
+        let seed = self.seed.filter(|_| matches!(self.source, Source::Search));
+        let prepared = seed.map(|seed| prepare(self, seed)).transpose()?.flatten();
+        match prepared {
+            None => self.run_as_told(dispatch, keep),
+            Some(prepared) => {
+                let guide = prepared.guide();
+                let operations = self.operations.or(prepared.operations.as_deref());
+                let guided = Execution { source: Source::Guided(&guide), operations, ..*self };
+                guided.run_as_told(dispatch, keep)
+            }
+        }
+    }
+
+    fn run_as_told(&self, dispatch: Dispatch, keep: Keep) -> Result<RunReport, ToolFailure> {
         let request = RunRequest {
             scenario: self.scenario,
             seed: self.seed.map(Seed),

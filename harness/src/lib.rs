@@ -30,6 +30,7 @@ mod output;
 pub mod regression;
 pub mod report;
 pub mod shrink;
+pub mod strategy;
 pub mod sweep;
 mod testing;
 mod watch;

@@ -98,15 +98,15 @@ fn searched(flow: &dyn AnyFlow, scenario: &Scenario) -> Result<(), String> {
         if scenario.expect.minimal.is_none() {
             return Ok(());
         }
-        let reached =
-            reach(flow, scenario, failed.seed, &options).map_err(|error| format!("{}: {error}", scenario.path))?;
+        let reached = reach(flow, &failed.scenario(scenario), failed.seed, &options)
+            .map_err(|error| format!("{}: {error}", scenario.path))?;
         if reached.is_as_stated() {
             return Ok(());
         }
         let text = minimal(scenario, failed.seed, &reached.shrunk);
         return Err(format!("{text}note: {}\n", reached.remark()));
     }
-    match shrink_seed(flow, scenario, failed.seed, &options) {
+    match shrink_seed(flow, &failed.scenario(scenario), failed.seed, &options) {
         Ok(shrunk) => Err(minimal(scenario, failed.seed, &shrunk)),
         Err(ShrinkError::Tool(failure)) => Err(format!("{}: {failure}", scenario.path)),
         // It fails, and cannot be shrunk: the run as it was found says more.
@@ -243,7 +243,7 @@ fn followed(flow: &dyn AnyFlow, plan: &Plan, path: &str) -> Result<(), String> {
         println!("{path}: {}", report.verdict.word());
         return Ok(());
     }
-    let failed = FailedRun::new(0, &report, second);
+    let failed = FailedRun::new(&scenario, 0, &report, second);
     let about = Card {
         scenario: &scenario.name,
         variant: &scenario.variant,

@@ -33,7 +33,7 @@ fn shown(loaded: &LoadedPlan<'_>) -> String {
         Ok::<_, ToolFailure>((report, second))
     });
     let (report, second) = followed.expect("there are threads").unwrap_or_else(|failure| panic!("{path}: {failure}"));
-    let failed = FailedRun::new(0, &report, second);
+    let failed = FailedRun::new(&scenario, 0, &report, second);
     let anchored = format!("anchored {}", report.anchoring);
     let card = card(
         &Card {

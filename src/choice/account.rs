@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::choices::Choices;
 use super::domain::Domain;
+use super::site::SiteClass;
+use super::state::SiteState;
 use super::stream::StreamId;
 
 /// What happened at one site in one run, all actors together.
@@ -113,6 +115,13 @@ impl Choices {
     #[must_use]
     pub fn fired(&self, label: &str) -> u64 {
         self.sites.iter().filter(|site| site.site.label == label).map(|site| site.fired).sum()
+    }
+
+    /// How many different faults and re-entries have struck so far.
+    #[must_use]
+    pub fn kinds_fired(&self) -> u64 {
+        let harmful = |site: &&SiteState| matches!(site.site.class, SiteClass::Fault | SiteClass::Reentry);
+        self.sites.iter().filter(harmful).filter(|site| site.fired > 0).count() as u64
     }
 
     /// What happened at every site that was used, by label.

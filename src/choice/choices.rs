@@ -10,8 +10,9 @@ use super::script::{Anchoring, Deviation, Followed, Script};
 use super::seed::{Seed, stable_hash};
 use super::settings::Settings;
 use super::site::{Site, SiteClass};
-use super::state::{Cold, Hot, Record, SiteState};
+use super::state::{Cold, ForcedHere, Hot, Record, SiteState};
 use super::stream::{Reader, StreamId};
+use super::tactic::{Forced, Ruling};
 
 /// Where answers come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,10 @@ pub struct Choices {
     by_label: BTreeMap<&'static str, usize>,
     records: Vec<Record>,
     rejected_pins: BTreeMap<&'static str, String>,
-    lasting: Vec<Deviation>,
+    forced: Vec<Forced>,
+    /// No fault and no re-entry is drawn.
+    pub(super) calm: bool,
+    pub(super) ruling: Option<Box<Ruling>>,
     pub(super) logging: bool,
     /// Labels of the sites whose offers are listed; `None`: all.
     pub(super) logged_sites: Option<BTreeSet<String>>,
@@ -69,6 +73,8 @@ enum Source {
     Pin,
     /// The seed; the coin has been thrown already.
     Draw(Expander),
+    /// A tactic, and if that has nothing to say the seed; `true`: the coin says that it deviates.
+    Ruled(Expander, bool),
 }
 
 impl Choices {
@@ -89,7 +95,9 @@ impl Choices {
             by_label: BTreeMap::new(),
             records: Vec::new(),
             rejected_pins: BTreeMap::new(),
-            lasting: Vec::new(),
+            forced: Vec::new(),
+            calm: false,
+            ruling: None,
             logging: false,
             logged_sites: None,
             offers: Vec::new(),
@@ -99,7 +107,13 @@ impl Choices {
     /// Makes deviations stay when exploring: each holds for its n and every later one of its site and actor,
     /// wherever the value is possible. To be told before the first stream is asked for.
     pub fn make_lasting(&mut self, lasting: &[Deviation]) {
-        self.lasting = lasting.to_vec();
+        let stays = |deviation: &Deviation| Forced { deviation: deviation.clone(), stays: true };
+        self.forced.extend(lasting.iter().map(stays));
+    }
+
+    /// Makes a deviation happen whatever is drawn. To be told before the first stream is asked for.
+    pub(super) fn force(&mut self, forced: Forced) {
+        self.forced.push(forced);
     }
 
     /// The stream of a site and an actor. Two look-ups by name: ask once and keep the id.
@@ -125,11 +139,18 @@ impl Choices {
             id: stable_hash(&[site.first_label(), actor]),
             covered,
             scripted,
-            lasting: self
-                .lasting
+            forced: self
+                .forced
                 .iter()
-                .find(|lasting| lasting.actor == actor && site.names().any(|name| name == lasting.site))
-                .map(|lasting| (lasting.n, lasting.value.clone())),
+                .find(|Forced { deviation, .. }| {
+                    deviation.actor == actor && site.names().any(|name| name == deviation.site)
+                })
+                .map(|Forced { deviation, stays }| ForcedHere {
+                    from: deviation.n,
+                    stays: *stays,
+                    words: deviation.value.clone(),
+                }),
+            ruled: self.is_ruled(at),
             candidates: BTreeMap::new(),
         });
         self.hot.push(Hot { n: 0, live: 0, scripted: u64::MAX, armed: 0, reader: None });
@@ -138,9 +159,14 @@ impl Choices {
     }
 
     fn add_site(&mut self, site: &'static Site) -> usize {
+        let mut resolved = self.settings.resolve(site, self.seed);
+        let harmful = matches!(site.class, SiteClass::Fault | SiteClass::Reentry);
+        if self.calm && harmful && resolved.pin.is_none() {
+            resolved.rate = Rate::NEVER;
+        }
         self.sites.push(SiteState {
             site,
-            resolved: self.settings.resolve(site, self.seed),
+            resolved,
             fired: 0,
             observed: 0,
             ineligible: 0,
@@ -174,6 +200,10 @@ impl Choices {
         let chosen = match self.source(s, n) {
             Source::Quiet => None,
             Source::Draw(expander) => Some(draw(self, expander)),
+            Source::Ruled(expander, hit) => match self.rule(s, domain) {
+                Some(value) => Some(value),
+                None => hit.then(|| draw(self, expander)),
+            },
             Source::Script(index) => {
                 let value = domain.parse(self.script.value(index));
                 if value.is_some() {
@@ -208,18 +238,33 @@ impl Choices {
         if !hot.is_live() {
             return Source::Quiet;
         }
+        let cold = &self.cold[s.index()];
+        if let Some(forced) = &cold.forced {
+            if !forced.covers(n) {
+                return Source::Quiet;
+            }
+            hot.armed += 1;
+            return Source::Pin;
+        }
         hot.armed += 1;
         if !self.searching {
             return Source::Pin;
         }
-        let rate = Rate::from_threshold(hot.live);
+        let ruled = cold.ruled;
+        let rate = if ruled { self.sites[cold.site].resolved.rate } else { Rate::from_threshold(hot.live) };
         let reader = match &mut hot.reader {
             Some(reader) => reader,
             none => none.insert(Box::new(Reader::new(self.seed, self.cold[s.index()].id))),
         };
         let mut expander = Expander::new(reader.at(n));
         // Drawn even at the certain rate, so that a value stays the same when its rate is changed.
-        if !expander.chance(rate) {
+        let hit = expander.chance(rate);
+        if ruled {
+            // Where the candidates of a pick have priorities, each pick goes by them.
+            let picks = self.sites[self.cold[s.index()].site].site.class == SiteClass::Schedule;
+            return Source::Ruled(expander, hit || picks);
+        }
+        if !hit {
             return Source::Quiet;
         }
         let site = &self.sites[self.cold[s.index()].site];
@@ -246,8 +291,8 @@ impl Choices {
     }
 
     fn pinned<D: Domain>(&mut self, s: StreamId, n: u64, domain: &D) -> Option<D::Value> {
-        if let Some((from, words)) = &self.cold[s.index()].lasting {
-            return domain.parse(words).filter(|_| n >= *from);
+        if let Some(forced) = &self.cold[s.index()].forced {
+            return domain.parse(&forced.words).filter(|_| forced.covers(n));
         }
         let state = &self.sites[self.cold[s.index()].site];
         let words = state.resolved.pin.as_deref()?;
@@ -288,9 +333,9 @@ impl Choices {
         let used_up = state.resolved.max.is_some_and(|max| state.fired >= max);
         let pinned = self.mode == Mode::Explore && state.resolved.pin.is_some() && state.resolved.rate == Rate::ALWAYS;
         let live = (self.searching || pinned) && answerable && cold.covered && !used_up;
-        let lasts = answerable && cold.lasting.is_some();
+        let always = answerable && (cold.forced.is_some() || (live && cold.ruled));
         let hot = &mut self.hot[s.index()];
-        hot.live = if lasts {
+        hot.live = if always {
             Rate::ALWAYS.threshold()
         } else if live {
             state.resolved.rate.threshold()

@@ -59,6 +59,12 @@ pub trait Domain {
         }
     }
 
+    /// The quiet value made slower by a power of two, for durations; `None` where that makes no sense.
+    fn slowed(&self, doublings: u32) -> Option<Self::Value> {
+        let _ = doublings;
+        None
+    }
+
     /// How a recorded value is kept until somebody asks for its words. Worth overriding where choices are
     /// made often; it must stand for the same text as `words`.
     fn note(&self, value: &Self::Value) -> Note {

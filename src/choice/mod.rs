@@ -12,6 +12,7 @@
 //! | `choices`, `pick` | the answers of one run: search, replay, or first one and then the other |
 //! | `settings` | how often which site deviates: profiles, rates, doses, pins |
 //! | `script` | deviations, and how many of them found their place again |
+//! | `strategy`, `tactic` | how a sweep is searched, and what that changes about a run's draws |
 //! | `account` | counts per site, and the list of offers |
 //! | `state` | what is kept per stream and per site |
 //! | `seed`, `stream`, `expand`, `rate` | words and what is made of them, frozen for ever |
@@ -51,7 +52,9 @@ mod seed;
 mod settings;
 mod site;
 mod state;
+mod strategy;
 mod stream;
+mod tactic;
 
 pub use account::{Offer, SiteCount};
 pub use choices::{Choices, Mode};
@@ -63,7 +66,9 @@ pub use script::{Anchoring, Deviation, Script};
 pub use seed::{ParseSeedError, Seed, stable_hash};
 pub use settings::{ParseProfileError, Profile, Settings, SiteSetting};
 pub use site::{Site, SiteClass};
+pub use strategy::{GENERATION_SEEDS, ParseStrategyError, Strategy};
 pub use stream::StreamId;
+pub use tactic::{Forced, Tactic};
 
 #[cfg(test)]
 mod tests;

@@ -60,7 +60,7 @@ impl Choices {
         if !undecided && !hot.is_scripted(n) {
             return 0;
         }
-        self.answer(s, n, &Candidates(candidates), |choices, _| choices.highest(s, n, candidates))
+        self.answer(s, n, &Candidates(candidates), |choices, _| choices.highest(s, choices.epoch(n), candidates))
     }
 
     /// Whether the next offer of a stream can be anything but quiet. Lets a place whose candidates are costly to

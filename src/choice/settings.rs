@@ -62,6 +62,21 @@ impl Settings {
         site.names().find_map(|name| self.sites.get(name))
     }
 
+    /// Whether a search may let a site deviate at all, and how is not fixed.
+    #[must_use]
+    pub fn allows(&self, site: &Site) -> bool {
+        let setting = self.of(site);
+        if setting.is_some_and(|setting| setting.pin.is_some() || setting.max == Some(0)) {
+            return false;
+        }
+        let rate = setting.and_then(|setting| setting.rate).or_else(|| self.class_rates.get(&site.class).copied());
+        match (rate, site.class) {
+            (Some(rate), _) => rate != Rate::NEVER,
+            (None, SiteClass::Fault | SiteClass::Reentry) => setting.is_some() || self.profile == Profile::Swarm,
+            (None, SiteClass::Schedule | SiteClass::Latency | SiteClass::Value) => true,
+        }
+    }
+
     /// What holds for a site in the run of this seed.
     pub(super) fn resolve(&self, site: &Site, seed: Seed) -> Resolved {
         let setting = self.of(site);

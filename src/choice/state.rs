@@ -56,10 +56,29 @@ pub(super) struct Cold {
     pub covered: bool,
     /// What the script says, by n, the next one last.
     pub scripted: Vec<Scripted>,
-    /// From this n on every offer takes this value; only when exploring.
-    pub lasting: Option<(u64, String)>,
+    /// What some of its offers take, whatever is drawn.
+    pub forced: Option<ForcedHere>,
+    /// A tactic is asked about its offers.
+    pub ruled: bool,
     /// The candidates of picks, each with a stream of its own.
     pub candidates: BTreeMap<Box<str>, Box<Reader>>,
+}
+
+/// A value that offers of one stream take.
+#[derive(Clone, Debug)]
+pub(super) struct ForcedHere {
+    /// At this n …
+    pub from: u64,
+    /// … and, if it stays, at every later one.
+    pub stays: bool,
+    pub words: String,
+}
+
+impl ForcedHere {
+    /// Whether an offer takes it.
+    pub(super) fn covers(&self, n: u64) -> bool {
+        n == self.from || (self.stays && n > self.from)
+    }
 }
 
 /// A site that was asked for.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::signature::Behaviour;
-use super::{RunReport, RunRequest, Source, operations};
+use super::{Guide, RunReport, RunRequest, Source, operations};
 use crate::check::{CheckMode, Checks, Evaluations, InvariantKind, Verdict};
 use crate::choice::{Choices, Mode, Script, Seed, SiteCount};
 use crate::disk::Contract;
@@ -33,12 +33,21 @@ pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
     let operations = operations_of::<F>(request, &config, seed);
     let empty = Script::default();
     let (mode, script) = match request.source {
-        Source::Search => (Mode::Search, &empty),
+        Source::Search | Source::Guided(Guide { beginning: None, .. }) => (Mode::Search, &empty),
+        Source::Guided(Guide { beginning: Some((script, until_step)), .. }) => {
+            (Mode::Mixed { until_step: *until_step }, *script)
+        }
         Source::Replay(script) => (Mode::Replay, script),
         Source::Mixed(script, until_step) => (Mode::Mixed { until_step }, script),
         Source::Explore(exploring) => (Mode::Explore, exploring.script),
     };
     let mut choices = Choices::new(seed, mode, script, &scenario.faults);
+    if let Source::Guided(guide) = request.source {
+        choices.follow(&guide.tactic);
+        if let Some(sites) = guide.offers_of {
+            choices.log_only(sites.iter().cloned());
+        }
+    }
     choices.log_offers(request.keep_offers);
     choices.arm(false);
     let budget = &scenario.budget;
@@ -177,7 +186,12 @@ fn report<F: Flow>(
         (None, Some(_)) => Verdict::Budget,
         (None, None) => Verdict::Holds,
     };
-    let wants_details = failure.is_some() || request.keep_trace || !matches!(request.source, Source::Search);
+    let asked_for = match request.source {
+        Source::Search => request.keep_trace,
+        Source::Guided(guide) => request.keep_trace || guide.keep_script,
+        Source::Replay(_) | Source::Mixed(..) | Source::Explore(_) => true,
+    };
+    let wants_details = failure.is_some() || asked_for;
     let counters = sim.counters();
     let named = |counts: &BTreeMap<&'static str, u64>| {
         counts.iter().map(|(label, count)| ((*label).to_owned(), *count)).collect()
@@ -191,7 +205,7 @@ fn report<F: Flow>(
     let invariants: BTreeMap<String, Evaluations> = checks.evaluations(sim.step());
     let (outcomes, sometimes) = (named(&counters.outcomes), named(&counters.sometimes));
     let behaviour = Behaviour {
-        faults: &faults,
+        kinds_fired: sim.with_choices(|choices| choices.kinds_fired()),
         reentries: &counters.reentries,
         outcomes: &outcomes,
         sometimes: &sometimes,

@@ -21,7 +21,7 @@ pub use once::once;
 use std::collections::BTreeMap;
 
 use crate::check::{Evaluations, Failure, Verdict};
-use crate::choice::{Anchoring, Deviation, Offer, Script, Seed, SiteCount};
+use crate::choice::{Anchoring, Deviation, Offer, Script, Seed, SiteCount, Tactic};
 use crate::flow::FlowSchema;
 use crate::kernel::{Dispatch, Timing};
 use crate::scenario::Scenario;
@@ -56,6 +56,8 @@ pub struct RunRequest<'a> {
 pub enum Source<'a> {
     /// Drawn from the seed.
     Search,
+    /// Drawn from the seed as a strategy wants.
+    Guided(&'a Guide<'a>),
     /// Looked up in a script; what it does not mention is quiet.
     Replay(&'a Script),
     /// From the script up to a step, drawn from the seed afterwards.
@@ -63,6 +65,19 @@ pub enum Source<'a> {
     /// Looked up in a script; what it does not mention is quiet, or what it is pinned to. Offers are listed, and
     /// every invariant is recorded instead of ending the run: for enumerating.
     Explore(Exploring<'a>),
+}
+
+/// How a strategy draws a run.
+#[derive(Clone, Debug, Default)]
+pub struct Guide<'a> {
+    /// What it changes about the draws.
+    pub tactic: Tactic,
+    /// Followed up to a step, before anything is drawn.
+    pub beginning: Option<(&'a Script, u64)>,
+    /// Put the script and the operations into the report although nothing failed.
+    pub keep_script: bool,
+    /// With `keep_offers`: of these sites only, by label; `None`: of all.
+    pub offers_of: Option<&'a [String]>,
 }
 
 /// A run among many that are enumerated.

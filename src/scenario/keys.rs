@@ -34,8 +34,8 @@ mod tables {
     use super::{Keys, plan, scenario};
 
     pub const SCENARIO: Keys = scenario("", "", &[
-        "seedbed", "goal", "flow", "variant", "flow-config", "workload", "faults", "contract", "budget", "explore",
-        "expect", "checks",
+        "seedbed", "goal", "flow", "variant", "flow-config", "workload", "faults", "contract", "budget", "search",
+        "explore", "expect", "checks",
     ]);
     pub const WORKLOAD: Keys = scenario("[workload]", "workload.", &["operations", "op"]);
     pub const SITE: Keys = scenario("a site's table", "", &["rate", "actors", "max", "pin"]);
@@ -43,6 +43,7 @@ mod tables {
         "steps", "virtual", "polls-per-step", "trace-events", "seeds",
     ]);
     pub const SEEDS: Keys = scenario("budget.seeds", "budget.seeds.", &["test", "run", "full"]);
+    pub const SEARCH: Keys = scenario("[search]", "search.", &["strategy", "parents"]);
     pub const EXPLORE: Keys = scenario("[explore]", "explore.", &["from", "events", "sites"]);
     pub const EXPECT: Keys = scenario("[expect]", "expect.", &[
         "violates", "holds", "within-seeds", "sometimes", "minimal",
@@ -85,7 +86,7 @@ impl Keys {
     /// file silently lands in its last table; saying so is worth more than a list of keys.
     fn home_of(self, key: &str) -> Option<String> {
         let (top, tables, other): (_, &[Keys], _) = match self.file {
-            FileKind::Scenario => (SCENARIO, &[WORKLOAD, BUDGET, EXPLORE, EXPECT], PLAN),
+            FileKind::Scenario => (SCENARIO, &[WORKLOAD, BUDGET, SEARCH, EXPLORE, EXPECT], PLAN),
             FileKind::Plan => (PLAN, &[FAILURE, PLAN_BUDGET, PLAN_EXPECT], SCENARIO),
         };
         if !self.table.is_empty() && top.keys.contains(&key) {

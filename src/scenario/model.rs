@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use crate::check::CheckMode;
-use crate::choice;
+use crate::choice::{self, Strategy};
 
 /// A scenario file that passed validation.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Scenario {
     pub contract: BTreeMap<String, String>,
     /// `[budget]`.
     pub budget: Budget,
+    /// `[search]`.
+    pub search: Search,
     /// `[explore]`.
     pub explore: Explore,
     /// `[expect]`.
@@ -77,6 +79,16 @@ impl Default for Budget {
             seeds_full: 20_000,
         }
     }
+}
+
+/// How seeds are searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// The strategy of the seeds.
+    pub strategy: Strategy,
+    /// For one seed that stands for a mutation: the seeds it goes back to, the direct parent last. Without them such a
+    /// seed is a swarm seed.
+    pub parents: Vec<u64>,
 }
 
 /// Bounds of a systematic exploration.

@@ -16,7 +16,7 @@ use super::values::in_words;
 /// One key set on the command line; later ones win.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
-    /// The option that was used: `--set` or `--variant`.
+    /// The option that was used: `--set`, `--variant` or `--strategy`.
     option: &'static str,
     /// Path of the key, as in `flow-config.servers`.
     pub key: String,
@@ -64,6 +64,12 @@ impl Override {
         Override { option: "--variant", key: "variant".to_owned(), value: name.to_owned() }
     }
 
+    /// `--strategy NAME`.
+    #[must_use]
+    pub fn strategy(name: &str) -> Override {
+        Override { option: "--strategy", key: "search.strategy".to_owned(), value: name.to_owned() }
+    }
+
     /// The setting as it stands on the command line.
     pub(super) fn as_typed(&self) -> String {
         match self.option {
@@ -83,7 +89,7 @@ pub(super) fn apply<'t>(table: &mut DeTable<'t>, settings: &'t [Override], findi
             findings.add(&(key_at..value_at), "not the path of a key");
             continue;
         };
-        let value = if setting.option == "--variant" {
+        let value = if setting.option != "--set" {
             word(&setting.value, value_at)
         } else {
             match value_of(setting, value_at) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Budget, CheckMode, Claim, Expect, Explore, Scenario, Workload};
+use super::model::{Budget, CheckMode, Claim, Expect, Explore, Scenario, Search, Workload};
 use crate::check::Fingerprint;
 use crate::choice::{Script, Settings};
 
@@ -97,6 +97,7 @@ impl Plan {
             faults: Settings::default(),
             contract: self.contract.clone(),
             budget: self.budget.clone(),
+            search: Search::default(),
             explore: Explore::default(),
             expect: Expect { claim: self.claim.clone(), within_seeds: None, sometimes: Vec::new(), minimal: None },
             checks: self.checks.clone(),

@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::header::{self, Subject};
 use super::model::Scenario;
 use super::overrides::{self, Override};
-use super::{budget, expect, explore, faults, flow_types, keys, workload};
+use super::{budget, expect, explore, faults, flow_types, keys, search, workload};
 
 /// Reads a scenario.
 ///
@@ -55,6 +55,8 @@ fn check(
     if let Some(limits) = &limits {
         budget::read_seeds(limits, &mut budget, findings);
     }
+    let searched = root.table("search", keys::SEARCH, findings);
+    let search = searched.map(|table| search::read(&table, findings));
     let bounds = root.table("explore", keys::EXPLORE, findings);
     let explore = bounds.map(|table| explore::read(&table, names, findings));
 
@@ -75,6 +77,7 @@ fn check(
         faults: faults.unwrap_or_default(),
         contract: contract.unwrap_or_default(),
         budget,
+        search: search.unwrap_or_default(),
         explore: explore.unwrap_or_default(),
         expect: expect?,
         checks: checks.unwrap_or_default(),

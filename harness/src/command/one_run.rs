@@ -33,7 +33,7 @@ pub struct Chosen<'a> {
 pub fn choose<'a>(harness: &'a Harness, run: &OneRun) -> Result<Chosen<'a>, Stop> {
     let OneRun { path, options } = run;
     if is_plan(path) {
-        if options.seed.is_some() || !options.overlay.settings.is_empty() {
+        if options.seed.is_some() || options.overlay.changes_more_than_the_variant() {
             return Err(Stop::Usage(
                 "a plan fixes everything but the variant: --seed and --set do not apply".to_owned(),
             ));

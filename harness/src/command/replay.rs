@@ -59,7 +59,7 @@ fn of_seed(harness: &Harness, arguments: &ReplayArguments) -> Done {
 }
 
 fn of_plan(harness: &Harness, arguments: &ReplayArguments) -> Done {
-    if arguments.seed.is_some() || !arguments.overlay.settings.is_empty() {
+    if arguments.seed.is_some() || arguments.overlay.changes_more_than_the_variant() {
         return Err(Stop::Usage("a plan fixes everything but the variant: --seed and --set do not apply".to_owned()));
     }
     let Loaded::Plan(loaded) = load(harness, &arguments.path, &[])? else {
@@ -185,7 +185,8 @@ struct Shown<'a> {
 
 fn show(shown: &Shown<'_>) -> Done {
     let Shown { arguments, execution, verdict, run, .. } = shown;
-    let failed = FailedRun::new(execution.seed.unwrap_or_default(), &run.report, run.second.clone());
+    let seed = execution.seed.unwrap_or_default();
+    let failed = FailedRun::new(execution.scenario, seed, &run.report, run.second.clone());
     let exit =
         if shown.as_expected { Exit::AsExpected } else { exit_of(*verdict, Some(&failed), execution.flow.info()) };
     if arguments.format == Format::Json {

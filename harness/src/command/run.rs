@@ -20,6 +20,7 @@ use crate::minimal::reach;
 use crate::regression::Answer;
 use crate::report::{MinimalLine, RegressionLine, command_line, with_progress, with_shrinking};
 use crate::shrink::Case;
+use crate::strategy::strategy_of;
 use crate::sweep::{ChildCommand, FailedRun, Job, Live, Seeds, Stops, SweepEnd, Tally, Workers, sweep};
 
 pub fn run(harness: &Harness, arguments: RunArguments) -> Done {
@@ -105,10 +106,10 @@ fn run_scenario(
     let mut judged = judge(scenario, flow.info(), &sites, &swept, whole);
     let mut minimal = None;
     if let Some(failed) = swept.first.as_ref().filter(|_| options.check_minimal && judged.as_expected) {
-        minimal = check_minimal(loaded, options, failed.seed, &mut judged)?;
+        minimal = check_minimal(loaded, options, failed, &mut judged)?;
     }
     let repro = match &swept.first {
-        Some(failed) => replay_line(scenario, options, failed.seed),
+        Some(failed) => replay_line(scenario, options, failed.seed, &failed.parents),
         None => run_line(scenario, options),
     };
     session.report(&Finished {
@@ -134,7 +135,7 @@ fn run_scenario(
 fn check_minimal(
     loaded: &LoadedScenario<'_>,
     options: &RunOptions,
-    seed: u64,
+    failed: &FailedRun,
     judged: &mut Judged,
 ) -> Result<Option<MinimalLine>, Stop> {
     let LoadedScenario { flow, scenario } = loaded;
@@ -145,8 +146,9 @@ fn check_minimal(
     let live = crate::shrink::Live::default();
     let shrinking =
         shrink::options(shrink::jobs(options.jobs), options.run_limit, interrupt::listen(), &on_hang, &live);
-    let reached =
-        with_shrinking(&scenario.name, shrinking.executions, &live, || reach(*flow, scenario, seed, &shrinking));
+    let reached = with_shrinking(&scenario.name, shrinking.executions, &live, || {
+        reach(*flow, &failed.scenario(scenario), failed.seed, &shrinking)
+    });
     let reached = match reached {
         Ok(reached) => reached,
         Err(error) => {
@@ -192,8 +194,12 @@ fn child_command(scenario: &Scenario, options: &RunOptions) -> Result<ChildComma
     Ok(ChildCommand { program, arguments })
 }
 
-fn replay_line(scenario: &Scenario, options: &RunOptions, seed: u64) -> String {
+fn replay_line(scenario: &Scenario, options: &RunOptions, seed: u64, parents: &[u64]) -> String {
     let mut arguments = vec!["replay".to_owned(), scenario.path.clone(), "--seed".to_owned(), seed.to_string()];
+    if !parents.is_empty() {
+        let parents: Vec<String> = parents.iter().map(u64::to_string).collect();
+        arguments.extend(["--parents".to_owned(), parents.join(",")]);
+    }
     arguments.extend(["--trace".to_owned(), "full".to_owned()]);
     arguments.extend(options.overlay.arguments());
     command_line(arguments)
@@ -212,7 +218,7 @@ fn run_line(scenario: &Scenario, options: &RunOptions) -> String {
 }
 
 fn tool_failure(scenario: &Scenario, options: &RunOptions, failure: &ToolFailure) -> Stop {
-    let line = replay_line(scenario, options, failure.seed);
+    let line = replay_line(scenario, options, failure.seed, &[]);
     Stop::Tool(format!("{}: seed {}: {failure}\nrepro: {line}", scenario.name, failure.seed))
 }
 
@@ -237,6 +243,8 @@ fn hang(session: &Session, loaded: &LoadedScenario<'_>, options: &RunOptions, se
         digest: None,
         deviations: Vec::new(),
         second: Second::NotTried,
+        strategy: strategy_of(scenario, seed),
+        parents: Vec::new(),
     };
     let as_expected = matches!(&scenario.expect.claim, Claim::Violates(invariant) if invariant == "no-hang");
     let reported = session.report(&Finished {
@@ -251,7 +259,7 @@ fn hang(session: &Session, loaded: &LoadedScenario<'_>, options: &RunOptions, se
         notes: &["the watchdog ended the program here".to_owned()],
         first: Some(&failed),
         is_plan: false,
-        repro: &replay_line(scenario, options, seed),
+        repro: &replay_line(scenario, options, seed, &[]),
         minimal: None,
         regression: None,
     });
@@ -283,7 +291,7 @@ fn run_plan(session: &Session, loaded: &LoadedPlan<'_>, options: &RunOptions) ->
         (tally.seeds, tally.runs) = (0, 2);
         let anchoring = &report.anchoring;
         let notes = answer.remarks(anchoring, path);
-        let failed = FailedRun::new(0, &report, second);
+        let failed = FailedRun::new(&scenario, 0, &report, second);
         session.report(&Finished {
             name: &loaded.name(),
             flow: &plan.flow,

@@ -73,7 +73,7 @@ fn what_broke(out: &mut String, card: &Card<'_>, failed: &FailedRun, paint: Pain
         let _ = write!(out, "{}   {} steps", paint.strong(failed.verdict.word()), thousands(failed.steps));
     }
     if card.seeded {
-        let _ = write!(out, "   seed {}", failed.seed);
+        let _ = write!(out, "   seed {} ({})", failed.seed, failed.strategy);
     }
     out.push('\n');
     if let Some(failure) = &failed.failure {

@@ -80,6 +80,11 @@ pub struct RegressionLine {
 pub struct FirstFailure<'a> {
     /// As a string, because a u64 does not fit every JSON number; null for a plan.
     pub seed: Option<String>,
+    /// How it was searched; null for a plan.
+    pub strategy: Option<&'static str>,
+    /// The seeds it goes back to, the direct parent last; only of a mutation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
     /// The step after which it was found.
     pub step: Option<u64>,
     /// What broke.
@@ -140,6 +145,8 @@ impl<'a> FirstFailure<'a> {
         let failure = failed.failure.as_ref();
         FirstFailure {
             seed: seed.map(|seed| seed.to_string()),
+            strategy: seed.map(|_| failed.strategy.label()),
+            parents: failed.parents.iter().map(u64::to_string).collect(),
             step: failure.map(|failure| failure.step),
             invariant: failure.map(|failure| failure.invariant.as_str()),
             cause: failure.map(|failure| failure.cause.as_str()),

@@ -12,6 +12,7 @@ use super::parallel::Floor;
 use super::seed::FailedRun;
 use super::{Chunk, Seeds};
 use crate::execute::{Difference, Second, ToolFailure};
+use crate::strategy::{strategy_of, with_parents};
 
 /// The parent's side of one child at a time.
 pub(super) struct ChildWorker<'a> {
@@ -126,6 +127,8 @@ impl<'a> ChildWorker<'a> {
             digest: None,
             deviations: Vec::new(),
             second,
+            strategy: strategy_of(&with_parents(self.floor.job.scenario, &self.floor.parents_of(seed)), seed),
+            parents: self.floor.parents_of(seed),
         });
         self.floor.live.add(0, 0, 1);
         Ok(Some(chunk))
@@ -144,7 +147,13 @@ impl<'a> ChildWorker<'a> {
                 .map_err(|error| failure(format!("no worker process could be started: {error}")))?,
         };
         // A child that died in between shows itself as the end of its answers, below.
-        let _ = writeln!(pipes.requests, "{} {}", seeds.first, seeds.count);
+        let mut request = format!("{} {}", seeds.first, seeds.count);
+        let parents = self.floor.parents_in(seeds);
+        if !parents.is_empty() {
+            let text = serde_json::to_string(&parents).map_err(|error| failure(error.to_string()))?;
+            request = format!("{request} {text}");
+        }
+        let _ = writeln!(pipes.requests, "{request}");
         let mut running = None;
         let mut bytes = Vec::new();
         loop {
@@ -237,6 +246,7 @@ impl Drop for ChildWorker<'_> {
 impl Chunk {
     fn absorb(&mut self, other: Chunk) {
         self.tally.merge(&other.tally);
+        self.signatures.extend(other.signatures);
         if self.first.is_none() {
             self.first = other.first;
         }

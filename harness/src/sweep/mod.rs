@@ -4,10 +4,13 @@
 //! collector merges them in order and stops at the lowest failing seed. What lies beyond it is neither shown
 //! nor counted, so one job and twelve give the same bytes. Memory does not grow with the number of seeds.
 //!
+//! Strategies with feedback start from runs of finished generations (`corpus`), whose seeds are merged by then.
+//!
 //! A worker is one world per thread ([`Workers::Threads`]) or a child process ([`Workers::Processes`]).
 
 mod behaviours;
 mod children;
+mod corpus;
 mod isolate;
 mod parallel;
 mod seed;
@@ -16,16 +19,20 @@ mod tally;
 
 pub use behaviours::Behaviours;
 pub use children::ChildCommand;
+pub use corpus::Corpus;
 pub use parallel::{Stops, Workers, sweep};
 pub use seed::FailedRun;
 pub use serve::serve;
 pub use tally::{FaultTally, InvariantTally, Tally};
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seedbed::run::AnyFlow;
 use seedbed::scenario::Scenario;
 use serde::{Deserialize, Serialize};
+
+use crate::strategy::with_parents;
 
 /// What is swept.
 #[derive(Clone, Copy)]
@@ -36,6 +43,13 @@ pub struct Job<'a> {
     pub scenario: &'a Scenario,
     /// Go on after a failing seed and count all of them.
     pub keep_going: bool,
+}
+
+impl<'a> Job<'a> {
+    /// The scenario of a seed with these parents.
+    fn with_parents(&self, parents: &[u64]) -> Cow<'a, Scenario> {
+        if parents.is_empty() { Cow::Borrowed(self.scenario) } else { Cow::Owned(with_parents(self.scenario, parents)) }
+    }
 }
 
 /// Consecutive seeds; any of the 2^64 may be among them, the last one too.
@@ -61,6 +75,8 @@ pub struct Chunk {
     pub tally: Tally,
     /// The first failing one.
     pub first: Option<FailedRun>,
+    /// What kind of behaviour each seed showed; only where strategies start from what was found.
+    pub signatures: Vec<(u64, u64)>,
     /// False if the worker was told to stop before the end of the range.
     pub complete: bool,
 }

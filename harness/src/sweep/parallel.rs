@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use super::children::{ChildCommand, Children};
 use super::isolate::ChildWorker;
 use super::seed::run_seed;
-use super::{Chunk, Job, Live, Seeds, SweepEnd, Swept, Tally};
+use super::{Chunk, Corpus, Job, Live, Seeds, SweepEnd, Swept, Tally};
+use seedbed::choice::GENERATION_SEEDS;
+
 use crate::execute::{STACK_BYTES, ToolFailure};
 use crate::watch::Watch;
 
@@ -78,6 +80,7 @@ pub fn sweep(
         state: Mutex::default(),
         room: Condvar::new(),
         ahead: CHUNKS_AHEAD_PER_JOB * jobs as u64,
+        corpus: Mutex::default(),
         lowest_failure: AtomicU64::new(u64::MAX),
         over: AtomicBool::new(false),
     };
@@ -111,7 +114,7 @@ fn no_thread(seed: u64, error: &io::Error) -> ToolFailure {
     ToolFailure { seed, message: format!("no worker thread could be started: {error}") }
 }
 
-/// A range of seeds, cut into chunks. The size depends on the range alone.
+/// A range of seeds, cut into chunks. The size depends on the range alone, and divides a generation.
 #[derive(Clone, Copy, Debug)]
 struct Chunks {
     seeds: Seeds,
@@ -121,7 +124,7 @@ struct Chunks {
 
 impl Chunks {
     fn of(seeds: Seeds) -> Chunks {
-        let size = (seeds.count / 128).clamp(1, CHUNK_SEEDS_MAX);
+        let size = 1 << (seeds.count / 128).clamp(1, CHUNK_SEEDS_MAX).ilog2();
         Chunks { seeds, size, count: seeds.count.div_ceil(size) }
     }
 
@@ -142,6 +145,8 @@ pub(super) struct Floor<'a> {
     /// Signalled when a chunk was merged.
     room: Condvar,
     ahead: u64,
+    /// What merged seeds have found.
+    corpus: Mutex<Corpus>,
     /// The lowest seed known to fail; nothing beyond it matters.
     lowest_failure: AtomicU64,
     over: AtomicBool,
@@ -192,13 +197,35 @@ impl Floor<'_> {
             if dealt.next >= self.chunks.count || !self.wants(self.chunks.get(dealt.next).first) {
                 return None;
             }
-            if dealt.next < dealt.merged + self.ahead {
+            if dealt.next < dealt.merged + self.ahead && self.may_see_enough(dealt.next, dealt.merged) {
                 dealt.next += 1;
                 return Some(dealt.next - 1);
             }
             let waited = self.room.wait_timeout(dealt, MONITOR_PERIOD);
             dealt = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Whether every generation before that of this chunk has been merged, if anything in it starts from those.
+    fn may_see_enough(&self, chunk: u64, merged: u64) -> bool {
+        let per_generation = GENERATION_SEEDS / self.chunks.size;
+        !self.job.scenario.search.strategy.has_feedback() || merged >= chunk / per_generation * per_generation
+    }
+
+    fn corpus(&self) -> MutexGuard<'_, Corpus> {
+        self.corpus.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The seeds that a seed of this sweep goes back to.
+    pub(super) fn parents_of(&self, seed: u64) -> Vec<u64> {
+        let index = seed.wrapping_sub(self.chunks.seeds.first);
+        self.corpus().parents_of(self.job.scenario, seed, index)
+    }
+
+    /// Those of a range that go back to others.
+    pub(super) fn parents_in(&self, seeds: Seeds) -> BTreeMap<u64, Vec<u64>> {
+        let all = seeds.iter().map(|seed| (seed, self.parents_of(seed)));
+        all.filter(|(_, parents)| !parents.is_empty()).collect()
     }
 
     fn work(
@@ -227,7 +254,7 @@ impl Floor<'_> {
             }
             let (steps, failures) = (chunk.tally.steps, chunk.tally.failures);
             self.watch.enter(worker, seed);
-            let result = run_seed(&self.job, seed, &mut chunk);
+            let result = run_seed(&self.job, seed, &self.parents_of(seed), &mut chunk);
             self.watch.leave(worker);
             result?;
             self.live.add(1, chunk.tally.steps - steps, chunk.tally.failures - failures);
@@ -249,6 +276,7 @@ impl Floor<'_> {
             while let Some(result) = waiting.remove(&merged) {
                 let chunk = result?;
                 swept.tally.merge(&chunk.tally);
+                self.learn(self.chunks.get(merged), &chunk.signatures);
                 swept.first = swept.first.or(chunk.first);
                 if swept.first.is_some() && !self.job.keep_going {
                     swept.ended = SweepEnd::AtFailure;
@@ -267,6 +295,19 @@ impl Floor<'_> {
             swept.ended = self.stops.reason();
         }
         Ok(swept)
+    }
+
+    /// Notes what the seeds of a chunk have shown.
+    fn learn(&self, seeds: Seeds, signatures: &[(u64, u64)]) {
+        if !self.job.scenario.search.strategy.has_feedback() {
+            return;
+        }
+        let mut corpus = self.corpus();
+        let mut shown = signatures.iter().copied().peekable();
+        for seed in seeds.iter() {
+            let signature = shown.next_if(|(of, _)| *of == seed).map(|(_, signature)| signature);
+            corpus.count(self.job.scenario, seed, signature);
+        }
     }
 
     /// Looks for runs that do not end, until the sweep is over. Ctrl-C ends children in the middle of a run.

@@ -1,13 +1,17 @@
 //! One seed of a sweep: its run, the second run that must equal it, and what is kept of a failure.
 
+use std::borrow::Cow;
+
 use seedbed::check::{Failure, Verdict};
-use seedbed::choice::{Deviation, stable_hash};
+use seedbed::choice::{Deviation, Strategy, stable_hash};
 use seedbed::run::RunReport;
+use seedbed::scenario::Scenario;
 use seedbed::trace::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::{Chunk, Job};
 use crate::execute::{Execution, Second, ToolFailure, has_failed};
+use crate::strategy::{strategy_of, with_parents};
 
 /// One in this many passing seeds is executed a second time.
 const RERUN_ONE_IN: u64 = 20;
@@ -31,6 +35,10 @@ pub struct FailedRun {
     pub deviations: Vec<Deviation>,
     /// What the second execution showed.
     pub second: Second,
+    /// How it was searched.
+    pub strategy: Strategy,
+    /// The seeds it goes back to, the direct parent last; only of a mutation.
+    pub parents: Vec<u64>,
 }
 
 /// Whether a passing seed belongs to the sample that is executed twice. A function of the seed alone, so
@@ -40,8 +48,9 @@ fn is_sampled(seed: u64) -> bool {
 }
 
 /// Runs a seed, again where that is due, and counts it.
-pub(super) fn run_seed(job: &Job<'_>, seed: u64, chunk: &mut Chunk) -> Result<(), ToolFailure> {
-    let execution = Execution::of_seed(job.flow, job.scenario, seed);
+pub(super) fn run_seed(job: &Job<'_>, seed: u64, parents: &[u64], chunk: &mut Chunk) -> Result<(), ToolFailure> {
+    let scenario = job.with_parents(parents);
+    let execution = Execution::of_seed(job.flow, &scenario, seed);
     let report = execution.run(false)?;
     let mut failed = has_failed(report.verdict);
     let mut found = None;
@@ -49,11 +58,14 @@ pub(super) fn run_seed(job: &Job<'_>, seed: u64, chunk: &mut Chunk) -> Result<()
         chunk.tally.runs += 1;
         let second = execution.compare(&report)?;
         if failed || second != Second::Identical {
-            found = Some(FailedRun::new(seed, &report, second));
+            found = Some(FailedRun::new(&scenario, seed, &report, second));
             failed = true;
         }
     }
     chunk.tally.count(&report, failed);
+    if job.scenario.search.strategy.has_feedback() {
+        chunk.signatures.push((seed, report.signature));
+    }
     if chunk.first.is_none() {
         chunk.first = found;
     }
@@ -63,7 +75,7 @@ pub(super) fn run_seed(job: &Job<'_>, seed: u64, chunk: &mut Chunk) -> Result<()
 impl FailedRun {
     /// What is kept of a report.
     #[must_use]
-    pub fn new(seed: u64, report: &RunReport, second: Second) -> FailedRun {
+    pub fn new(scenario: &Scenario, seed: u64, report: &RunReport, second: Second) -> FailedRun {
         let differs = matches!(second, Second::Different(_));
         FailedRun {
             seed,
@@ -74,6 +86,21 @@ impl FailedRun {
             digest: Some(report.digest),
             deviations: report.script.deviations.clone(),
             second,
+            strategy: strategy_of(scenario, seed),
+            parents: match strategy_of(scenario, seed) {
+                Strategy::Mutation => scenario.search.parents.clone(),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// The scenario under which its seed stands for this run.
+    #[must_use]
+    pub fn scenario<'a>(&self, scenario: &'a Scenario) -> Cow<'a, Scenario> {
+        if self.parents.is_empty() {
+            Cow::Borrowed(scenario)
+        } else {
+            Cow::Owned(with_parents(scenario, &self.parents))
         }
     }
 }

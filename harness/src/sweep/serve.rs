@@ -1,9 +1,11 @@
 //! The child's side of a sweep in processes.
 //!
-//! The child reads `<first seed> <number of seeds>` per line on its standard input. On its standard output it
+//! The child reads `<first seed> <number of seeds>` per line on its standard input, and behind it, as JSON, the parents of
+//! those seeds that have some. On its standard output it
 //! writes `run <seed>` before each seed, then `chunk <json>` (or `tool <json>` when the simulator itself failed).
 //! When its standard input ends, so does the child.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -43,7 +45,7 @@ pub fn serve(job: &Job<'_>, run_limit: Duration) -> io::Result<()> {
 fn serve_ranges(job: &Job<'_>, watch: &Watch) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let line = line?;
-        let Some(seeds) = parse_seeds(&line) else {
+        let Some((seeds, parents)) = parse_seeds(&line) else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("not a range of seeds: `{line}`")));
         };
         let mut chunk = Chunk { complete: true, ..Chunk::default() };
@@ -51,7 +53,7 @@ fn serve_ranges(job: &Job<'_>, watch: &Watch) -> io::Result<()> {
         for seed in seeds.iter() {
             answer(&format!("run {seed}"))?;
             watch.enter(0, seed);
-            let result = run_seed(job, seed, &mut chunk);
+            let result = run_seed(job, seed, parents.get(&seed).map_or(&[], Vec::as_slice), &mut chunk);
             watch.leave(0);
             failure = result.err();
             if failure.is_some() || (chunk.first.is_some() && !job.keep_going) {
@@ -74,7 +76,9 @@ fn answer(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn parse_seeds(line: &str) -> Option<Seeds> {
-    let (first, count) = line.split_once(' ')?;
-    Some(Seeds { first: first.parse().ok()?, count: count.parse().ok()? })
+fn parse_seeds(line: &str) -> Option<(Seeds, BTreeMap<u64, Vec<u64>>)> {
+    let (first, rest) = line.split_once(' ')?;
+    let (count, parents) = rest.split_once(' ').unwrap_or((rest, "{}"));
+    let seeds = Seeds { first: first.parse().ok()?, count: count.parse().ok()? };
+    Some((seeds, serde_json::from_str(parents).ok()?))
 }

@@ -104,7 +104,7 @@ impl AnyFlow for Double {
         let mut anchoring = Anchoring::default();
         let seed = request.seed.map_or(0, |seed| seed.0);
         let (violates, liveness) = match request.source {
-            Source::Search | Source::Mixed(..) => {
+            Source::Search | Source::Guided(_) | Source::Mixed(..) => {
                 doom(&config, seed);
                 (config.unsafe_at.contains(&seed), config.stuck_at.contains(&seed))
             }

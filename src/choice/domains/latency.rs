@@ -62,6 +62,16 @@ impl Domain for Latency {
         rounder.filter(|rounder| *rounder <= self.max && *rounder != self.quiet).collect()
     }
 
+    /// At most the longest one; from 1 µs up where the quiet duration is nothing.
+    fn slowed(&self, doublings: u32) -> Option<Duration> {
+        if doublings == 0 {
+            return Some(self.quiet);
+        }
+        let unit = self.quiet.max(Duration::from_micros(1));
+        let slowed = 1_u32.checked_shl(doublings).and_then(|factor| unit.checked_mul(factor));
+        Some(slowed.unwrap_or(self.max).min(self.max.max(self.quiet)))
+    }
+
     #[inline]
     fn note(&self, value: &Duration) -> Note {
         Note::Number(nanoseconds(*value), to_words)

@@ -21,7 +21,7 @@ use crate::check::{InvariantInfo, InvariantKind, Promise};
 use crate::choice::{Rate, Settings, Site, SiteClass};
 use crate::flow::{Flow, FlowInfo, Setup};
 use crate::kernel::quiet_panics;
-use crate::scenario::{Budget, Claim, Expect, Explore, Workload};
+use crate::scenario::{Budget, Claim, Expect, Explore, Search, Workload};
 use crate::world::World;
 
 static STRIKE: Site = Site::fault("toy/strike", "something bad happens", Rate::per_million(1_000), Rate::HALF);
@@ -82,6 +82,7 @@ fn scenario(story: &str) -> Scenario {
         faults: Settings { class_rates: classes.map(|class| (class, Rate::NEVER)).into(), ..Settings::default() },
         contract: BTreeMap::new(),
         budget: Budget::default(),
+        search: Search::default(),
         explore: Explore::default(),
         expect: Expect { claim: Claim::Holds, within_seeds: None, sometimes: Vec::new(), minimal: None },
         checks: BTreeMap::new(),
