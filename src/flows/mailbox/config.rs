@@ -30,9 +30,6 @@ impl Config {
         if self.disallow_list {
             smaller.push(with("disallow-list", false.into()));
         }
-        if self.may_crash {
-            smaller.push(with("may-crash", false.into()));
-        }
         smaller
     }
 }

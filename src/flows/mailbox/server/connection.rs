@@ -144,6 +144,10 @@ impl Connection {
     fn dispatch(&self, command: &Command, when: f64) -> Result<(), Refusal> {
         let kind = command.get("type").ok_or(Refusal::Error(text::MISSING_TYPE))?;
         self.send(ServerFrame::Ack { id: command.get("id").cloned().unwrap_or_default() })?;
+        if self.lost.get() && self.server.rules.fan_out == FanOut::Outboxes {
+            // The loss was told from inside the sending: nothing may be opened for nobody.
+            return Ok(());
+        }
         if self.server.rules.bad_input == BadInput::AnswersError && !is_well_typed(command) {
             return Err(Refusal::Error(text::WRONG_TYPE));
         }

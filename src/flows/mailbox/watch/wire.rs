@@ -272,7 +272,6 @@ impl Watch {
         {
             state.history.admission(&nameplate.mailbox, side, true);
         }
-        session.claimed = Some(name.to_owned());
         if let (Some(node), true) = (self.node(), name.chars().count() > 1) {
             self.symptoms.seen(&node, Symptom::LongNames);
         }

@@ -223,9 +223,15 @@ impl Driver {
             return;
         }
         let Some((node, agent)) = start(&receiver, &transfer.receiver, &there, false) else { return };
+        let agent = Rc::downgrade(&agent);
         meeting.on_name.replace(Some(Box::new(move |name| {
             let name = name.to_owned();
-            node.after(after, "types-the-code", move || agent.told_name(&name));
+            let agent = agent.clone();
+            node.after(after, "types-the-code", move || {
+                if let Some(agent) = agent.upgrade() {
+                    agent.told_name(&name);
+                }
+            });
         })));
     }
 }
