@@ -84,6 +84,22 @@ Examples:
   seedbed explore x.toml --faults 1 --format json
   seedbed explore x.toml --faults 2 --max-runs 100000";
 
+const POWER_EXAMPLES: &str = "\
+The catalogue is every scenario that must fail. A trial takes seeds of its own until the claimed invariant breaks, or
+until --seeds are used up; such a trial counts as \"later than that\" (Kaplan-Meier), not as a detection and not as
+nothing. A failure of another kind is counted apart. The corrected variant, run in the same way, must not fail.
+
+An entry `>half` means that less than half of the trials found it. Seeds and steps are the same on every
+machine; seconds (only in JSON, in microseconds) are not, and are compared with nothing. Worse than a baseline is a
+median beyond the 95 % interval of the earlier one, or a failure that is not found any more.
+
+Examples:
+  seedbed power                            everything: takes minutes
+  seedbed power scenarios/publish --strategies swarm,pct-2
+  seedbed power --trials 30 --seeds 64 --write-baseline power.json
+  seedbed power --trials 30 --seeds 64 --baseline power.json
+                                           exit code 1 if it has become worse";
+
 const SHRINK_EXAMPLES: &str = "\
 Every candidate is executed, and accepted only if it fails with the same invariant and the same cause.
 
@@ -151,6 +167,9 @@ pub enum Command {
     /// Is a run the same alone, after other seeds, and beside them? Names the first step that differs.
     #[command(after_help = audit::EXAMPLES)]
     Audit(AuditArguments),
+    /// How fast each strategy finds each known failure.
+    #[command(after_help = POWER_EXAMPLES)]
+    Power(PowerArguments),
     /// Flows, variants, sites, invariants, scenarios.
     List(ListArguments),
     /// Are these files valid? All errors of all files, with line and column.
@@ -363,6 +382,38 @@ pub struct PromoteArguments {
     /// Wall time one execution may take before it counts as hanging
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub run_limit: Duration,
+}
+
+/// Arguments of `power`.
+#[derive(Debug, Args)]
+pub struct PowerArguments {
+    /// Scenario files or folders; those that must fail are the catalogue [default: scenarios]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Strategies to compare [default: all; pct with depths 1 to 3 together]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub strategies: Option<Vec<String>>,
+    /// Independent trials per failure and strategy
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub trials: u64,
+    /// Seeds a trial may take
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub seeds: u64,
+    /// Seeds of the corrected variant, to look for false alarms
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub clean_seeds: u64,
+    /// Compare with this earlier measurement
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<String>,
+    /// Write the measurement, to be compared with later
+    #[arg(long, value_name = "FILE")]
+    pub write_baseline: Option<String>,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// For people, or one JSON object per failure and strategy
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// Arguments of `list`.

@@ -15,7 +15,7 @@ use seedbed::snapshot::KeepStates;
 use seedbed::trace::Trace;
 use serde::{Deserialize, Serialize};
 
-use crate::strategy::prepare;
+use crate::strategy::{Prepared, prepare};
 
 /// Stack of every thread that runs worlds: inline completions nest up to 1,024 frames of code under test.
 pub const STACK_BYTES: usize = 64 << 20;
@@ -143,15 +143,29 @@ impl<'a> Execution<'a> {
     fn run_once(&self, dispatch: Dispatch, keep: Keep) -> Result<RunReport, ToolFailure> {
         let seed = self.seed.filter(|_| matches!(self.source, Source::Search));
         let prepared = seed.map(|seed| prepare(self, seed)).transpose()?.flatten();
-        match prepared {
-            None => self.run_as_told(dispatch, keep),
-            Some(prepared) => {
-                let guide = prepared.guide();
-                let operations = self.operations.or(prepared.operations.as_deref());
-                let guided = Execution { source: Source::Guided(&guide), operations, ..*self };
-                guided.run_as_told(dispatch, keep)
-            }
-        }
+        self.run_prepared_by(prepared.as_ref(), dispatch, keep)
+    }
+
+    /// [`Execution::run`] of a seed whose strategy has been prepared already.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_prepared(&self, prepared: Option<&Prepared>) -> Result<RunReport, ToolFailure> {
+        self.run_prepared_by(prepared, Dispatch::ByTime, Keep::default())
+    }
+
+    fn run_prepared_by(
+        &self,
+        prepared: Option<&Prepared>,
+        dispatch: Dispatch,
+        keep: Keep,
+    ) -> Result<RunReport, ToolFailure> {
+        let Some(prepared) = prepared else {
+            return self.run_as_told(dispatch, keep);
+        };
+        let guide = prepared.guide();
+        let operations = self.operations.or(prepared.operations.as_deref());
+        Execution { source: Source::Guided(&guide), operations, ..*self }.run_as_told(dispatch, keep)
     }
 
     fn run_as_told(&self, dispatch: Dispatch, keep: Keep) -> Result<RunReport, ToolFailure> {

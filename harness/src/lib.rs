@@ -27,6 +27,7 @@ pub mod files;
 pub mod judge;
 pub mod minimal;
 mod output;
+pub mod power;
 pub mod regression;
 pub mod report;
 pub mod shrink;

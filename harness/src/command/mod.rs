@@ -8,6 +8,7 @@ mod explore;
 mod interrupt;
 mod list;
 mod one_run;
+mod power;
 mod promote;
 mod replay;
 mod run;
@@ -51,6 +52,7 @@ pub fn main(harness: &Harness) -> Exit {
         Some(Command::Diff(arguments)) => diff::diff(harness, &arguments),
         Some(Command::Promote(arguments)) => promote::promote(harness, &arguments),
         Some(Command::Audit(arguments)) => audit::audit(harness, &arguments),
+        Some(Command::Power(arguments)) => power::power(harness, &arguments),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),
         Some(Command::Check(arguments)) => check::check(harness, &arguments),
         Some(Command::Worker(arguments)) => worker::worker(harness, &arguments),

@@ -22,6 +22,7 @@ mod summary;
 mod tree;
 
 pub use faults::{Coverage, Placements, listed, place_faults};
+pub use parallel::{Flow, in_order};
 pub use plan::{Told, tell};
 pub use schedules::{Schedules, explore_schedules};
 pub use summary::{Found, Summary};

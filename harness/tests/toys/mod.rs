@@ -41,6 +41,9 @@ pub struct Config {
     clients: Vec<Client>,
     /// Arrivals at the servers, by client, that break `no-forbidden-order` if they are the first ones.
     forbidden: Vec<usize>,
+    /// Client 0 is starved, which breaks `no-forbidden-order`, if so many times in a row so many requests of others are
+    /// handled between two of its own: `[times, requests]`.
+    starved: Option<[usize; 2]>,
     /// More slips than this break `sure-footed`.
     slips_max: Option<usize>,
     /// As many slides break `no-slide`.
@@ -109,9 +112,12 @@ impl Flow for Toys {
             });
         }
         let watched = Rc::clone(&log);
-        let forbidden = config.forbidden.clone();
+        let (forbidden, starved) = (config.forbidden.clone(), config.starved);
         world.always("no-forbidden-order", move || {
             let log = watched.borrow();
+            if !correct && starved.is_some_and(|starved| is_starved(&log.arrivals, starved)) {
+                return Outcome::violated("starved", "");
+            }
             if !correct && !forbidden.is_empty() && log.arrivals.starts_with(&forbidden) {
                 Outcome::violated("forbidden order", format!("{:?}", log.arrivals))
             } else {
@@ -135,6 +141,13 @@ impl Flow for Toys {
             }
         });
     }
+}
+
+fn is_starved(arrivals: &[usize], [times, requests]: [usize; 2]) -> bool {
+    let gaps: Vec<usize> = arrivals.split(|client| *client == 0).map(<[usize]>::len).collect();
+    // What stands before the first and behind the last of its requests is no gap.
+    let between = gaps.get(1..gaps.len().saturating_sub(1)).unwrap_or_default();
+    between.windows(times).any(|in_a_row| in_a_row.iter().all(|gap| *gap >= requests))
 }
 
 async fn serve(node: Node, log: Rc<RefCell<Log>>, config: Config) {
