@@ -1,6 +1,7 @@
 //! The flow as a whole: the ticket, its fix and its alternatives, and what the system is known to do otherwise.
 
 mod contention;
+mod crashes;
 mod limits;
 mod outcomes;
 mod reading;

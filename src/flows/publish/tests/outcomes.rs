@@ -21,7 +21,7 @@ fn a_new_file_gets_one_share_per_server_and_is_read_back() {
         "#;
     for variant in ["1.5.0", "1.6.0", "correct"] {
         let report = run(&scenario(variant, text), 3);
-        assert_eq!((count(&report, "write"), count(&report, "wrote")), (20, 20));
+        assert_eq!((count(&report, "store"), count(&report, "wrote")), (20, 20));
         assert_eq!(outcomes(&report), [("ok", 5)]);
         assert_eq!(failures(&report), [] as [&str; 0]);
         // The second version goes where the first is.
@@ -74,7 +74,7 @@ fn without_a_server_that_works_there_are_not_enough() {
         assert_eq!(outcomes(&report), [("not-enough-servers", 1)], "{variant}");
         let none = raising.replace("servers = 5", "servers = 0").split("[faults]").next().unwrap().to_owned();
         let report = run(&scenario(variant, &none), 0);
-        assert_eq!((count(&report, "write"), outcomes(&report)), (0, vec![("not-enough-servers", 1)]), "{variant}");
+        assert_eq!((count(&report, "store"), outcomes(&report)), (0, vec![("not-enough-servers", 1)]), "{variant}");
     }
 }
 
@@ -94,7 +94,7 @@ fn with_every_reference_dead_the_release_calls_15_times_and_the_fix_5() {
         "#;
     for (variant, calls) in [("1.5.0", 15), ("1.6.0", 5), ("correct", 5)] {
         let report = run(&scenario(variant, dead), 0);
-        assert_eq!((count(&report, "write"), outcomes(&report)), (calls, vec![("not-enough-servers", 1)]), "{variant}");
+        assert_eq!((count(&report, "store"), outcomes(&report)), (calls, vec![("not-enough-servers", 1)]), "{variant}");
     }
 }
 
