@@ -145,6 +145,9 @@ impl Sim {
         } else if matches!(enabled, Enabled::Soon(_)) {
             at = now;
         }
+        if at > deadline {
+            return None;
+        }
         let key = match enabled {
             Enabled::Soon(key) => key,
             Enabled::Any(candidates) if candidates.is_empty() => return None,

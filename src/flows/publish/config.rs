@@ -190,7 +190,7 @@ impl Config {
     fn restricted(mut self) -> Config {
         let (clients, here) = (self.clients(), self.clone());
         let is_server = |name: &String| here.server(name).is_some();
-        for placement in &mut self.placement {
+        if let Some(placement) = &mut self.placement {
             placement.retain(|name, _| is_server(name));
             placement.values_mut().for_each(|shares| shares.retain(|share| *share < here.n));
         }
@@ -440,7 +440,8 @@ mod tests {
             }
             assert!(seen.len() < 10_000, "no end");
         }
-        let is = |table: &toml::Table, key: &str, number: i64| table.get(key).is_some_and(|value| *value == number.into());
+        let is =
+            |table: &toml::Table, key: &str, number: i64| table.get(key).is_some_and(|value| *value == number.into());
         let smallest = seen.iter().find(|table| is(table, "servers", 1) && is(table, "readers", 0));
         assert!(smallest.is_some_and(|table| table["placement"]["s1"].as_array().is_some()));
     }

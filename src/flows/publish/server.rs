@@ -98,10 +98,11 @@ impl Store {
     fn start(&self, node: &Node) {
         let (setting, variant) = (&self.setting, self.setting.variant);
         let mortal = setting.config.may_crash.contains(&self.server.to_string());
-        let slot = Slot::open(node, variant.update, variant.broken_container, mortal);
+        let again = self.lives.replace(self.lives.get() + 1) > 0;
+        let slot = Slot::open(node, (variant.update, variant.broken_container), mortal, again);
         *self.life.borrow_mut() = Some(Life { node: node.clone(), slot: Rc::new(slot) });
         self.answers_until.set(node.now());
-        if self.lives.replace(self.lives.get() + 1) > 0 {
+        if again {
             let found = self.look(node);
             node.note(
                 &trace::FOUND,
@@ -244,8 +245,7 @@ impl Store {
 
     fn harm_by_choice(&self, life: &Life) {
         let Life { node, slot } = life;
-        let lengths: Vec<(ShareNumber, u64)> =
-            self.look(node).iter().map(|(share, bytes)| (share, bytes.len() as u64)).collect();
+        let lengths = self.disks.look(node.id(), slot::lengths);
         let harm = node.choose(&sites::SHARE_DAMAGE, &Harms { shares: &lengths });
         let (share, harmed) = match harm {
             Harm::None => return,

@@ -24,7 +24,7 @@ use super::keys::{ServerKey, WriteEnabler, server_key};
 use super::sites::{self, Death, DeathIn};
 use super::storage::{MemoryShares, Refusal, Secrets, ShareNumber, Shares, Span};
 use super::variants::{BrokenContainer, Update};
-use crate::disk::{BlockingDisk, BlockingFile, Disk, DiskError, OpenMode};
+use crate::disk::{BlockingDisk, BlockingFile, Disk, DiskError, Kind, OpenMode};
 use crate::kernel::Down;
 use crate::world::Node;
 
@@ -63,6 +63,23 @@ pub fn look(disk: &Disk) -> MemoryShares {
     shares
 }
 
+/// The lengths of the shares in the slot, for somebody who only looks.
+#[must_use]
+pub fn lengths(disk: &Disk) -> Vec<(ShareNumber, u64)> {
+    let length = |file: &String| {
+        let mut bytes = [0; HEADER_LENGTH];
+        let read = disk.peek(file, 0, &mut bytes).ok()?;
+        let header = Header::parse(&bytes[..read])?;
+        let Ok(Kind::File { size }) = disk.metadata(file) else {
+            return None;
+        };
+        Some((share_of(file)?, header.data_length.min(size.saturating_sub(DATA_OFFSET))))
+    };
+    let mut lengths: Vec<_> = disk.read_dir("").unwrap_or_default().iter().filter_map(length).collect();
+    lengths.sort_unstable();
+    lengths
+}
+
 /// One life of a server's process, with its slot.
 pub struct Slot {
     node: Node,
@@ -76,9 +93,9 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The slot of a process that starts.
+    /// The slot of a process that starts, `again` if it has run before.
     #[must_use]
-    pub fn open(node: &Node, update: Update, broken: BrokenContainer, mortal: bool) -> Slot {
+    pub fn open(node: &Node, (update, broken): (Update, BrokenContainer), mortal: bool, again: bool) -> Slot {
         let slot = Slot {
             node: node.clone(),
             disk: node.disk().blocking(),
@@ -88,19 +105,21 @@ impl Slot {
             mortal,
             files: RefCell::default(),
         };
-        if update == Update::Replaced {
-            slot.remove_leftovers();
+        if again && update == Update::Replaced {
+            slot.tidy_up();
         }
         slot
     }
 
-    /// New files that never got their names. That they stay does no harm, so failing is no failure.
-    fn remove_leftovers(&self) {
+    /// Behind a crash: new files that never got their names go, and names that were given become durable before anybody
+    /// relies on them. Where that fails, the next request or the next start does it.
+    fn tidy_up(&self) {
         for file in self.disk.read_dir("").unwrap_or_default() {
             if file.ends_with(".new") {
                 let _ = self.disk.unlink(&file);
             }
         }
+        let _ = self.disk.sync_dir("");
     }
 
     /// What one request does to the slot; `no_lease`: there will be no room for a lease.

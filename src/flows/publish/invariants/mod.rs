@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | `no-self-rejection` | a transport that delivers twice | the server cannot tell a copy from a second request: the first copy has changed what the second tests |
 //! | `publish-ends` | a silent server, an overtaken part of a request | the protocol has no deadline, and an unanswered write may still be applied: to give it up is to risk that |
+//! | `writes-are-guarded`, `all-or-nothing-writes` | a medium that changes what nobody wrote | no server has done it |
 //! | `read-back`, `success-is-durable`, … | damage, a disk that breaks its promises | a server acknowledged what it lost afterwards |
 //!
 //! Three more limits are part of the rules themselves, not of a promise: a writer cut off from the servers that
@@ -33,6 +34,8 @@ use crate::check::{InvariantInfo, Outcome};
 
 /// The transport delivers a request twice.
 const COPIES: &[&str] = &["net/duplicate"];
+/// The medium changed what nobody wrote, or did not change what somebody wrote.
+const ROT: &[&str] = &["disk/bit-rot", "disk/lost-write", "disk/misdirected-write"];
 /// A server lost or damaged what it had acknowledged, or its disk did.
 const DAMAGE: &[&str] = &[
     sites::SHARE_DAMAGE.label,

@@ -4,7 +4,7 @@ use super::super::facts::{Fact, Tick};
 use super::super::ghost::Publish;
 use super::super::servermap::ServerId;
 use super::super::storage::ShareNumber;
-use super::{COPIES, DAMAGE, Judge, Rule, both, require};
+use super::{COPIES, DAMAGE, Judge, ROT, Rule, both, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
 /// The crispest predicate for ticket 877: black-box, and no honest client can violate it.
@@ -29,7 +29,7 @@ pub static ALL_OR_NOTHING_WRITES: Rule = Rule {
         id: "all-or-nothing-writes",
         kind: InvariantKind::Always,
         doc: "of the shares of one message all are written, or none, unless the server dies of it",
-        promise: Promise::Always,
+        promise: Promise::Unless(ROT),
     },
     judge: Judge::Fact(|_, fact| match fact {
         Fact::Handled { handling, .. } if handling.died => Outcome::Idle,
@@ -49,7 +49,7 @@ pub static WRITES_ARE_GUARDED: Rule = Rule {
         id: "writes-are-guarded",
         kind: InvariantKind::Always,
         doc: "a share changes only by a request that names it, knows the write enabler, and whose tests held",
-        promise: Promise::Always,
+        promise: Promise::Unless(ROT),
     },
     judge: Judge::Fact(|_, fact| {
         let Fact::Handled { server, shares, handling, .. } = fact else {

@@ -12,13 +12,6 @@ fn disk_writes(report: &RunReport, file: &str) -> Vec<(u64, u64)> {
     trace.events().iter().filter(to_file).map(|event| (event.header.args[0], event.header.args[1])).collect()
 }
 
-/// What the last map update knew: shares, recoverable and unrecoverable versions.
-fn last_map(report: &RunReport) -> [u64; 3] {
-    let trace = report.trace.as_ref().expect("the trace was kept");
-    let mut maps = trace.events().iter().filter(|event| event.header.kind.label == "map");
-    maps.next_back().expect("a map was updated").header.args
-}
-
 #[test]
 fn each_kind_of_update_writes_its_fields_in_the_order_of_the_release() {
     let text = r#"
