@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod explain;
 mod explore;
+mod faults;
 mod interrupt;
 mod list;
 mod one_run;
@@ -49,6 +50,7 @@ pub fn main(harness: &Harness) -> Exit {
         Some(Command::When(arguments)) => when::when(harness, &arguments),
         Some(Command::Diff(arguments)) => diff::diff(harness, &arguments),
         Some(Command::Promote(arguments)) => promote::promote(harness, &arguments),
+        Some(Command::List(arguments)) if arguments.faults => faults::faults(harness),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),
         Some(Command::Check(arguments)) => check::check(harness, &arguments),
         Some(Command::Worker(arguments)) => worker::worker(harness, &arguments),

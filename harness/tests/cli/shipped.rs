@@ -11,6 +11,7 @@ pub const TESTS: &[Test] = &[
     ("the_ticket_reads_in_columns", the_ticket_reads_in_columns),
     ("the_ticket_is_one_json_object", the_ticket_is_one_json_object),
     ("everything_shipped_is_listed", everything_shipped_is_listed),
+    ("the_reference_of_faults_is_up_to_date", the_reference_of_faults_is_up_to_date),
 ];
 
 const MINIMAL: &str = "scenarios/publish/ticket-877-minimal.toml";
@@ -55,4 +56,11 @@ fn everything_shipped_is_listed() {
     let said = seedbed(&["list"]);
     let host = if cfg!(madsim) { "madsim" } else { "none" };
     snapshot("list-shipped", &said.exits(0).out.replace(&format!("host: {host}"), "host: HOST"));
+}
+
+fn the_reference_of_faults_is_up_to_date() {
+    let generated = seedbed(&["list", "--faults"]);
+    let committed = include_str!("../../../docs/faults.md");
+    let same = generated.exits(0).out == committed;
+    assert!(same, "write it anew: cargo run -- list --faults > docs/faults.md");
 }
