@@ -23,6 +23,7 @@ pub static KILL: Site = Site::fault(
     Rate::per_million(500),
     Rate::per_million(20_000),
 )
+.grounded("Crashes, deployments, the kernel's out-of-memory killer; the page cache survives.")
 .passing();
 
 /// A node that may crash is paused after one of its steps.
@@ -32,10 +33,12 @@ pub static PAUSE: Site = Site::fault(
     Rate::per_million(500),
     Rate::per_million(20_000),
 )
+.grounded("Stop-the-world collections, swapping, a virtual machine that is migrated or suspended.")
 .passing();
 
 /// How long a crashed or paused node is away.
-static AWAY: Site = Site::latency("node/away", "how long a killed or paused node is away");
+static AWAY: Site = Site::latency("node/away", "how long a killed or paused node is away")
+    .grounded("From a process that is restarted at once to a machine that boots.");
 
 /// The sites of this module.
 pub static SITES: &[&Site] = &[&KILL, &PAUSE, &AWAY];
@@ -286,6 +289,7 @@ impl World {
 
     /// Faults may strike from now on, and the workload begins.
     pub(crate) fn begin_run(&self) {
+        self.inner.disks.begin_run();
         let clients = self.inner.clients.borrow_mut().take();
         for client in clients.into_iter().flatten() {
             self.inner.sim.start(client, Duration::ZERO);

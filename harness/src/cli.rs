@@ -419,8 +419,11 @@ pub struct PowerArguments {
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArguments {
+    /// Only the reference of faults, as Markdown: what each does, how often, and where the real world does it
+    #[arg(long)]
+    pub faults: bool,
     /// For people, or one JSON object per flow and per scenario
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "faults")]
     pub format: Format,
 }
 

@@ -49,8 +49,10 @@ pub struct Site {
     pub aliases: &'static [&'static str],
     /// What kind of choice it makes.
     pub class: SiteClass,
-    /// One line for people.
+    /// One line for people: what happens.
     pub doc: &'static str,
+    /// One line for people: where the real world does this. Empty: the flow's source says so, or it is a neutral choice.
+    pub ground: &'static str,
     /// The lowest rate a swarm gives it; also its rate when a scenario names it without one.
     pub default_rate: Rate,
     /// The highest rate a swarm gives it.
@@ -93,13 +95,29 @@ impl Site {
     }
 
     const fn new(class: SiteClass, label: &'static str, doc: &'static str, default: Rate, cap: Rate) -> Site {
-        Site { label, aliases: &[], class, doc, default_rate: default, cap_rate: cap, dosed: false, sticky: true }
+        Site {
+            label,
+            aliases: &[],
+            class,
+            doc,
+            ground: "",
+            default_rate: default,
+            cap_rate: cap,
+            dosed: false,
+            sticky: true,
+        }
     }
 
     /// The labels it had before, the oldest first.
     #[must_use]
     pub const fn with_aliases(self, aliases: &'static [&'static str]) -> Site {
         Site { aliases, ..self }
+    }
+
+    /// Where the real world does this: a measurement, a standard, an incident. Shown by `seedbed list --faults`.
+    #[must_use]
+    pub const fn grounded(self, ground: &'static str) -> Site {
+        Site { ground, ..self }
     }
 
     /// For the rarest faults, whose realistic rate would never fire: a swarm also limits them to a drawn

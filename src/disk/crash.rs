@@ -52,6 +52,11 @@ impl Disk {
         Ok(done)
     }
 
+    /// Draws what is wrong with the device: too little space, a larger or smaller unit, promises it breaks.
+    pub(crate) fn draw_device(&mut self, chance: &mut impl Chance) {
+        self.setup.draw_device(self.syncs, chance);
+    }
+
     /// Faults end: errors that stayed go, syncs tell the truth, there is space. Damage that was done remains.
     pub fn heal_device(&mut self) {
         self.setup.capacity = None;

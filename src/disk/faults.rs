@@ -1,7 +1,5 @@
 //! Everything that can go wrong with a disk: the sites, with what each does, how often, and where in the
-//! real world that was seen. The reference table of faults is generated from here.
-
-use std::fmt::Write as _;
+//! real world that was seen.
 
 use crate::choice::{Rate, Site};
 
@@ -11,47 +9,56 @@ const fn rate(per_million: u32) -> Rate {
 
 /// A write accepts 1 to n-1 bytes.
 pub static SHORT_WRITE: Site =
-    Site::fault("disk/short-write", "A write accepts fewer bytes than it was given.", rate(10_000), rate(300_000));
+    Site::fault("disk/short-write", "A write accepts fewer bytes than it was given.", rate(10_000), rate(300_000))
+        .grounded("POSIX allows it for every write; seen near a full disk, with signals, on network file systems.");
 /// A read delivers 1 to n-1 bytes.
 pub static SHORT_READ: Site =
-    Site::fault("disk/short-read", "A read delivers fewer bytes than there are.", rate(10_000), rate(300_000));
+    Site::fault("disk/short-read", "A read delivers fewer bytes than there are.", rate(10_000), rate(300_000))
+        .grounded("POSIX allows it for every read; seen with signals and on network file systems.");
 /// `EINTR` before any effect, or a short count after some.
 pub static INTERRUPTED: Site = Site::fault(
     "disk/interrupted",
     "A call fails with EINTR before any effect, or ends early after some.",
     rate(5_000),
     rate(100_000),
-);
+)
+.grounded("POSIX: a signal without SA_RESTART; NFS mounted with intr, FUSE.");
 /// `EIO` on a write.
 pub static WRITE_ERROR: Site =
-    Site::fault("disk/write-error", "A write fails with EIO, once or from then on.", rate(100), rate(10_000));
+    Site::fault("disk/write-error", "A write fails with EIO, once or from then on.", rate(100), rate(10_000))
+        .grounded("A device that vanishes for a moment or for good; SQLite tests both forms.");
 /// `EIO` on a read.
 pub static READ_ERROR: Site =
-    Site::fault("disk/read-error", "A read fails with EIO, once or from then on.", rate(100), rate(10_000));
+    Site::fault("disk/read-error", "A read fails with EIO, once or from then on.", rate(100), rate(10_000))
+        .grounded("A device that vanishes for a moment or for good; SQLite tests both forms.");
 /// `EIO` on a sync.
 pub static SYNC_ERROR: Site = Site::fault(
     "disk/sync-error",
     "A sync fails; what it should have made durable counts as clean and never becomes durable.",
     rate(500),
     rate(50_000),
-);
+)
+.grounded("ext4, XFS and Btrfs mark the pages clean after a failed fsync, so a retry succeeds and the data is gone (PostgreSQL 2018; Rebello et al., ATC'20).");
 /// The disk is small.
 pub static CAPACITY: Site = Site::fault(
     "disk/capacity",
     "The disk is so small that a run can fill it; the write that fills it ends in the middle.",
     rate(100_000),
     rate(100_000),
-);
+)
+.grounded("Full disks and quotas; ENOSPC persists until space is freed.");
 /// Syncs that report success and do nothing.
 pub static LYING_FLUSH: Site =
-    Site::fault("disk/lying-flush", "For a while, syncs report success and do nothing.", rate(200_000), rate(200_000));
+    Site::fault("disk/lying-flush", "For a while, syncs report success and do nothing.", rate(200_000), rate(200_000))
+        .grounded("Drives and virtual disks that acknowledge a cache flush they did not do.");
 /// Renames that can be caught half done.
 pub static TORN_RENAME: Site = Site::fault(
     "disk/torn-rename",
     "After a power cut, a rename over a file may be half done.",
     rate(100_000),
     rate(100_000),
-);
+)
+.grounded("File systems without a journal; the weakest model of Pillai et al., OSDI'14.");
 /// A sector that cannot be read.
 pub static SECTOR_ERROR: Site = Site::fault(
     "disk/sector-error",
@@ -59,7 +66,8 @@ pub static SECTOR_ERROR: Site = Site::fault(
     rate(2_000),
     rate(20_000),
 )
-.with_dose();
+.with_dose()
+.grounded("Latent sector errors, the most frequent of the media faults (Bairavasundaram et al., SIGMETRICS'07).");
 /// Bits that flip at rest.
 pub static BIT_ROT: Site = Site::fault(
     "disk/bit-rot",
@@ -67,7 +75,8 @@ pub static BIT_ROT: Site = Site::fault(
     rate(1_000),
     rate(10_000),
 )
-.with_dose();
+.with_dose()
+.grounded("Silent corruption is rare, local and clustered: 400,000 mismatches in 41 months over 1.53 million drives (FAST'08).");
 /// A write that lands elsewhere.
 pub static MISDIRECTED_WRITE: Site = Site::fault(
     "disk/misdirected-write",
@@ -75,7 +84,8 @@ pub static MISDIRECTED_WRITE: Site = Site::fault(
     rate(500),
     rate(5_000),
 )
-.with_dose();
+.with_dose()
+.grounded("Firmware that writes to a wrong address: two places are damaged (FAST'08).");
 /// A write that is acknowledged and never done.
 pub static LOST_WRITE: Site = Site::fault(
     "disk/lost-write",
@@ -83,45 +93,50 @@ pub static LOST_WRITE: Site = Site::fault(
     rate(500),
     rate(5_000),
 )
-.with_dose();
+.with_dose()
+.grounded("Writes acknowledged and dropped by firmware or a lost cache (FAST'08).");
 /// The unit a device writes whole.
 pub static ATOMIC_UNIT: Site = Site::fault(
     "disk/atomic-unit",
     "The unit a device writes whole is 4096 bytes, or 1, instead of 512.",
     rate(100_000),
     rate(250_000),
-);
+)
+.grounded("Advanced-format drives write 4096 bytes whole; memory-like devices promise nothing.");
 /// The power goes off around an operation.
 pub static POWER_CUT: Site = Site::fault(
     "disk/power-cut",
     "The power goes off just before an operation, or just after it.",
     rate(500),
     rate(20_000),
-);
+)
+.grounded("Power failures, kernel panics, hypervisors that are killed.");
 /// What a power cut leaves behind.
 pub static CUT_STATE: Site =
-    Site::value("disk/cut-state", "Which pending operations a power cut leaves behind, and how torn.");
+    Site::value("disk/cut-state", "Which pending operations a power cut leaves behind, and how torn.")
+        .grounded("Caches are written back in any order (Pillai et al., OSDI'14).");
 /// What a killed process got done.
 pub static IN_FLIGHT: Site =
-    Site::value("disk/in-flight", "How many bytes of the write in flight a killed process got done.");
+    Site::value("disk/in-flight", "How many bytes of the write in flight a killed process got done.")
+        .grounded("A killed process leaves the page cache intact and a large write half done.");
 /// The promises of the file system.
-pub static PROFILE: Site = Site::value("disk/profile", "What the file system promises across a power cut.");
+pub static PROFILE: Site = Site::value("disk/profile", "What the file system promises across a power cut.")
+    .grounded("Six file systems differ in what they persist in which order (Pillai et al., OSDI'14).");
 /// How long an operation takes.
-pub static LATENCY: Site = Site::latency("disk/latency", "How long an operation takes.");
+pub static LATENCY: Site = Site::latency("disk/latency", "How long an operation takes.")
+.grounded("Most operations are fast, one in a thousand is slow by orders of magnitude (write-back, retries, garbage collection).");
 
 /// A row of the reference table.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultInfo {
     /// The fault.
     pub fault: Fault,
-    /// Its site, with label, effect and rates.
+    /// Its site, with label, effect, rates and ground.
     pub site: &'static Site,
-    /// Where the real world does this.
-    pub ground: &'static str,
 }
 
 macro_rules! faults {
-    ($($(#[$doc:meta])* $fault:ident = $site:ident, $ground:literal;)*) => {
+    ($($(#[$doc:meta])* $fault:ident = $site:ident;)*) => {
         /// A kind of choice the disk asks for. See [`FAULTS`] for what each does.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Fault { $($(#[$doc])* $fault,)* }
@@ -130,49 +145,49 @@ macro_rules! faults {
         pub static SITES: &[&Site] = &[$(&$site,)*];
 
         /// All of them, in the order of the enum.
-        pub static FAULTS: &[FaultInfo] = &[$(FaultInfo { fault: Fault::$fault, site: &$site, ground: $ground },)*];
+        pub static FAULTS: &[FaultInfo] = &[$(FaultInfo { fault: Fault::$fault, site: &$site },)*];
     };
 }
 
 faults! {
     /// The site `SHORT_WRITE`.
-    ShortWrite = SHORT_WRITE, "POSIX allows it for every write; seen near a full disk, with signals, on network file systems.";
+    ShortWrite = SHORT_WRITE;
     /// The site `SHORT_READ`.
-    ShortRead = SHORT_READ, "POSIX allows it for every read; seen with signals and on network file systems.";
+    ShortRead = SHORT_READ;
     /// The site `INTERRUPTED`.
-    Interrupted = INTERRUPTED, "POSIX: a signal without SA_RESTART; NFS mounted with intr, FUSE.";
+    Interrupted = INTERRUPTED;
     /// The site `WRITE_ERROR`.
-    WriteError = WRITE_ERROR, "A device that vanishes for a moment or for good; SQLite tests both forms.";
+    WriteError = WRITE_ERROR;
     /// The site `READ_ERROR`.
-    ReadError = READ_ERROR, "A device that vanishes for a moment or for good; SQLite tests both forms.";
+    ReadError = READ_ERROR;
     /// The site `SYNC_ERROR`.
-    SyncError = SYNC_ERROR, "ext4, XFS and Btrfs mark the pages clean after a failed fsync, so a retry succeeds and the data is gone (PostgreSQL 2018; Rebello et al., ATC'20).";
+    SyncError = SYNC_ERROR;
     /// The site `CAPACITY`.
-    Capacity = CAPACITY, "Full disks and quotas; ENOSPC persists until space is freed.";
+    Capacity = CAPACITY;
     /// The site `LYING_FLUSH`.
-    LyingFlush = LYING_FLUSH, "Drives and virtual disks that acknowledge a cache flush they did not do.";
+    LyingFlush = LYING_FLUSH;
     /// The site `TORN_RENAME`.
-    TornRename = TORN_RENAME, "File systems without a journal; the weakest model of Pillai et al., OSDI'14.";
+    TornRename = TORN_RENAME;
     /// The site `SECTOR_ERROR`.
-    SectorError = SECTOR_ERROR, "Latent sector errors, the most frequent of the media faults (Bairavasundaram et al., SIGMETRICS'07).";
+    SectorError = SECTOR_ERROR;
     /// The site `BIT_ROT`.
-    BitRot = BIT_ROT, "Silent corruption is rare, local and clustered: 400,000 mismatches in 41 months over 1.53 million drives (FAST'08).";
+    BitRot = BIT_ROT;
     /// The site `MISDIRECTED_WRITE`.
-    MisdirectedWrite = MISDIRECTED_WRITE, "Firmware that writes to a wrong address: two places are damaged (FAST'08).";
+    MisdirectedWrite = MISDIRECTED_WRITE;
     /// The site `LOST_WRITE`.
-    LostWrite = LOST_WRITE, "Writes acknowledged and dropped by firmware or a lost cache (FAST'08).";
+    LostWrite = LOST_WRITE;
     /// The site `ATOMIC_UNIT`.
-    AtomicUnit = ATOMIC_UNIT, "Advanced-format drives write 4096 bytes whole; memory-like devices promise nothing.";
+    AtomicUnit = ATOMIC_UNIT;
     /// The site `POWER_CUT`.
-    PowerCut = POWER_CUT, "Power failures, kernel panics, hypervisors that are killed.";
+    PowerCut = POWER_CUT;
     /// The site `CUT_STATE`.
-    CutState = CUT_STATE, "Caches are written back in any order (Pillai et al., OSDI'14).";
+    CutState = CUT_STATE;
     /// The site `IN_FLIGHT`.
-    InFlight = IN_FLIGHT, "A killed process leaves the page cache intact and a large write half done.";
+    InFlight = IN_FLIGHT;
     /// The site `PROFILE`.
-    Profile = PROFILE, "Six file systems differ in what they persist in which order (Pillai et al., OSDI'14).";
+    Profile = PROFILE;
     /// The site `LATENCY`.
-    Latency = LATENCY, "Most operations are fast, one in a thousand is slow by orders of magnitude (write-back, retries, garbage collection).";
+    Latency = LATENCY;
 }
 
 impl Fault {
@@ -190,20 +205,6 @@ impl Fault {
     }
 }
 
-/// The reference of disk faults as a Markdown table.
-pub fn reference() -> String {
-    let mut table = String::from("| site | effect | default rate | cap | ground |\n|---|---|---|---|---|\n");
-    for FaultInfo { site, ground, .. } in FAULTS {
-        let dose = if site.dosed { ", at most 3 a run" } else { "" };
-        let _ = writeln!(
-            table,
-            "| `{}` | {} | {}{dose} | {} | {ground} |",
-            site.label, site.doc, site.default_rate, site.cap_rate
-        );
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +216,6 @@ mod tests {
             assert_eq!(info.fault as usize, index);
             assert!(info.site.label.starts_with("disk/"), "{}", info.site.label);
             assert!(FAULTS[..index].iter().all(|other| other.site.label != info.site.label), "{}", info.site.label);
-            assert!(reference().contains(info.ground));
         }
     }
 }

@@ -57,7 +57,7 @@ pub use error::DiskError;
 pub use fault_domains::{
     CUT_MOMENTS, CutMoment, DiskLatency, ErrorMode, Interruption, ShortCount, SyncContent, SyncFailure,
 };
-pub use faults::{FAULTS, Fault, FaultInfo, SITES, reference};
+pub use faults::{FAULTS, Fault, FaultInfo, SITES};
 pub use image::PAGE_BYTES;
 pub use inode::InodeId;
 pub use lock::{LockKind, LockOwner};

@@ -43,15 +43,21 @@ impl Default for DiskSetup {
 }
 
 impl DiskSetup {
-    /// Draws a disk within a contract.
+    /// Draws a healthy disk within a contract.
     pub fn draw(contract: Contract, salt: u64, chance: &mut impl Chance) -> DiskSetup {
         let profile = chance.choose(Fault::Profile, &ProfileOf(&contract));
+        DiskSetup { profile, contract, salt, ..DiskSetup::default() }
+    }
+
+    /// Draws what is wrong with the device. `syncs`: how many it has done before.
+    pub fn draw_device(&mut self, syncs: u64, chance: &mut impl Chance) {
+        let contract = &self.contract;
         let units = if contract.no_atomicity() { ALL_UNITS } else { LARGER_UNITS };
-        let atomic_unit = chance.choose(Fault::AtomicUnit, &units);
-        let capacity = offer(chance, contract.tolerates(Fault::Capacity), Fault::Capacity, &Capacity);
-        let hostile = |fault| profile == Profile::Hostile && contract.tolerates(fault);
-        let torn_rename = offer(chance, hostile(Fault::TornRename), Fault::TornRename, &Coin);
-        let lying_syncs = offer(chance, hostile(Fault::LyingFlush), Fault::LyingFlush, &LyingSyncs);
-        DiskSetup { profile, atomic_unit, capacity, torn_rename, lying_syncs, contract, salt }
+        self.atomic_unit = chance.choose(Fault::AtomicUnit, &units);
+        self.capacity = offer(chance, contract.tolerates(Fault::Capacity), Fault::Capacity, &Capacity);
+        let breaks = |fault| contract.lets_break(self.profile, fault);
+        self.torn_rename = offer(chance, breaks(Fault::TornRename), Fault::TornRename, &Coin);
+        let lying = offer(chance, breaks(Fault::LyingFlush), Fault::LyingFlush, &LyingSyncs);
+        self.lying_syncs = syncs + lying.start..syncs + lying.end;
     }
 }

@@ -36,11 +36,13 @@ pub static KINDS: &[&Kind] = &[
 
 /// Which of several ready tasks of a node is polled first. Quiet: the one woken first.
 pub(super) static READY_TASK: Site =
-    Site::schedule("kernel/ready-task", "which of several ready tasks of a node is polled first");
+    Site::schedule("kernel/ready-task", "which of several ready tasks of a node is polled first")
+        .grounded("Schedulers of threads and of asynchronous runtimes promise no order.");
 
 /// Which enabled event is dispatched next; only asked when exploring.
 pub(super) static NEXT_EVENT: Site =
-    Site::schedule("kernel/next-event", "which enabled event is dispatched next (only when exploring)");
+    Site::schedule("kernel/next-event", "which enabled event is dispatched next (only when exploring)")
+        .grounded("Messages of different senders, timers and tasks race; any order of them is possible.");
 
 /// Every choice site of the kernel.
 pub static SITES: &[&Site] = &[&READY_TASK, &NEXT_EVENT];

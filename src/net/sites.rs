@@ -8,19 +8,33 @@ const fn fault(label: &'static str, doc: &'static str, default: u32, cap: u32) -
     Site::fault(label, doc, Rate::per_million(default), Rate::per_million(cap))
 }
 
-pub(super) static LATENCY: Site = Site::latency("net/latency", "how long a segment is under way");
-pub(super) static STALL: Site = fault("net/stall", "a direction stands still for up to 10 s", 1_000, 50_000);
-pub(super) static PARTIAL_WRITE: Site = fault("net/partial-write", "a write takes only a part", 10_000, 300_000);
-pub(super) static SHORT_READ: Site = fault("net/short-read", "a read returns less than is there", 10_000, 300_000);
-pub(super) static CUT: Site = fault("net/cut", "the connection ends around a write", 2_000, 100_000);
-pub(super) static CONNECT: Site = fault("net/connect", "a connection is refused or times out", 5_000, 200_000);
-pub(super) static PARTITION: Site = fault("net/partition", "the link is blocked, one way or both", 1_000, 50_000);
-pub(super) static DUPLICATE: Site = fault("net/duplicate", "the transport delivers a message twice", 1_000, 50_000);
-pub(super) static REORDER: Site = fault("net/reorder", "a message overtakes the one before it", 1_000, 50_000);
+pub(super) static LATENCY: Site = Site::latency("net/latency", "how long a segment is under way").grounded("Round trips of a data centre are fractions of a millisecond with a tail of seconds: queues, retransmissions, a far region.");
+pub(super) static STALL: Site = fault("net/stall", "a direction stands still for up to 10 s", 1_000, 50_000)
+    .grounded("TCP retransmission with exponential back-off: one lost segment holds everything behind it up.");
+pub(super) static PARTIAL_WRITE: Site = fault("net/partial-write", "a write takes only a part", 10_000, 300_000)
+    .grounded("POSIX: `write` on a socket takes what fits into the send buffer.");
+pub(super) static SHORT_READ: Site = fault("net/short-read", "a read returns less than is there", 10_000, 300_000)
+    .grounded("TCP is a stream: segments do not respect the boundaries of what was written.");
+pub(super) static CUT: Site = fault("net/cut", "the connection ends around a write", 2_000, 100_000).grounded("Resets by restarted peers, idle time-outs of NATs and load balancers, lost radio links; the sender cannot know what arrived.");
+pub(super) static CONNECT: Site = fault("net/connect", "a connection is refused or times out", 5_000, 200_000)
+    .grounded("A peer that is down, restarting, or whose backlog is full.");
+pub(super) static PARTITION: Site = fault("net/partition", "the link is blocked, one way or both", 1_000, 50_000)
+    .grounded("Partitions are frequent and often partial or one-way (Alquraan et al., OSDI'18).");
+pub(super) static DUPLICATE: Site = fault("net/duplicate", "the transport delivers a message twice", 1_000, 50_000)
+    .grounded("Datagrams, brokers that promise at-least-once, proxies that repeat a request.");
+pub(super) static REORDER: Site = fault("net/reorder", "a message overtakes the one before it", 1_000, 50_000)
+    .grounded("Datagrams over several paths; several connections behind one logical one. Never inside one TCP stream.");
 pub(super) static HALF_OPEN: Site =
-    fault("net/half-open", "one side is never told that the connection ended", 10_000, 300_000);
-pub(super) static NOTICE: Site =
-    Site::reentry("net/notice", "when the owner of an ended connection is told: on this stack, next turn or later");
+    fault("net/half-open", "one side is never told that the connection ended", 10_000, 300_000).grounded(
+        "RFC 9293, 3.5.1: a peer that crashed or was cut off sends no FIN, and without keepalive nobody notices.",
+    );
+pub(super) static NOTICE: Site = Site::reentry(
+    "net/notice",
+    "when the owner of an ended connection is told: on this stack, next turn or later",
+)
+.grounded(
+    "Event loops that call `connectionLost` from inside a write or a close (Twisted, callback-style C libraries).",
+);
 
 /// Every choice site of the network.
 pub static SITES: &[&Site] = &[

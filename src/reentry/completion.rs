@@ -15,7 +15,8 @@ pub static OUTCOME: Site = Site::fault(
     "a completion comes twice or never (where the flow allows it)",
     Rate::per_million(1_000),
     Rate::per_million(100_000),
-);
+)
+.grounded("Hand-written callbacks: an error path that calls back after the success path did, or a forgotten one.");
 
 /// A cancelled completion calls back all the same. Only asked where a flow allows it.
 pub static AFTER_CANCEL: Site = Site::fault(
@@ -23,7 +24,8 @@ pub static AFTER_CANCEL: Site = Site::fault(
     "a completion calls back although it was cancelled (where the flow allows it)",
     Rate::per_million(1_000),
     Rate::per_million(100_000),
-);
+)
+.grounded("Cancelling races with an answer that is queued already; many libraries leave the outcome open.");
 
 /// The sites of this module.
 pub static SITES: &[&Site] = &[&OUTCOME, &AFTER_CANCEL];

@@ -27,6 +27,8 @@ mod tests {
         let sites: BTreeSet<_> = engine_sites().iter().map(|site| site.label).collect();
         assert_eq!(sites.len(), engine_sites().len());
         assert!(engine_sites().iter().all(|site| !site.doc.is_empty()));
+        let ungrounded: Vec<_> = engine_sites().into_iter().filter(|site| site.ground.is_empty()).collect();
+        assert!(ungrounded.is_empty(), "where does the real world do this? {ungrounded:?}");
         let kinds: BTreeSet<_> = engine_kinds().iter().map(|kind| kind.label).collect();
         assert_eq!(kinds.len(), engine_kinds().len());
     }

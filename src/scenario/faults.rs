@@ -1,4 +1,4 @@
-//! `[faults]`: the profile and the settings of single sites; `[contract]`: what the system promises to survive.
+//! `[faults]`: the profile and the settings of single sites.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,6 @@ use super::values::{self, Value, wrong_type};
 use crate::choice::{Profile, Rate, Settings, SiteSetting};
 
 const PROFILES: &[(&str, Profile)] = &[("quiet", Profile::Quiet), ("swarm", Profile::Swarm)];
-
-/// The contracts there are and the values of each.
-const CONTRACTS: &[(&str, &[&str])] = &[("disk", &["ordered", "posix-strict", "in-order", "hostile"])];
 
 /// Reads the settings; labels are checked when the flow is known.
 pub(super) fn read(table: &DeTable<'_>, names: Option<&Names<'_>>, findings: &mut Findings<'_>) -> Settings {
@@ -96,21 +93,4 @@ fn rate(value: &Value<'_>, name: &str, or_else: &str, findings: &mut Findings<'_
         });
     }
     rate
-}
-
-/// Reads `[contract]`.
-pub(super) fn read_contract(table: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
-    let mut contract = BTreeMap::new();
-    for (key, value) in table.iter() {
-        let name = key.get_ref().as_ref();
-        let Some((_, valid)) = CONTRACTS.iter().find(|(known, _)| *known == name) else {
-            let known: Vec<&str> = CONTRACTS.iter().map(|(known, _)| *known).collect();
-            findings.unknown(&key.span(), "contract", name, &known);
-            continue;
-        };
-        let words: Vec<_> = valid.iter().map(|word| (*word, *word)).collect();
-        let word = values::one_of(value, &format!("contract.{name}"), &format!("{name} contract"), &words, findings);
-        contract.extend(word.map(|word| (name.to_owned(), word.to_owned())));
-    }
-    contract
 }

@@ -12,6 +12,7 @@
 mod budget;
 mod catalogue;
 mod complaint;
+mod contract;
 mod duration;
 mod expect;
 mod explore;

@@ -25,7 +25,8 @@ pub struct Scenario {
     pub workload: Workload,
     /// `[faults]`.
     pub faults: choice::Settings,
-    /// `[contract]`: what the system promises to survive (`disk = "ordered"`).
+    /// `[contract]`: what the system promises to survive. `disk = "ordered | posix-strict"`, `disk-faults =
+    /// "sync-error"`: see [`disk::Contract`](crate::disk::Contract).
     pub contract: BTreeMap<String, String>,
     /// `[budget]`.
     pub budget: Budget,

@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::header::{self, Subject};
 use super::model::Scenario;
 use super::overrides::{self, Override};
-use super::{budget, expect, explore, faults, flow_types, keys, search, workload};
+use super::{budget, contract, expect, explore, faults, flow_types, keys, search, workload};
 
 /// Reads a scenario.
 ///
@@ -48,7 +48,7 @@ fn check(
     let workload = root.table("workload", keys::WORKLOAD, findings);
     let workload = workload::read(workload.as_ref(), names, findings);
     let faults = root.names("faults", findings).map(|table| faults::read(table, names, findings));
-    let contract = root.names("contract", findings).map(|table| faults::read_contract(table, findings));
+    let contract = root.names("contract", findings).map(|table| contract::read(table, findings));
 
     let limits = root.table("budget", keys::BUDGET, findings);
     let mut budget = budget::read(limits.as_ref(), findings);

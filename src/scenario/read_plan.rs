@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::budget;
 use super::catalogue::{Catalogue, Names};
 use super::complaint::Complaints;
+use super::contract;
 use super::expect;
-use super::faults;
 use super::fields::Fields;
 use super::findings::{Findings, shown};
 use super::flow_types;
@@ -57,7 +57,7 @@ fn check(root: &Fields<'_, '_>, catalogue: &Catalogue<'_>, findings: &mut Findin
         root.names("checks", findings).map(|table| expect::read_checks(table, claim.as_ref(), names, findings));
     let config = root.get("flow-config");
     let config = flow_types::read_config(config, &root.span, valid_variant.as_deref(), names, findings);
-    let contract = root.names("contract", findings).map(|table| faults::read_contract(table, findings));
+    let contract = root.names("contract", findings).map(|table| contract::read(table, findings));
     let limits = root.table("budget", keys::PLAN_BUDGET, findings);
     let budget = budget::read(limits.as_ref(), findings);
 

@@ -1,11 +1,13 @@
 //! Seedbed beside its peers, in one run: what counts are the ratios, since absolute times mean little on a shared machine.
 //!
-//! `cargo bench -p seedbed-harness` measures three things, each contender in turn, over and over, and prints medians:
+//! `cargo bench -p seedbed-harness` measures four things, each contender in turn, over and over, and prints medians:
 //! messages delivered over the simulated network with random latency; whole runs of a small world (5 nodes, about 200
-//! deliveries, one crash); and seeds per second of the flows that come with Seedbed. `-- --rounds N` sets how often;
+//! deliveries, one crash); writes, syncs and power cuts of the disk; and seeds per second of the flows that come with
+//! Seedbed. `-- --rounds N` sets how often;
 //! `-- --only NAME` leaves the contenders of other names out, for a profiler.
 
 mod bare;
+mod disk;
 #[cfg(madsim)]
 mod on_madsim;
 mod on_seedbed;
@@ -85,6 +87,18 @@ fn main() {
     #[cfg(madsim)]
     contenders.push(Contender { name: "madsim", amount: 500, work: Box::new(on_madsim::short_runs) });
     report("Short runs: 5 nodes, 200 deliveries, one crash", "runs", contenders, "seedbed", rounds);
+
+    let contenders = vec![
+        Contender { name: "seedbed", amount: 300_000, work: Box::new(disk::writes) },
+        Contender { name: "bare copies", amount: 3_000_000, work: Box::new(disk::bare_copies) },
+    ];
+    report("Disk: writes of 512 bytes, each eighth synced", "writes", contenders, "seedbed", rounds);
+
+    let contenders = vec![
+        Contender { name: "seedbed", amount: 20_000, work: Box::new(disk::cuts(64 << 10)) },
+        Contender { name: "a file 256 times as large", amount: 20_000, work: Box::new(disk::cuts(16 << 20)) },
+    ];
+    report("Disk: power cuts after one changed page of 64 KiB", "cuts", contenders, "seedbed", rounds);
 
     on_seedbed::flows(rounds);
 }

@@ -78,6 +78,8 @@ struct SiteLine {
     aliases: &'static [&'static str],
     class: &'static str,
     doc: &'static str,
+    /// Where the real world does this.
+    ground: &'static str,
 }
 
 #[derive(Serialize)]
@@ -131,7 +133,13 @@ impl From<&'static Named> for NamedLine {
 
 impl From<&'static Site> for SiteLine {
     fn from(site: &'static Site) -> SiteLine {
-        SiteLine { label: site.label, aliases: site.aliases, class: site.class.label(), doc: site.doc }
+        SiteLine {
+            label: site.label,
+            aliases: site.aliases,
+            class: site.class.label(),
+            doc: site.doc,
+            ground: site.ground,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod explain;
 mod explore;
+mod faults;
 mod interrupt;
 mod list;
 mod one_run;
@@ -53,6 +54,7 @@ pub fn main(harness: &Harness) -> Exit {
         Some(Command::Promote(arguments)) => promote::promote(harness, &arguments),
         Some(Command::Audit(arguments)) => audit::audit(harness, &arguments),
         Some(Command::Power(arguments)) => power::power(harness, &arguments),
+        Some(Command::List(arguments)) if arguments.faults => faults::faults(harness),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),
         Some(Command::Check(arguments)) => check::check(harness, &arguments),
         Some(Command::Worker(arguments)) => worker::worker(harness, &arguments),

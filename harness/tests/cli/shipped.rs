@@ -12,6 +12,7 @@ pub const TESTS: &[Test] = &[
     ("the_ticket_is_one_json_object", the_ticket_is_one_json_object),
     ("everything_shipped_is_listed", everything_shipped_is_listed),
     ("runs_do_not_depend_on_their_company", runs_do_not_depend_on_their_company),
+    ("the_reference_of_faults_is_up_to_date", the_reference_of_faults_is_up_to_date),
 ];
 
 const MINIMAL: &str = "scenarios/publish/ticket-877-minimal.toml";
@@ -64,4 +65,11 @@ fn runs_do_not_depend_on_their_company() {
         let said = seedbed(&["audit", scenario, "--seeds", "0..3"]);
         assert_eq!(said.exits(0).out.matches("3 of 3 seeds identical").count(), 3, "{}", said.out);
     }
+}
+
+fn the_reference_of_faults_is_up_to_date() {
+    let generated = seedbed(&["list", "--faults"]);
+    let committed = include_str!("../../../docs/faults.md");
+    let same = generated.exits(0).out == committed;
+    assert!(same, "write it anew: cargo run -- list --faults > docs/faults.md");
 }

@@ -46,6 +46,8 @@ pub(super) struct Host {
     actors: BTreeMap<Rc<str>, Rc<Actor>>,
     node_actor: Rc<Actor>,
     pub(super) next_owner: u64,
+    /// What is wrong with the device is known. Drawn when the disk is made, or when faults begin to strike.
+    device_drawn: bool,
     /// Calls by handles of dead incarnations since the last start.
     frozen_calls: u32,
     /// What is built on this disk in one life of the node: the incarnation, and a weak handle to it.
@@ -119,6 +121,13 @@ impl Disks {
         self.inner.templates.borrow_mut().insert(node.to_owned(), template);
     }
 
+    /// Faults may strike from now on: what is wrong with the disks that nodes used while they booted is drawn.
+    pub(crate) fn begin_run(&self) {
+        for (&node, host) in self.inner.hosts.borrow_mut().iter_mut() {
+            self.inner.draw_device(node, host);
+        }
+    }
+
     /// A look at a node's disk, from outside: no faults, no time, no trace.
     pub fn look<R>(&self, node: NodeId, look: impl FnOnce(&Disk) -> R) -> R {
         self.inner.with_host(node, |host| look(&host.disk))
@@ -150,14 +159,26 @@ impl Inner {
             Some(template) => Disk { setup, ..template.clone() },
             None => Disk::new(setup),
         };
-        Host {
+        let mut host = Host {
             disk,
             actors: BTreeMap::new(),
             node_actor,
             next_owner: 0,
+            device_drawn: false,
             frozen_calls: 0,
             #[cfg(feature = "sqlite")]
             extension: None,
+        };
+        if self.sim.with_choices(|choices| choices.is_armed()) {
+            self.draw_device(node, &mut host);
+        }
+        host
+    }
+
+    fn draw_device(&self, node: NodeId, host: &mut Host) {
+        if !std::mem::replace(&mut host.device_drawn, true) {
+            let actor = Rc::clone(&host.node_actor);
+            host.disk.draw_device(&mut SimChance { sim: &self.sim, node, actor: &actor });
         }
     }
 

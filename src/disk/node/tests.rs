@@ -212,3 +212,36 @@ fn killed_in_flight() {
     });
     assert_eq!(ran.notes, ["File { size: 7 }"]);
 }
+
+/// What is wrong with a device is drawn when faults begin to strike, also if its node has used it while it booted.
+#[test]
+fn a_device_is_drawn_when_faults_begin() {
+    let mut settings = quiet();
+    pin(&mut settings, "disk/capacity", "4096", 1);
+    let choices = Choices::new(Seed(1), Mode::Search, &Script::default(), &settings);
+    let sim = Sim::new(choices, Trace::new(true, 100_000), Limits::default(), Dispatch::default());
+    let mut world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
+    sim.with_choices(|choices| choices.arm(false));
+    let notes = Notes::default();
+    let shared = Rc::clone(&notes);
+    world.node("server", move |node| {
+        let notes = Rc::clone(&shared);
+        async move {
+            let disk = node.disk().blocking();
+            let file = disk.open("a", OpenMode::Create).unwrap();
+            note(&notes, format!("{:?}", file.write_at(0, &[1; 8192])));
+            node.sleep(Duration::from_secs(1)).await;
+            note(&notes, format!("{:?}", file.write_at(8192, b"x")));
+        }
+    });
+    let mut run_until = |seconds| {
+        let deadline = Time::ZERO + Duration::from_secs(seconds);
+        sim.run(&Until { deadline, done: &|| false, last_step: 10_000 }, &mut world.clone())
+    };
+    run_until(0);
+    sim.with_choices(|choices| choices.arm(true));
+    world.begin_run();
+    run_until(2);
+    world.tear_down();
+    assert_eq!(*notes.borrow(), ["Ok(8192)", "Err(NoSpace)"]);
+}

@@ -27,4 +27,6 @@ mod vfs;
 mod volume;
 
 pub use observer::Observer;
+/// The binding that is compiled in, for flows in other crates.
+pub use rusqlite;
 pub use volume::{Database, Released, Volume};

@@ -30,8 +30,13 @@ fn section() -> impl Strategy<Value = String> {
             .prop_map(|(steps, ms)| { format!("[budget]\nsteps = {steps}\nvirtual = '{ms}ms'") }),
         (1..9u64, 10..99u64, 100..999u64)
             .prop_map(|(test, run, full)| { format!("[budget.seeds]\ntest = {test}\nrun = {run}\nfull = {full}") }),
-        prop::sample::select(vec!["ordered", "posix-strict", "in-order", "hostile"])
-            .prop_map(|disk| format!("[contract]\ndisk = '{disk}'")),
+        (
+            prop::sample::subsequence(vec!["ordered", "posix-strict", "in-order", "hostile"], 1..4),
+            prop::sample::subsequence(vec!["none", "bit-rot", "sync-error", "short-read"], 1..4),
+        )
+            .prop_map(|(disk, faults)| {
+                format!("[contract]\ndisk = '{}'\ndisk-faults = '{}'", disk.join(" | "), faults.join(", "))
+            }),
         (1..10u32, 10..100u32).prop_map(|(k, n)| format!("[flow-config]\nk = {k}\nn = {n}")),
     ]
 }

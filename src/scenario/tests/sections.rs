@@ -38,6 +38,13 @@ fn faults_and_contract() {
             ("an unknown profile", "[faults]\nprofile = \"swarn\"\n"),
             ("an unknown contract", "[contract]\ndisc = \"ordered\"\n"),
             ("an unknown value of a contract", "[contract]\ndisk = \"reliable\"\n"),
+            ("a slip in a list of profiles", "[contract]\ndisk = \"ordered | posix_strict|\"\n"),
+            ("too many profiles", "[contract]\ndisk = 'any | ordered | ordered'\n"),
+            ("no list of profiles", "[contract]\ndisk = [\"ordered\"]\n"),
+            ("a slip in a list of faults", "[contract]\ndisk-faults = \"sync-error, bitrot, disk/lost-write\"\n"),
+            ("faults that are in every contract", "[contract]\ndisk-faults = \"power-cut, latency\"\n"),
+            ("none behind others", "[contract]\ndisk-faults = \"bit-rot, none\"\n"),
+            ("written with an escape", "[contract]\ndisk = \"\\u006frderly | strict\"\n"),
         ],
     );
 }

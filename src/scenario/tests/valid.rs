@@ -38,7 +38,8 @@ fn a_complete_file() {
     };
     assert_eq!(scenario.faults.sites["net/latency"], latency);
     assert_eq!(scenario.faults.sites["publish/dead-reference"].rate, Rate::from_f64(0.1).ok());
-    assert_eq!(scenario.contract, BTreeMap::from([("disk".to_owned(), "ordered".to_owned())]));
+    let contract = [("disk", "ordered | posix-strict"), ("disk-faults", "none, sync-error")];
+    assert_eq!(scenario.contract, contract.map(|(key, words)| (key.to_owned(), words.to_owned())).into());
     let budget = Budget {
         steps: 30_000,
         polls_per_step: 256,
