@@ -13,7 +13,8 @@
 //! power go off. The corrected server writes whole new files (`new-file`), syncs them, gives them their names
 //! (`rename`), syncs the directory, and answers behind that.
 //!
-//! What is read is in the page cache and takes no time: whether a server holds shares does not decide when it answers.
+//! Files stay open, and what is read is in the page cache, so reading takes no time: whether a server holds shares does
+//! not decide when it answers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -109,6 +110,10 @@ impl Slot {
         };
         if again && update == Update::Replaced {
             slot.tidy_up();
+        }
+        for number in slot.disk.read_dir("").unwrap_or_default().iter().filter_map(|file| share_of(file)) {
+            // What cannot be opened now is tried again when it is needed.
+            let _ = slot.file(number);
         }
         slot
     }
