@@ -166,6 +166,14 @@ impl BlockingFile {
         self.inner.at_once(Class::Look, |disk, chance, file| ops::read(disk, chance, file, offset, buffer))
     }
 
+    /// Reads at an offset what the page cache has: as [`BlockingFile::read_at`], in no time.
+    ///
+    /// # Errors
+    /// As [`Disk::read_at`], and [`DiskError::Frozen`].
+    pub fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, DiskError> {
+        self.inner.at_once(Class::Ask, |disk, chance, file| ops::read(disk, chance, file, offset, buffer))
+    }
+
     /// Reads as a memory map shows it: see [`Disk::read_mapped`].
     ///
     /// # Errors

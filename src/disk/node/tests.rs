@@ -110,6 +110,8 @@ fn synchronous() {
         let (node_before, world_before) = (node.now(), node.sim().now());
         file.write_at(0, b"x").unwrap();
         file.sync_all().unwrap();
+        let after_sync = node.now();
+        assert_eq!((file.read_cached_at(0, &mut [0; 2]), node.now()), (Ok(1), after_sync));
         assert!(node.now() >= node_before + Duration::from_micros(505));
         assert_eq!(node.sim().now(), world_before);
         let busy_until = node.now();

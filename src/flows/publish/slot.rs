@@ -12,6 +12,9 @@
 //! Between any two of these, and inside each, its process can die ([`SERVER_DIES`](super::sites::SERVER_DIES)) or the
 //! power go off. The corrected server writes whole new files (`new-file`), syncs them, gives them their names
 //! (`rename`), syncs the directory, and answers behind that.
+//!
+//! Files stay open, and what is read is in the page cache, so reading takes no time: whether a server holds shares does
+//! not decide when it answers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -108,6 +111,10 @@ impl Slot {
         if again && update == Update::Replaced {
             slot.tidy_up();
         }
+        for number in slot.disk.read_dir("").unwrap_or_default().iter().filter_map(|file| share_of(file)) {
+            // What cannot be opened now is tried again when it is needed.
+            let _ = slot.file(number);
+        }
         slot
     }
 
@@ -139,7 +146,7 @@ impl Slot {
         let flipped = self.file(number).and_then(|file| {
             let at = DATA_OFFSET + byte;
             let mut bytes = [0];
-            match file.read_at(at, &mut bytes)? {
+            match file.read_cached_at(at, &mut bytes)? {
                 1 => file.write_at(at, &[bytes[0] ^ 0x10]),
                 _ => Ok(0),
             }
@@ -425,7 +432,7 @@ fn read_full(file: &BlockingFile, offset: u64, buffer: &mut [u8]) -> Result<usiz
         if done == buffer.len() {
             return Ok(done);
         }
-        match file.read_at(offset + done as u64, &mut buffer[done..]) {
+        match file.read_cached_at(offset + done as u64, &mut buffer[done..]) {
             Ok(0) => return Ok(done),
             Ok(count) => done += count,
             Err(DiskError::Interrupted) => {}
