@@ -2,6 +2,79 @@
 //!
 //! A flow declares itself once ([`FlowInfo`]: variants, sites, invariants, marks …), generates operations,
 //! and builds its nodes into a [`World`]. Everything else (seeds, faults, checks, shrinking) comes from outside.
+//!
+//! ```
+//! use std::cell::Cell;
+//! use std::rc::Rc;
+//!
+//! use seedbed::check::Verdict;
+//! use seedbed::prelude::*;
+//!
+//! struct Counter;
+//!
+//! impl Flow for Counter {
+//!     type Config = NoConfig;
+//!     type Op = u8;
+//!
+//!     const INFO: FlowInfo = FlowInfo {
+//!         variants: &[Named::new("1.0", "adds what arrives, as often as it arrives")],
+//!         invariants: &[InvariantInfo::always("adds-up", "the sum is never more than was sent")],
+//!         ..FlowInfo::new("counter", "a counter behind a network", "made up")
+//!     };
+//!
+//!     fn operation(_: &NoConfig) -> BoxedStrategy<u8> {
+//!         (1_u8..10).boxed()
+//!     }
+//!
+//!     fn build(world: &World, setup: Setup<Self>) {
+//!         let (sum, sent) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+//!         let (adds, sends) = (sum.clone(), sent.clone());
+//!         world.node("server", move |node| server(node, adds.clone()));
+//!         world.client("client", move |node| client(node, setup.operations.clone(), sends.clone()));
+//!         world.always("adds-up", move || match (sum.get(), sent.get()) {
+//!             (0, _) => Outcome::Idle,
+//!             (sum, sent) if sum <= sent => Outcome::Held,
+//!             (sum, sent) => Outcome::violated("too much", format!("{sum} of {sent}")),
+//!         });
+//!     }
+//! }
+//!
+//! async fn server(node: Node, sum: Rc<Cell<u32>>) {
+//!     let Ok(listener) = node.net().listen("add") else { return };
+//!     while let Ok(stream) = listener.accept().await {
+//!         let requests = Messages::new(stream);
+//!         while let Ok(request) = requests.recv().await {
+//!             sum.set(sum.get() + u32::from(request[0]));
+//!         }
+//!     }
+//! }
+//!
+//! async fn client(node: Node, numbers: Vec<(usize, u8)>, sent: Rc<Cell<u32>>) {
+//!     let Ok(stream) = node.net().connect("server", "add").await else { return };
+//!     let requests = Messages::new(stream);
+//!     for (_, number) in numbers {
+//!         sent.set(sent.get() + u32::from(number));
+//!         if requests.send(&[number]).is_err() {
+//!             return; // the connection is gone
+//!         }
+//!     }
+//! }
+//!
+//! let fine = r#"
+//!     seedbed = 1
+//!     goal = "Numbers add up."
+//!     flow = "counter"
+//!     variant = "1.0"
+//!     workload.operations = 3
+//!     expect.holds = true
+//! "#;
+//! assert_eq!(seedbed::run::once::<Counter>(fine, 1)?.verdict, Verdict::Holds);
+//!
+//! let each_twice = format!("{fine}faults = {{ \"net/duplicate\" = 1.0 }}");
+//! let report = seedbed::run::once::<Counter>(&each_twice, 1)?;
+//! assert_eq!(report.failure.unwrap().invariant, "adds-up");
+//! # Ok::<(), seedbed::scenario::Complaints>(())
+//! ```
 
 use std::fmt::Debug;
 

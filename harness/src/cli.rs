@@ -1,9 +1,11 @@
 //! The command line, as data. Help teaches with examples; what the options mean is said here and nowhere else.
 
+mod audit;
 mod look;
 
 use std::time::Duration;
 
+pub use self::audit::{AuditArguments, AuditWorkerArguments};
 pub use self::look::{DiffArguments, ExplainArguments, OneRun, OneRunOptions, Place, WhenArguments, WhyArguments};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use seedbed::choice::Seed;
@@ -162,6 +164,9 @@ pub enum Command {
     /// Make a plan a regression, or find a regression's failure again.
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(PromoteArguments),
+    /// Is a run the same alone, after other seeds, and beside them? Names the first step that differs.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(AuditArguments),
     /// How fast each strategy finds each known failure.
     #[command(after_help = POWER_EXAMPLES)]
     Power(PowerArguments),
@@ -172,6 +177,9 @@ pub enum Command {
     /// Serve seeds to a parent process (what `--isolate` starts).
     #[command(hide = true)]
     Worker(WorkerArguments),
+    /// Run seeds in a surrounding (what `audit` starts).
+    #[command(hide = true)]
+    AuditWorker(AuditWorkerArguments),
 }
 
 /// Arguments of `run`.

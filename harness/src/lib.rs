@@ -16,6 +16,7 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("panics of code under test are verdicts: build with panic = \"unwind\"");
 
+pub mod audit;
 mod cli;
 mod command;
 pub mod execute;

@@ -10,6 +10,7 @@
 //! # }
 //! ```
 
+use std::backtrace::Backtrace;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
@@ -74,7 +75,7 @@ fn checked(flow: &dyn AnyFlow, scenario: &str, replay: Option<&str>) -> Result<(
 /// A text has line ends; a path has none.
 fn source(scenario: &str) -> Result<(String, Vec<u8>), Complaint> {
     if scenario.contains('\n') {
-        let name = test_name().replace("::", "-");
+        let name = test_name().unwrap_or_else(|| "test".to_owned()).replace("::", "-");
         return Ok((format!("tests/{name}.toml"), scenario.as_bytes().to_vec()));
     }
     let text = fs::read(scenario).map_err(|error| Complaint::unreadable(scenario, &error.to_string()))?;
@@ -193,15 +194,38 @@ fn plan_path(name: &str) -> Option<String> {
     file.to_str().map(str::to_owned)
 }
 
-/// Runs this one test again, with the plan and all its events.
+/// Runs this one test again, with the plan and all its events. Without a name all tests run, and only those of the
+/// plan's scenario follow it.
 fn paste_line(plan: &str) -> String {
     let package = env::var("CARGO_PKG_NAME").map(|package| format!(" -p {}", shell_word(&package))).unwrap_or_default();
-    format!("{REPLAY}={} cargo test{package} {} -- --exact --nocapture", shell_word(plan), shell_word(&test_name()))
+    let test = test_name().map(|name| format!(" {} -- --exact --nocapture", shell_word(&name)));
+    let test = test.unwrap_or_else(|| " -- --nocapture".to_owned());
+    format!("{REPLAY}={} cargo test{package}{test}", shell_word(plan))
 }
 
-/// The test's thread bears its name.
-fn test_name() -> String {
-    thread::current().name().unwrap_or("test").to_owned()
+/// The test's thread bears its name. With `--test-threads=1` there is only the main thread: then the stack says which
+/// test was called.
+fn test_name() -> Option<String> {
+    match thread::current().name() {
+        Some(name) if name != "main" => Some(name.to_owned()),
+        _ => test_on_stack(&Backtrace::force_capture().to_string()),
+    }
+}
+
+/// What libtest's own function called, without the crate and without closures.
+fn test_on_stack(stack: &str) -> Option<String> {
+    let numbered = stack.lines().filter_map(|line| line.trim().split_once(": "));
+    let functions: Vec<&str> =
+        numbered.filter(|(number, _)| number.parse::<u32>().is_ok()).map(|(_, function)| function).collect();
+    let libtest = functions.iter().position(|function| function.starts_with("test::__rust_begin_short_backtrace"))?;
+    let called = functions[..libtest]
+        .iter()
+        .rev()
+        .find(|function| !function.starts_with(['<', '_']) && !function.starts_with("core::"))?;
+    let (_, path) = called.split_once("::")?;
+    let is_hash = |part: &str| part.len() == 17 && part.starts_with('h');
+    let parts: Vec<&str> = path.split("::").filter(|part| !part.starts_with('{') && !is_hash(part)).collect();
+    Some(parts.join("::"))
 }
 
 fn followed(flow: &dyn AnyFlow, plan: &Plan, path: &str) -> Result<(), String> {
@@ -232,4 +256,22 @@ fn followed(flow: &dyn AnyFlow, plan: &Plan, path: &str) -> Result<(), String> {
         repro: None,
     };
     Err(card(&about, Paint::PLAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On the main thread of a test program the stack names the test; elsewhere it names none.
+    #[test]
+    fn the_stack_names_the_test() {
+        let stack = "   0: std::backtrace::Backtrace::force_capture\n             at /x/y.rs:3:4\n   \
+                     1: seedbed_harness::testing::check\n   2: bank::deposits::are_applied_once\n   \
+                     3: bank::deposits::are_applied_once::{{closure}}\n             at ./tests/deposits.rs:9:5\n   \
+                     4: core::ops::function::FnOnce::call_once\n   \
+                     5: <fn() as core::ops::function::FnOnce<()>>::call_once\n   \
+                     6: test::__rust_begin_short_backtrace::<fn()>\n   7: test::run_test_in_process\n";
+        assert_eq!(test_on_stack(stack).as_deref(), Some("deposits::are_applied_once"));
+        assert_eq!(test_on_stack("   0: bank::main\n   1: std::rt::lang_start"), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! Every scenario file and every plan of the repository as a test of its own, over the budget of seeds that
 //! it sets for tests.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -25,11 +25,37 @@ fn main() -> ExitCode {
         let wrong: Vec<String> = complaints.iter().map(ToString::to_string).collect();
         panic!("{}", wrong.join("\n"))
     });
-    let trials = files.into_iter().map(|path| {
-        let name = path.strip_prefix(FOLDER).unwrap_or(&path).trim_start_matches('/').to_owned();
-        Trial::test(name, move || test(&path))
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+    let names = files.iter().map(|path| test_name(path)).collect();
+    let mut trials: Vec<Trial> =
+        files.into_iter().map(|path| Trial::test(test_name(&path), move || test(&path))).collect();
+    trials.push(Trial::test("each-file-is-listed-and-found-by-name", move || are_listed_and_found(names)));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// The path below the folder of scenarios.
+fn test_name(path: &str) -> String {
+    path.strip_prefix(FOLDER).unwrap_or(path).trim_start_matches('/').to_owned()
+}
+
+/// What `cargo test -- --list` and nextest ask: every file is a test of its own, and its name finds it alone.
+fn are_listed_and_found(names: Vec<String>) -> Result<(), Failed> {
+    let listed = |arguments: &[&str]| -> Result<Vec<String>, Failed> {
+        let mut program = Command::new(std::env::current_exe()?);
+        let said = program.args(["--list", "--format", "terse"]).args(arguments).output()?;
+        let text = String::from_utf8(said.stdout)?;
+        Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+    };
+    let all = listed(&[])?;
+    if let Some(missing) = names.iter().find(|name| !all.contains(name)) {
+        return Err(format!("{missing} is not listed").into());
+    }
+    for name in names.iter().step_by(7) {
+        let found = listed(&[name, "--exact"])?;
+        if found != [name.clone()] {
+            return Err(format!("{name} finds {found:?}").into());
+        }
+    }
+    Ok(())
 }
 
 fn test(path: &str) -> Result<(), Failed> {

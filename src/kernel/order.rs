@@ -16,6 +16,7 @@ pub enum Dispatch {
     /// For exploration, while the choices are armed (so not while nodes boot) and after that for as long as
     /// [`Sim::go_on_choosing`] says: any enabled event may be next, and each advances the clock by 1 µs. Enabled are
     /// the head of each FIFO queue and every timer that is due; if nothing is, the earliest deadline moves the clock.
+    /// That a node is busy forbids no order: the clock moves to when it is free, as it does for a message that is late.
     /// A node that starts or goes on does so when it is due, before everything else; that is no point of exploration.
     ByChoice {
         /// By time until this mark of the flow was passed.
@@ -150,8 +151,15 @@ impl Sim {
         let key = match enabled {
             Enabled::Soon(key) => key,
             Enabled::Any(candidates) if candidates.is_empty() => return None,
-            Enabled::Any(candidates) => candidates[self.choose_event(&candidates)].key,
+            Enabled::Any(candidates) => {
+                let chosen = &candidates[self.choose_event(&candidates)];
+                at = at.max(chosen.free_at);
+                chosen.key
+            }
         };
+        if at > deadline {
+            return None;
+        }
         let queued = self.core.queue.borrow_mut().cancel(key)?;
         self.note_dispatched(key, at, &queued, true);
         Some(Next::Event(at, queued))
@@ -203,13 +211,15 @@ impl Sim {
             } else if at > now {
                 continue;
             }
-            if !matches!(self.admission(now, queued), Admission::Now) {
-                continue;
-            }
+            let free_at = match self.admission(now, queued) {
+                Admission::Now => now,
+                Admission::Later(until) if has_queue(lane) => until,
+                Admission::Later(_) | Admission::WhenResumed | Admission::Never => continue,
+            };
             if queued.is_internal() {
                 return Enabled::Soon(key);
             }
-            let candidate = Candidate::new(key, self.candidate_name(queued), &chosen);
+            let candidate = Candidate::new(key, self.candidate_name(queued), free_at, &chosen);
             if listed(queued) {
                 chosen.push(candidate);
             } else if unlisted.as_ref().is_none_or(|(best, _)| at < *best) {
@@ -256,11 +266,13 @@ enum Enabled {
 struct Candidate {
     key: QueueKey,
     name: String,
+    /// When its node can take it.
+    free_at: Time,
 }
 
 impl Candidate {
     /// A second event of the same name is called `<name> (2)`.
-    fn new(key: QueueKey, name: String, others: &[Candidate]) -> Candidate {
+    fn new(key: QueueKey, name: String, free_at: Time, others: &[Candidate]) -> Candidate {
         let taken = |name: &str| others.iter().any(|other| other.name == name);
         let mut unique = name.clone();
         let mut count = 1;
@@ -268,6 +280,6 @@ impl Candidate {
             count += 1;
             unique = format!("{name} ({count})");
         }
-        Candidate { key, name: unique }
+        Candidate { key, name: unique, free_at }
     }
 }

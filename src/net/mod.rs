@@ -5,6 +5,43 @@
 //! reply, after the reply) or block the link one way or both ways. "The connection ended" and "its owner is told" are
 //! two events; when the owner is told (on the current stack, next turn, later, never) is a choice of its own.
 //!
+//! ```
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # use seedbed::prelude::*;
+//! # struct Example;
+//! # impl Flow for Example {
+//! #     type Config = NoConfig;
+//! #     type Op = ();
+//! #     const INFO: FlowInfo = FlowInfo {
+//! #         variants: &[Named::new("1", "the only one")],
+//! #         ..FlowInfo::new("example", "an example", "made up")
+//! #     };
+//! #     fn operation(_: &NoConfig) -> BoxedStrategy<()> { Just(()).boxed() }
+//! #     fn build(world: &World, _: Setup<Self>) { build(world) }
+//! # }
+//! fn build(world: &World) {
+//!     world.node("echo", |node| async move {
+//!         let listener = node.net().listen("bytes").unwrap();
+//!         let mut stream = listener.accept().await.unwrap();
+//!         let mut bytes = [0; 5];
+//!         stream.read_exact(&mut bytes).await.unwrap();
+//!         stream.write_all(&bytes).await.unwrap();
+//!     });
+//!     world.client("client", |node| async move {
+//!         let mut stream = node.net().connect("echo", "bytes").await.unwrap();
+//!         stream.write_all(b"hello").await.unwrap();
+//!         let mut answer = String::new();
+//!         stream.read_to_string(&mut answer).await.unwrap();
+//!         assert_eq!(answer, "hello");
+//!     });
+//! }
+//! # let scenario = "seedbed = 1\ngoal = 'An example.'\nflow = 'example'\nvariant = '1'\nexpect.holds = true\n";
+//! # let scenario = format!("{scenario}faults = {{ 'net/latency' = 0.0, 'disk/latency' = 0.0 }}");
+//! # let report = seedbed::run::once::<Example>(&scenario, 1).unwrap();
+//! # assert_eq!(report.verdict, seedbed::check::Verdict::Holds, "{:?}", report.failure);
+//! ```
+//!
 //! | file | holds |
 //! |---|---|
 //! | `sites`, `kinds` | choice sites and their values; trace kinds |

@@ -7,6 +7,7 @@
 mod engine;
 mod erased;
 mod execute;
+mod once;
 mod operations;
 mod signature;
 
@@ -15,6 +16,7 @@ mod tests;
 
 pub use engine::{engine_kinds, engine_sites};
 pub use erased::erased;
+pub use once::once;
 
 use std::collections::BTreeMap;
 

@@ -42,6 +42,12 @@ impl SeedRange {
         count.checked_sub(1).map(|last| SeedRange { first: 0, last })
     }
 
+    /// This seed alone.
+    #[must_use]
+    pub fn one(seed: Seed) -> SeedRange {
+        SeedRange { first: seed.0, last: seed.0 }
+    }
+
     /// How many seeds there are. All 2^64 of them do not fit a `u64`.
     #[must_use]
     pub fn count(self) -> u128 {

@@ -13,6 +13,8 @@ Everything it says was executed: nothing is guessed from the trace alone.
 Examples:
   seedbed explain x.plan.toml              which parts matter, within what bounds, why, and what nearby run passes
   seedbed explain x.toml --seed 12         the same for a seed; `shrink` first makes a better answer
+  seedbed explain x.plan.toml --executions 200
+                                           what is known after so many; Ctrl-C likewise
   seedbed explain x.plan.toml --format json | jq .twin";
 
 pub(super) const WHY_EXAMPLES: &str = "\
@@ -69,6 +71,9 @@ pub struct ExplainArguments {
     /// The run.
     #[command(flatten)]
     pub run: OneRun,
+    /// Executions it may take; what is known by then is told
+    #[arg(long, value_name = "N", default_value_t = crate::explain::EXECUTIONS_DEFAULT)]
+    pub executions: u64,
     /// Variations executed at once [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,

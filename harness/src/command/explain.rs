@@ -3,18 +3,26 @@
 use super::check::json;
 use super::one_run::{Chosen, choose, hang};
 use super::shrink::jobs;
-use super::{Done, Stop};
+use super::{Done, Stop, interrupt};
 use crate::Harness;
 use crate::cli::{ExplainArguments, Format};
 use crate::exit::Exit;
-use crate::explain::{ExplainError, Options, Subject, explain as find_out, text};
+use crate::explain::{ExplainEnd, ExplainError, Live, Options, Subject, explain as find_out, text};
 use crate::output::{line, print};
-use crate::report::{Paint, command_line};
+use crate::report::{Paint, command_line, with_explaining};
 
 pub fn explain(harness: &Harness, arguments: &ExplainArguments) -> Done {
     let chosen = choose(harness, &arguments.run)?;
     let run = &arguments.run.options;
-    let options = Options { jobs: jobs(arguments.jobs), run_limit: run.run_limit, on_hang: &|| hang(&chosen.name) };
+    let live = Live::default();
+    let options = Options {
+        jobs: jobs(arguments.jobs),
+        executions: arguments.executions,
+        run_limit: run.run_limit,
+        interrupted: interrupt::listen(),
+        on_hang: &|| hang(&chosen.name),
+        live: &live,
+    };
     let subject = Subject {
         name: &chosen.name,
         flow: chosen.flow,
@@ -24,7 +32,8 @@ pub fn explain(harness: &Harness, arguments: &ExplainArguments) -> Done {
         seed: chosen.seed,
         expected: chosen.expected.as_ref(),
     };
-    let explanation = match find_out(&subject, &options) {
+    let found = with_explaining(&chosen.name, options.executions, &live, || find_out(&subject, &options));
+    let explanation = match found {
         Ok(explanation) => explanation,
         Err(error) => return told(&chosen, error),
     };
@@ -35,7 +44,10 @@ pub fn explain(harness: &Harness, arguments: &ExplainArguments) -> Done {
             print(&text(&explanation, Some(&repro), Paint::for_stdout()))?;
         }
     }
-    Ok(Exit::AsExpected)
+    Ok(match explanation.ended {
+        ExplainEnd::Complete => Exit::AsExpected,
+        ExplainEnd::Budget | ExplainEnd::Interrupted => Exit::Budget,
+    })
 }
 
 fn repro(arguments: &ExplainArguments) -> String {

@@ -1,5 +1,6 @@
 //! The commands, and what they share.
 
+mod audit;
 mod check;
 mod diff;
 mod explain;
@@ -50,10 +51,12 @@ pub fn main(harness: &Harness) -> Exit {
         Some(Command::When(arguments)) => when::when(harness, &arguments),
         Some(Command::Diff(arguments)) => diff::diff(harness, &arguments),
         Some(Command::Promote(arguments)) => promote::promote(harness, &arguments),
+        Some(Command::Audit(arguments)) => audit::audit(harness, &arguments),
         Some(Command::Power(arguments)) => power::power(harness, &arguments),
         Some(Command::List(arguments)) => list::list(harness, arguments.format),
         Some(Command::Check(arguments)) => check::check(harness, &arguments),
         Some(Command::Worker(arguments)) => worker::worker(harness, &arguments),
+        Some(Command::AuditWorker(arguments)) => audit::audit_worker(harness, &arguments),
     };
     done.unwrap_or_else(|stop| stop.exit())
 }

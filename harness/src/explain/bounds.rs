@@ -159,6 +159,7 @@ impl Range {
         let range = match (self.lower, self.upper) {
             (None, None) => "any number".to_owned(),
             (Some(lower), None) => format!("any {}", side(lower, "≥", ">")),
+            (None, Some(upper)) if upper.fails == 0 => format!("only {}", unit.words(0)),
             (None, Some(upper)) => format!("any {}", side(upper, "≤", "<")),
             (Some(lower), Some(upper)) if lower.fails == upper.fails => "exactly this".to_owned(),
             (Some(lower), Some(upper)) => {
@@ -205,6 +206,8 @@ mod tests {
         assert_eq!(words(5 * ms, Unit::Duration, |n| n >= 3 * ms), "any ≥ 3ms");
         assert_eq!(words(5 * ms, Unit::Duration, |n| n > 3 * ms), "any > 3ms");
         assert_eq!(words(5, Unit::Plain, |n| n <= 64), "any ≤ 64");
+        let only_zero = |n| if n == 0 { Shows::Failure } else { Shows::Other };
+        assert_eq!(search(0, 100, only_zero).0.words(Unit::Plain), "only 0");
         assert_eq!(words(5 * ms, Unit::Duration, |n| (3 * ms..=8 * ms).contains(&n)), "3ms to 8ms");
         assert_eq!(words(700, Unit::Plain, |_| true), "any number");
         assert_eq!(words(700, Unit::Plain, |n| n == 700), "exactly this");

@@ -6,25 +6,47 @@ use seedbed::choice::{Deviation, Offer};
 use toml::Value;
 
 use super::bounds::{Range, Search, Shows};
-use super::lab::{Lab, Tried};
-use super::necessity::{ALTERNATIVES_MAX, Necessity, Numbers, Passing, listed, trials};
+use super::lab::{Lab, Stop, Tried};
+use super::necessity::{ALTERNATIVES_MAX, Necessity, Numbers, Parts, Passing, listed, trials};
 use super::numbers::{NumberIn, Unit};
-use crate::execute::ToolFailure;
 use crate::shrink::Case;
 
 /// Numbers of operations beyond these are not looked at.
 const NUMBERS_MAX: usize = 24;
 
-/// Searches the range of every number, all of them side by side.
-pub(super) fn numbers(
-    lab: &mut Lab<'_>,
-    case: &Case,
-    offers: &[Offer],
-    deviations: &mut [Necessity],
-    operations: &mut [Necessity],
-    passing: &mut Vec<Passing>,
-) -> Result<(), ToolFailure> {
-    let mut dials = dials(case, offers, deviations, operations);
+/// Searches the range of every number, all of them side by side. What is known when it has to stop is kept.
+pub(super) fn numbers(lab: &mut Lab<'_>, case: &Case, offers: &[Offer], parts: &mut Parts) -> Result<(), Stop> {
+    let mut dials = dials(case, offers, &parts.deviations, &parts.operations);
+    let ended = turn(lab, case, &mut dials, parts);
+    let mut neighbours = Vec::new();
+    for dial in &mut dials {
+        if dial.search.ask().is_some() {
+            continue;
+        }
+        let range = dial.search.range();
+        dial.place.conclude(range, &mut parts.deviations, &mut parts.operations);
+        let beyond = [range.lower, range.upper].into_iter().flatten();
+        neighbours.extend(beyond.filter_map(|boundary| {
+            let turned = dial.place.turned(lab, case, boundary.passes)?;
+            Some(Passing {
+                edit: dial.place.edit(case, boundary.passes),
+                of_operation: matches!(dial.place, Place::Operation(..)),
+                case: turned,
+            })
+        }));
+    }
+    ended?;
+    let cases: Vec<Case> = neighbours.iter().map(|passing| passing.case.clone()).collect();
+    let tried = lab.try_all(&trials(&cases))?;
+    let tried = neighbours.into_iter().zip(tried);
+    parts.passing.extend(tried.filter(|(_, shown)| shown.passes).map(|(neighbour, _)| neighbour));
+    // The sort is stable: what was dropped stays before what was altered.
+    parts.passing.sort_by_key(|passing| passing.of_operation);
+    Ok(())
+}
+
+/// Tries numbers until each search is over.
+fn turn(lab: &mut Lab<'_>, case: &Case, dials: &mut [Dial], parts: &mut Parts) -> Result<(), Stop> {
     loop {
         let mut asked: Vec<(usize, u64, Case)> = Vec::new();
         for (index, dial) in dials.iter_mut().enumerate() {
@@ -40,38 +62,17 @@ pub(super) fn numbers(
             }
         }
         if asked.is_empty() {
-            break;
+            return Ok(());
         }
         let cases: Vec<Case> = asked.iter().map(|(_, _, case)| case.clone()).collect();
         let tried = lab.try_all(&trials(&cases))?;
         for ((index, number, _), shown) in asked.into_iter().zip(tried) {
             let dial = &mut dials[index];
             let shows = dial.place.shows(case, &shown);
-            dial.place.necessity(deviations, operations).tried += 1;
+            dial.place.necessity(&mut parts.deviations, &mut parts.operations).tried += 1;
             dial.search.tell(number, shows);
         }
     }
-    let mut neighbours = Vec::new();
-    for dial in &dials {
-        let range = dial.search.range();
-        dial.place.conclude(range, deviations, operations);
-        let beyond = [range.lower, range.upper].into_iter().flatten();
-        neighbours.extend(beyond.filter_map(|boundary| {
-            let turned = dial.place.turned(lab, case, boundary.passes)?;
-            Some(Passing {
-                edit: dial.place.edit(case, boundary.passes),
-                of_operation: matches!(dial.place, Place::Operation(..)),
-                case: turned,
-            })
-        }));
-    }
-    let cases: Vec<Case> = neighbours.iter().map(|passing| passing.case.clone()).collect();
-    let tried = lab.try_all(&trials(&cases))?;
-    let tried = neighbours.into_iter().zip(tried);
-    passing.extend(tried.filter(|(_, shown)| shown.passes).map(|(neighbour, _)| neighbour));
-    // The sort is stable: what was dropped stays before what was altered.
-    passing.sort_by_key(|passing| passing.of_operation);
-    Ok(())
 }
 
 /// A number somewhere in a case, and the search for its range.

@@ -1,7 +1,7 @@
 //! Executing many variations of one failing run at once.
 //!
 //! A batch is an ordered list of trials; its answers come in the same order, and every trial is executed, so
-//! that nothing depends on the number of workers.
+//! that nothing depends on the number of workers. A batch for which the executions do not suffice is not begun.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -13,7 +13,7 @@ use seedbed::choice::Deviation;
 use seedbed::run::{AnyFlow, RunReport, Source};
 use seedbed::scenario::Scenario;
 
-use super::Options;
+use super::{ExplainEnd, Options, Part};
 use crate::execute::{Execution, Keep, STACK_BYTES, ToolFailure, has_failed};
 use crate::shrink::Case;
 use crate::watch::Watch;
@@ -53,6 +53,14 @@ impl Case {
     }
 }
 
+/// Why a batch has no answer.
+#[derive(Clone, Debug)]
+pub(super) enum Stop {
+    /// The executions are used up, or somebody asked for the end.
+    Ended(ExplainEnd),
+    Tool(ToolFailure),
+}
+
 /// One variation.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
@@ -89,30 +97,39 @@ pub(super) struct Lab<'a> {
 
 impl Lab<'_> {
     /// Executes all trials; answers in their order.
-    pub(super) fn try_all(&mut self, trials: &[Trial]) -> Result<Vec<Tried>, ToolFailure> {
-        let reports = self.map(trials, |lab, trial| {
+    pub(super) fn try_all(&mut self, trials: &[Trial]) -> Result<Vec<Tried>, Stop> {
+        self.map(trials, |lab, trial| {
             let report = lab.execution(&trial.case, trial.fresh).run(false)?;
             Ok(lab.tried(&report))
-        });
-        reports.into_iter().collect()
+        })
     }
 
     /// Executes all cases and keeps everything about them.
-    pub(super) fn keep_all(&mut self, cases: &[Case]) -> Result<Vec<RunReport>, ToolFailure> {
-        let reports = self.map(cases, |lab, case| lab.execution(case, None).run_with(Keep::EVERYTHING));
-        reports.into_iter().collect()
+    pub(super) fn keep_all(&mut self, cases: &[Case]) -> Result<Vec<RunReport>, Stop> {
+        self.map(cases, |lab, case| lab.execution(case, None).run_with(Keep::EVERYTHING))
     }
 
-    /// Executes one case twice: with everything kept, and to see whether it is the same.
+    /// Executes one case twice: with everything kept, and to see whether it is the same. Without it there is nothing
+    /// to say, so it does not ask whether the executions suffice.
     pub(super) fn twice(&mut self, case: &Case) -> Result<(RunReport, crate::execute::Second), ToolFailure> {
-        let mut done = self.map(std::slice::from_ref(case), |lab, case| {
+        let mut done = self.map_all(std::slice::from_ref(case), &|| false, |lab, case| {
             let execution = lab.execution(case, None);
             let report = execution.run_with(Keep::EVERYTHING)?;
             let second = execution.compare(&report)?;
             Ok((report, second))
         });
         self.executions += 1;
+        self.show();
         done.remove(0)
+    }
+
+    /// What is being found out at present, for whoever watches.
+    pub(super) fn begin(&self, part: Part) {
+        self.options.live.begin(part);
+    }
+
+    fn show(&self) {
+        self.options.live.executions.store(self.executions, Ordering::Relaxed);
     }
 
     pub(super) fn tried(&self, report: &RunReport) -> Tried {
@@ -142,11 +159,33 @@ impl Lab<'_> {
         &mut self,
         items: &[T],
         work: impl Fn(&Self, &T) -> Result<R, ToolFailure> + Sync,
+    ) -> Result<Vec<R>, Stop>
+    where
+        Self: Sync,
+    {
+        if self.executions.saturating_add(items.len() as u64) > self.options.executions {
+            return Err(Stop::Ended(ExplainEnd::Budget));
+        }
+        let interrupted = self.options.interrupted;
+        let interrupted = || interrupted.load(Ordering::Relaxed);
+        let answers = self.map_all(items, &interrupted, work);
+        self.show();
+        if answers.len() < items.len() {
+            return Err(Stop::Ended(ExplainEnd::Interrupted));
+        }
+        answers.into_iter().collect::<Result<_, _>>().map_err(Stop::Tool)
+    }
+
+    /// The answers of all items; fewer only if it was interrupted.
+    fn map_all<T: Sync, R: Send>(
+        &mut self,
+        items: &[T],
+        interrupted: &(impl Fn() -> bool + Sync),
+        work: impl Fn(&Self, &T) -> Result<R, ToolFailure> + Sync,
     ) -> Vec<Result<R, ToolFailure>>
     where
         Self: Sync,
     {
-        self.executions += items.len() as u64;
         let lab = &*self;
         let jobs = lab.options.jobs.clamp(1, items.len().max(1));
         let watch = Watch::new(jobs, lab.options.run_limit);
@@ -157,7 +196,7 @@ impl Lab<'_> {
             for worker in 0..jobs {
                 let (sender, next, watch, work) = (sender.clone(), &next, &watch, &work);
                 let serve = move || {
-                    while let Some((index, item)) = take(next, items) {
+                    while let Some((index, item)) = take(next, items).filter(|_| !interrupted()) {
                         watch.enter(worker, index as u64);
                         let result = work(lab, item);
                         watch.leave(worker);
@@ -183,7 +222,9 @@ impl Lab<'_> {
                 }
             }
         });
-        answers.into_iter().flatten().collect()
+        let answers: Vec<_> = answers.into_iter().flatten().collect();
+        self.executions += answers.len() as u64;
+        answers
     }
 }
 

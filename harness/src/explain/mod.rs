@@ -5,26 +5,31 @@
 //! |---|---|
 //! | `necessity`, `dials`, `bounds`, `numbers` | is this operation or deviation needed, and which other values fail too? |
 //! | `subsets` | which deviations suffice together? |
-//! | `slice` | why? The events that led to the violated check |
+//! | `slice`, `telling`, `lineage` | why? The events that led to the violated check |
 //! | `twin`, `align` | the nearest passing run, and where it first differs |
 //! | `no_return` | from which step on do most endings fail? |
 //! | `lab` | executes variations, many at once |
 //! | `text` | the card |
 //!
-//! Every statement comes from executions; how many there were is told. Nothing depends on the number of workers.
+//! Every statement comes from executions; how many there were is told. Nothing depends on the number of workers. When
+//! the executions are used up, or somebody presses Ctrl-C, what is known by then is told, and what is missing.
 
 pub mod align;
 pub mod bounds;
 mod dials;
 mod lab;
+mod lineage;
+mod live;
 mod necessity;
 mod no_return;
 pub mod numbers;
 pub mod slice;
 mod subsets;
+mod telling;
 mod text;
 mod twin;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use seedbed::check::{Failure, Fingerprint, Verdict};
@@ -33,27 +38,50 @@ use seedbed::run::{AnyFlow, RunReport};
 use seedbed::scenario::Scenario;
 use serde::Serialize;
 
+pub use live::{Live, Part};
 pub use necessity::{Necessity, Numbers};
 pub use no_return::{ENDINGS, Jump, NoReturn, Point};
-pub use slice::{Slice, SliceLine};
+pub use slice::{Evidence, Slice, SliceLine};
 pub use subsets::{EXHAUSTIVE_MAX, Subsets};
 pub use text::{slice_text, text};
 pub use twin::{Field, Twin};
 
 use self::align::Steps;
-use self::lab::Lab;
+use self::lab::{Lab, Stop};
+use self::necessity::Parts;
 use crate::execute::{Second, ToolFailure, has_failed};
 use crate::shrink::Case;
+
+/// Executions an explanation may take, unless somebody says otherwise.
+pub const EXECUTIONS_DEFAULT: u64 = 10_000;
 
 /// How explaining goes about it.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     /// Worker threads.
     pub jobs: usize,
+    /// Executions it may take.
+    pub executions: u64,
     /// Wall time one execution may take.
     pub run_limit: Duration,
-    /// Called when one takes longer. It cannot be stopped, so this is expected to end the process.
+    /// Set by Ctrl-C: what is known by then is told.
+    pub interrupted: &'a AtomicBool,
+    /// Called when an execution takes too long. It cannot be stopped, so this is expected to end the process.
     pub on_hang: &'a (dyn Fn() + Sync),
+    /// Numbers for whoever watches.
+    pub live: &'a Live,
+}
+
+/// Why explaining ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExplainEnd {
+    /// Everything was looked at.
+    Complete,
+    /// The executions were used up.
+    Budget,
+    /// Ctrl-C.
+    Interrupted,
 }
 
 /// What is explained.
@@ -121,7 +149,8 @@ pub struct Explanation {
     pub deviations: Vec<DeviationPart>,
     /// Sets of deviations that suffice.
     pub subsets: Subsets,
-    /// The step after which the state was first other than in the nearest passing run.
+    /// The first step after which something was wrong: another invariant was violated, or the state was other than
+    /// in the nearest passing run.
     pub first_bad_step: Option<u64>,
     /// What led to the failure.
     pub why: Slice,
@@ -133,6 +162,10 @@ pub struct Explanation {
     pub fresh_faults: String,
     /// Executions all this took.
     pub executions: u64,
+    /// Why it ended.
+    pub ended: ExplainEnd,
+    /// The parts that are missing, or not complete.
+    pub unfinished: Vec<Part>,
 }
 
 /// An operation of the run.
@@ -142,7 +175,7 @@ pub struct OperationPart {
     pub n: usize,
     /// The operation.
     pub op: toml::Value,
-    /// What it is needed for; null: too many operations to look at each.
+    /// What it is needed for; absent: there were too many operations to look at each, or it ended before.
     #[serde(flatten)]
     pub necessity: Option<Necessity>,
 }
@@ -153,9 +186,9 @@ pub struct DeviationPart {
     /// Where, who, when and what.
     #[serde(flatten)]
     pub deviation: Deviation,
-    /// What it is needed for.
+    /// What it is needed for; absent: it ended before that was known.
     #[serde(flatten)]
-    pub necessity: Necessity,
+    pub necessity: Option<Necessity>,
 }
 
 /// Explains a run.
@@ -173,55 +206,95 @@ pub fn explain(subject: &Subject<'_>, options: &Options<'_>) -> Result<Explanati
     let (report, failure) = failing(&mut lab, subject.case)?;
     lab.target = failure.fingerprint();
     let mut notes = notes(subject, &report, &failure);
+    let mut course = Course::default();
     // What found no place, or was quiet after all, is no part of the run.
     let taken = Case { script: report.script.clone(), ..subject.case.clone() };
-    let (case, report, failure, subsets) = if taken.script.len() <= EXHAUSTIVE_MAX {
-        let subsets = subsets::all(&mut lab, &taken)?;
-        (taken, report, failure, subsets)
-    } else {
-        let subsets = subsets::some(&mut lab, &taken)?;
-        let reduced = taken.only(&subsets.minimal[0]);
-        notes.push(format!(
-            "{} of {} deviations suffice; what follows is about the run with only these (`shrink` makes it smaller still)",
-            reduced.script.len(),
-            taken.script.len()
-        ));
-        let (report, failure) = failing(&mut lab, &reduced)?;
-        let subsets = renumbered(subsets, report.script.len());
-        // The steps they happen in are those of the smaller run.
-        let reduced = Case { script: report.script.clone(), ..reduced };
-        (reduced, report, failure, subsets)
+    let mut subsets = Subsets::default();
+    lab.begin(Part::Subsets);
+    if taken.script.len() <= EXHAUSTIVE_MAX {
+        course.went(Part::Subsets, subsets::all(&mut lab, &taken, &mut subsets))?;
+        return finish(lab, subject, course, notes, Found { case: taken, report, failure, subsets });
+    }
+    course.went(Part::Subsets, subsets::some(&mut lab, &taken, &mut subsets))?;
+    let Some(smallest) = subsets.minimal.first() else {
+        return finish(lab, subject, course, notes, Found { case: taken, report, failure, subsets });
     };
-    finish(lab, subject, notes, (case, report, failure, subsets))
+    let reduced = taken.only(smallest);
+    notes.push(format!(
+        "{} of {} deviations suffice; what follows is about the run with only these (`shrink` makes it smaller still)",
+        reduced.script.len(),
+        taken.script.len()
+    ));
+    let (report, failure) = failing(&mut lab, &reduced)?;
+    // In a reduced run the one set is everything that is left.
+    let subsets = Subsets { minimal: vec![(0..report.script.len()).collect()], ..subsets };
+    // The steps they happen in are those of the smaller run.
+    let case = Case { script: report.script.clone(), ..reduced };
+    finish(lab, subject, course, notes, Found { case, report, failure, subsets })
 }
 
-/// In a reduced run the one set is everything that is left.
-fn renumbered(subsets: Subsets, left: usize) -> Subsets {
-    Subsets { minimal: vec![(0..left).collect()], ..subsets }
+/// How explaining has gone so far.
+#[derive(Default)]
+struct Course {
+    ended: Option<ExplainEnd>,
+    unfinished: Vec<Part>,
+}
+
+impl Course {
+    /// Takes note of how a part has ended; the others go on with what they can.
+    fn went(&mut self, part: Part, result: Result<(), Stop>) -> Result<(), ToolFailure> {
+        match result {
+            Ok(()) => {}
+            Err(Stop::Ended(ended)) => {
+                self.ended.get_or_insert(ended);
+                self.unfinished.push(part);
+            }
+            Err(Stop::Tool(failure)) => return Err(failure),
+        }
+        Ok(())
+    }
+}
+
+/// A failing run, and which of its deviations suffice.
+struct Found {
+    case: Case,
+    report: RunReport,
+    failure: Failure,
+    subsets: Subsets,
 }
 
 fn finish(
     mut lab: Lab<'_>,
     subject: &Subject<'_>,
+    mut course: Course,
     notes: Vec<String>,
-    (case, report, failure, subsets): (Case, RunReport, Failure, Subsets),
+    found: Found,
 ) -> Result<Explanation, ExplainError> {
-    let parts = necessity::parts(&mut lab, &case, &report.offers)?;
-    let twin = twin::nearest(&mut lab, &report, failure.step, &parts.passing)?;
+    let Found { case, report, failure, subsets } = found;
+    let mut parts = Parts::default();
+    lab.begin(Part::Necessity);
+    course.went(Part::Necessity, necessity::look(&mut lab, &case, &report.offers, &mut parts))?;
+    lab.begin(Part::Twin);
+    let mut twin = None;
+    course.went(Part::Twin, find_twin(&mut lab, &case, &report, failure.step, &mut parts, &mut twin))?;
     // A run that wants something else has another state before anything is wrong.
-    let first_bad_step = twin
+    let other_state = twin
         .as_ref()
         .filter(|twin| !twin.of_operation)
         .and_then(|twin| twin.difference.state.as_ref()?.step_one)
         .filter(|step| *step <= failure.step);
-    let why = Steps::new(&report)
-        .map(|steps| slice::slice(&steps, &failure, &report.script, first_bad_step))
-        .unwrap_or_default();
-    let no_return = no_return::curve(&mut lab, &case, failure.step)?;
+    let first_bad_step = report.also.iter().map(|also| also.step).chain(other_state).min();
+    let evidence = Evidence { failure: &failure, also: &report.also, script: &report.script, bad: other_state };
+    let why = Steps::new(&report).map(|steps| slice::slice(&steps, evidence)).unwrap_or_default();
+    lab.begin(Part::NoReturn);
+    let mut no_return = NoReturn::default();
+    course.went(Part::NoReturn, no_return::curve(&mut lab, &case, failure.step, &mut no_return))?;
     let mut needed = parts.operations.into_iter();
     let operations =
         case.operations.iter().map(|(n, op)| OperationPart { n: *n, op: op.clone(), necessity: needed.next() });
-    let deviations = case.script.iter().zip(parts.deviations);
+    let mut needed = parts.deviations.into_iter();
+    let deviations =
+        case.script.iter().map(|deviation| DeviationPart { deviation: deviation.clone(), necessity: needed.next() });
     Ok(Explanation {
         v: 1,
         scenario: subject.name.to_owned(),
@@ -236,17 +309,37 @@ fn finish(
         digest: report.digest.to_string(),
         notes,
         operations: operations.collect(),
-        deviations: deviations
-            .map(|(deviation, necessity)| DeviationPart { deviation: deviation.clone(), necessity })
-            .collect(),
+        deviations: deviations.collect(),
         subsets,
-        first_bad_step,
+        first_bad_step: first_bad_step.filter(|step| *step <= failure.step),
         why,
         twin,
         no_return,
         fresh_faults: subject.faults.to_owned(),
         executions: lab.executions,
+        ended: course.ended.unwrap_or(ExplainEnd::Complete),
+        unfinished: course.unfinished,
     })
+}
+
+/// The nearest passing run: one with a deviation less or altered, or one more, and only then with another operation.
+fn find_twin(
+    lab: &mut Lab<'_>,
+    case: &Case,
+    report: &RunReport,
+    failing_step: u64,
+    parts: &mut Parts,
+    twin: &mut Option<Twin>,
+) -> Result<(), Stop> {
+    let mut ended = Ok(());
+    if parts.passing.iter().all(|passing| passing.of_operation) {
+        match twin::with_one_more(lab, case, &report.offers, failing_step) {
+            Ok(more) => parts.passing.splice(0..0, more).for_each(drop),
+            Err(stop) => ended = Err(stop),
+        }
+    }
+    *twin = twin::nearest(lab, report, failing_step, &parts.passing)?;
+    ended
 }
 
 /// The run of a case, with everything kept and its failure; executed twice.

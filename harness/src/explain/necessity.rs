@@ -6,9 +6,8 @@ use seedbed::choice::{Deviation, Offer};
 use serde::Serialize;
 
 use super::bounds::Boundary;
-use super::dials;
-use super::lab::{Lab, Trial};
-use crate::execute::ToolFailure;
+use super::lab::{Lab, Stop, Trial};
+use super::{Part, dials};
 use crate::shrink::Case;
 
 /// What can be said about one operation or deviation.
@@ -60,8 +59,11 @@ pub(super) struct Passing {
 }
 
 /// What was found out about a run, part by part.
+#[derive(Default)]
 pub(super) struct Parts {
+    /// Empty if they were not looked at one by one.
     pub operations: Vec<Necessity>,
+    /// Empty if there was no time for them.
     pub deviations: Vec<Necessity>,
     /// Runs that pass: those with another deviation first, and what was dropped before what was altered.
     pub passing: Vec<Passing>,
@@ -71,60 +73,51 @@ pub(super) struct Parts {
 const OPERATIONS_MAX: usize = 64;
 pub(super) const ALTERNATIVES_MAX: usize = 64;
 
-/// Looks at every part of a failing case. `offers`: what could have been chosen in its run.
-pub(super) fn parts(lab: &mut Lab<'_>, case: &Case, offers: &[Offer]) -> Result<Parts, ToolFailure> {
-    let mut passing = Vec::new();
-    let mut deviations = drop_deviations(lab, case, &mut passing)?;
-    let mut operations = drop_operations(lab, case, &mut passing)?;
-    alternatives(lab, case, offers, &mut deviations, &mut passing)?;
-    dials::numbers(lab, case, offers, &mut deviations, &mut operations, &mut passing)?;
-    Ok(Parts { operations, deviations, passing })
+/// Looks at every part of a failing case. `offers`: what could have been chosen in its run. What is known when it has
+/// to stop is kept.
+pub(super) fn look(lab: &mut Lab<'_>, case: &Case, offers: &[Offer], parts: &mut Parts) -> Result<(), Stop> {
+    drop_deviations(lab, case, parts)?;
+    drop_operations(lab, case, parts)?;
+    alternatives(lab, case, offers, parts)?;
+    lab.begin(Part::Ranges);
+    dials::numbers(lab, case, offers, parts)
 }
 
-fn drop_deviations(lab: &mut Lab<'_>, case: &Case, passing: &mut Vec<Passing>) -> Result<Vec<Necessity>, ToolFailure> {
+fn drop_deviations(lab: &mut Lab<'_>, case: &Case, parts: &mut Parts) -> Result<(), Stop> {
     let without = |position| case.without_deviation(position);
     let cases: Vec<Case> = (0..case.script.len()).map(without).collect();
     let tried = lab.try_all(&trials(&cases))?;
-    let mut found = Vec::new();
     for (index, (shown, without)) in tried.iter().zip(cases).enumerate() {
         if shown.passes {
-            passing.push(Passing {
-                edit: format!("without deviation {}", index + 1),
-                of_operation: false,
-                case: without,
-            });
+            let edit = format!("without deviation {}", index + 1);
+            parts.passing.push(Passing { edit, of_operation: false, case: without });
         }
-        found.push(Necessity::of(!shown.fails, false));
+        parts.deviations.push(Necessity::of(!shown.fails, false));
     }
-    Ok(found)
+    Ok(())
 }
 
-fn drop_operations(lab: &mut Lab<'_>, case: &Case, passing: &mut Vec<Passing>) -> Result<Vec<Necessity>, ToolFailure> {
+fn drop_operations(lab: &mut Lab<'_>, case: &Case, parts: &mut Parts) -> Result<(), Stop> {
     if case.operations.len() > OPERATIONS_MAX {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let without = |position| case.without_operation(position);
     let cases: Vec<Case> = (0..case.operations.len()).map(without).collect();
     let tried = lab.try_all(&trials(&cases))?;
-    let mut found = Vec::new();
     for ((shown, without), (n, _)) in tried.iter().zip(cases).zip(&case.operations) {
         if shown.passes {
-            passing.push(Passing { edit: format!("without operation {n}"), of_operation: true, case: without });
+            let edit = format!("without operation {n}");
+            parts.passing.push(Passing { edit, of_operation: true, case: without });
         }
         let displaces = !shown.fails && !shown.unused.is_empty();
-        found.push(Necessity::of(!shown.fails, displaces));
+        parts.operations.push(Necessity::of(!shown.fails, displaces));
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Tries the other values that a deviation's place offered, if they can be listed.
-fn alternatives(
-    lab: &mut Lab<'_>,
-    case: &Case,
-    offers: &[Offer],
-    deviations: &mut [Necessity],
-    passing: &mut Vec<Passing>,
-) -> Result<(), ToolFailure> {
+fn alternatives(lab: &mut Lab<'_>, case: &Case, offers: &[Offer], parts: &mut Parts) -> Result<(), Stop> {
+    let Parts { deviations, passing, .. } = parts;
     let mut tries: Vec<(usize, String, Case)> = Vec::new();
     for (position, deviation) in case.script.iter().enumerate() {
         let others = listed(offers, deviation).into_iter().flatten().skip(1);
@@ -148,7 +141,7 @@ fn alternatives(
             });
         }
     }
-    for (necessity, mut fail) in deviations.iter_mut().zip(fail) {
+    for (necessity, mut fail) in parts.deviations.iter_mut().zip(fail) {
         necessity.values = if necessity.tried > 1 && fail.len() as u64 == necessity.tried {
             vec!["any value".to_owned()]
         } else {
@@ -183,26 +176,25 @@ impl Necessity {
         Necessity { needed, displaces, values: Vec::new(), tried: 0, ranges: Vec::new() }
     }
 
-    /// `NECESSARY`, `any ≥ 3ms`, `not needed`.
+    /// `NECESSARY`, `any ≥ 3ms`, `NECESSARY; bytes: any > 512`, `not needed`.
     #[must_use]
     pub fn words(&self) -> String {
         if !self.needed {
             return "not needed".to_owned();
         }
         let needed = if self.displaces { "NECESSARY (without it, a deviation has no place)" } else { "NECESSARY" };
-        // A range says what is necessary; alternatives only that this is not the only value.
-        let ranges = self.values.len().min(self.ranges.len());
-        let (ranges, others) = self.values.split_at(ranges);
-        let mut words: Vec<&str> = match ranges {
-            [] => vec![needed],
-            ranges if self.displaces => [&[needed], &as_strs(ranges)[..]].concat(),
-            ranges => as_strs(ranges),
-        };
-        words.extend(others.iter().map(String::as_str));
-        words.join(", ")
+        // The range of a whole value says what is necessary; that of a part of it, or alternatives, do not.
+        let (ranges, others) = self.values.split_at(self.values.len().min(self.ranges.len()));
+        let whole = self.ranges.iter().any(|range| range.part.is_empty());
+        let mut words = ranges.join(", ");
+        if words.is_empty() {
+            needed.clone_into(&mut words);
+        } else if self.displaces || !whole {
+            words = format!("{needed}; {words}");
+        }
+        for other in others {
+            words = format!("{words}, {other}");
+        }
+        words
     }
-}
-
-fn as_strs(words: &[String]) -> Vec<&str> {
-    words.iter().map(String::as_str).collect()
 }

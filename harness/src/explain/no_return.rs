@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::lab::{Lab, Trial};
-use crate::execute::ToolFailure;
+use super::lab::{Lab, Stop, Trial};
 use crate::shrink::Case;
 
 /// Fresh endings per step.
@@ -47,7 +46,7 @@ pub struct Jump {
 }
 
 /// The curve of a failing case, whose failure was found after `last`.
-pub(super) fn curve(lab: &mut Lab<'_>, case: &Case, last: u64) -> Result<NoReturn, ToolFailure> {
+pub(super) fn curve(lab: &mut Lab<'_>, case: &Case, last: u64, found: &mut NoReturn) -> Result<(), Stop> {
     let mut points: BTreeMap<u64, u64> = BTreeMap::new();
     let mut open: Vec<u64> = (0..=POINTS).map(|part| last * part / POINTS).collect();
     open.dedup();
@@ -62,17 +61,21 @@ pub(super) fn curve(lab: &mut Lab<'_>, case: &Case, last: u64) -> Result<NoRetur
             points.insert(*step, fails as u64);
         }
         // The widest rise is looked at more closely until it is a single step.
-        open = match steepest(&points) {
+        let steepest = steepest(&points);
+        open = match steepest {
             Some((from, to)) if to - from > 1 => vec![from + (to - from) / 2],
             _ => Vec::new(),
         };
+        found.points = points.iter().map(|(step, fails)| Point { step: *step, fails: *fails }).collect();
+        found.jump = steepest.map(|(from, to)| Jump { step: to, before: points[&from], after: points[&to] });
     }
-    let jump = steepest(&points).map(|(from, to)| Jump { step: to, before: points[&from], after: points[&to] });
-    Ok(NoReturn {
-        endings: ENDINGS,
-        points: points.into_iter().map(|(step, fails)| Point { step, fails }).collect(),
-        jump,
-    })
+    Ok(())
+}
+
+impl Default for NoReturn {
+    fn default() -> NoReturn {
+        NoReturn { endings: ENDINGS, points: Vec::new(), jump: None }
+    }
 }
 
 /// The neighbouring points between which the curve rises most; among equals the last.

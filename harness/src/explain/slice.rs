@@ -1,26 +1,32 @@
 //! Why it broke: the part of a trace that led to the failure, backwards from the violated check.
 //!
-//! Two kinds of links are followed. An event names its cause (the message that was sent, the timer that was set).
-//! And a step that changed a field is linked to the earlier steps that wrote the same field, which is how one
-//! node's past reaches its present. What a check names in its detail (subjects of events, names in fields) counts
-//! too: so a flow steers the slice with the words of its own failure. There is room for forty lines; what is nearest to the failure
-//! gets it.
+//! Several kinds of links are followed. An event names its cause (the message that was sent, the timer that was set).
+//! A step that changed a field is linked to the earlier steps that wrote the same field, which is how one node's past
+//! reaches its present. A transaction that stays open links the step that began it to the one that ends it. Steps in
+//! which another invariant was violated show when things went wrong. What a check names in its detail (subjects of
+//! events, names in fields), and the marks of its story, count too: so a flow steers the slice with its own words.
+//! There is room for forty lines; what is nearest to the failure gets it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use seedbed::check::Failure;
-use seedbed::choice::Script;
+use seedbed::choice::{Deviation, Script};
 use seedbed::snapshot::Change;
 use seedbed::trace::{Event, EventId};
 use serde::Serialize;
 
 use super::align::{Steps, node, value_words};
+use super::lineage::{LeftOpen, left_open, referred};
+use super::telling::Telling;
 
 /// Lines of a slice, all in all.
 pub const LINES_MAX: usize = 40;
 
 const DEVIATIONS_MAX: usize = 12;
 const EVENTS_OF_FAILING_STEP_MAX: usize = 6;
+const EVENTS_OF_WRONG_STEP_MAX: usize = 4;
+const ALSO_MAX: usize = 5;
+const LEFT_OPEN_MAX: usize = 3;
 const NAMED_MAX: usize = 12;
 const WRITERS_PER_FIELD_MAX: usize = 6;
 const WRITERS_MAX: usize = 16;
@@ -42,6 +48,9 @@ pub struct SliceLine {
     pub node: String,
     /// What happened.
     pub text: String,
+    /// What there is to say about it: an invariant that its step violates, a transaction left open.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What the step changed, as far as it matters.
     pub changes: Vec<String>,
     /// Whether this is a deviation, not an event.
@@ -57,11 +66,25 @@ pub struct Slice {
     pub left_out: u64,
 }
 
-/// The slice of a failed run. `script`: the deviations it took, with the steps they happened in. `bad`: the step
-/// after which the state was first wrong, if that is known.
+/// What a slice is made for.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The failure.
+    pub failure: &'a Failure,
+    /// Other violations of the run.
+    pub also: &'a [Failure],
+    /// The deviations it took, with the steps they happened in.
+    pub script: &'a Script,
+    /// The step after which the state was first wrong, if that is known.
+    pub bad: Option<u64>,
+}
+
+/// The slice of a failed run.
 #[must_use]
-pub fn slice(steps: &Steps<'_>, failure: &Failure, script: &Script, bad: Option<u64>) -> Slice {
-    let wanted = Wanted::new(steps, failure, script, bad);
+pub fn slice(steps: &Steps<'_>, evidence: Evidence<'_>) -> Slice {
+    let Evidence { failure, script, .. } = evidence;
+    let left_open = left_open(steps, failure.step);
+    let wanted = Wanted::new(steps, evidence, &left_open);
     let room = LINES_MAX - 2 - script.len().min(DEVIATIONS_MAX);
     let mut chosen: BTreeSet<u32> = BTreeSet::new();
     for event in &wanted.ranked {
@@ -71,33 +94,54 @@ pub fn slice(steps: &Steps<'_>, failure: &Failure, script: &Script, bad: Option<
     }
     let left_out = wanted.ranked.iter().collect::<BTreeSet<_>>().len() - chosen.len();
     let mut lines = lines(steps, &chosen, &wanted.fields);
+    for transaction in &left_open {
+        note(&mut lines, transaction.begin, transaction.words_at_begin());
+        note(&mut lines, transaction.end.unwrap_or(EventId::ROOT), transaction.words_at_end());
+    }
+    for violated in evidence.also.iter().chain([failure]) {
+        let fails = if std::ptr::eq(violated, failure) { "FAILS" } else { "violates" };
+        if let Some(line) = lines.iter_mut().rfind(|line| line.step == violated.step) {
+            line.notes.push(format!("{fails} {}", violated.invariant));
+        }
+    }
     for deviation in script.iter().take(DEVIATIONS_MAX) {
-        // Before what its actor does in that step, or before the step's own lines.
-        let acts = |line: &SliceLine| {
-            line.step == deviation.step
-                && !line.deviation
-                && (deviation.actor.starts_with(line.node.as_str()) || line.text.contains(deviation.actor.as_str()))
-        };
-        let at = lines
-            .iter()
-            .position(acts)
-            .unwrap_or_else(|| lines.partition_point(|line| (line.step, !line.deviation) < (deviation.step, true)));
-        let first = steps.events(deviation.step).next();
-        lines.insert(
-            at,
-            SliceLine {
-                step: deviation.step,
-                at_ns: first.map_or(0, |(_, event)| event.header.at_ns),
-                event: None,
-                cause: None,
-                node: deviation.actor.clone(),
-                text: format!("{} #{}: {}", deviation.site, deviation.n, deviation.value),
-                changes: Vec::new(),
-                deviation: true,
-            },
-        );
+        insert_deviation(steps, &mut lines, deviation);
     }
     Slice { lines, left_out: left_out as u64 }
+}
+
+fn note(lines: &mut [SliceLine], event: EventId, words: String) {
+    if let Some(line) = lines.iter_mut().find(|line| line.event == Some(event.0)) {
+        line.notes.push(words);
+    }
+}
+
+/// Before what its actor does in that step, or before the step's own lines.
+fn insert_deviation(steps: &Steps<'_>, lines: &mut Vec<SliceLine>, deviation: &Deviation) {
+    let acts = |line: &SliceLine| {
+        line.step == deviation.step
+            && !line.deviation
+            && (deviation.actor.starts_with(line.node.as_str()) || line.text.contains(deviation.actor.as_str()))
+    };
+    let at = lines
+        .iter()
+        .position(acts)
+        .unwrap_or_else(|| lines.partition_point(|line| (line.step, !line.deviation) < (deviation.step, true)));
+    let first = steps.events(deviation.step).next();
+    lines.insert(
+        at,
+        SliceLine {
+            step: deviation.step,
+            at_ns: first.map_or(0, |(_, event)| event.header.at_ns),
+            event: None,
+            cause: None,
+            node: deviation.actor.clone(),
+            text: format!("{} #{}: {}", deviation.site, deviation.n, deviation.value),
+            notes: Vec::new(),
+            changes: Vec::new(),
+            deviation: true,
+        },
+    );
 }
 
 /// The events that caused these, and those that caused them, in the order of time; at most as many as fit.
@@ -112,15 +156,19 @@ pub fn chain(steps: &Steps<'_>, from: &[EventId]) -> Slice {
     Slice { lines: lines(steps, &chosen, &BTreeSet::new()), left_out: (all.len() - chosen.len()) as u64 }
 }
 
-/// The event itself and its causes, the nearest first.
+/// The event itself and its causes, the nearest first; then those of the earlier events it refers to.
 fn ancestors(steps: &Steps<'_>, event: EventId) -> Vec<EventId> {
-    let mut chain = Vec::new();
-    let mut at = event;
-    while let Some(found) = steps.trace.event(at) {
-        chain.push(at);
-        at = found.header.cause;
+    let mut found = Vec::new();
+    let mut open = VecDeque::from([event]);
+    while let Some(start) = open.pop_front() {
+        let mut at = start;
+        while let Some(event) = steps.trace.event(at).filter(|_| !found.contains(&at)) {
+            found.push(at);
+            open.extend(referred(event, at));
+            at = event.header.cause;
+        }
     }
-    chain
+    found
 }
 
 /// What belongs into a slice, the most important first.
@@ -132,19 +180,30 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn new(steps: &Steps<'_>, failure: &Failure, script: &Script, bad: Option<u64>) -> Wanted {
+    fn new(steps: &Steps<'_>, evidence: Evidence<'_>, left_open: &[LeftOpen]) -> Wanted {
+        let Evidence { failure, also, script, bad } = evidence;
+        let telling = Telling::new(steps);
         let words = words(&format!("{} {}", failure.detail, failure.cause));
         let fields = relevant_fields(steps, failure, &words, bad);
-        let failing = ends(steps, failure.step, EVENTS_OF_FAILING_STEP_MAX);
+        let failing = telling.of_step(failure.step, EVENTS_OF_FAILING_STEP_MAX);
         let deviating: Vec<EventId> = script
             .iter()
             .take(DEVIATIONS_MAX)
             .filter_map(|deviation| event_of(steps, deviation.step, &deviation.actor))
             .collect();
-        let wrong: Vec<EventId> = bad.map(|step| ends(steps, step, 2)).unwrap_or_default();
+        let mut wrong: Vec<u64> = also.iter().map(|also| also.step).filter(|step| *step < failure.step).collect();
+        wrong.sort_unstable();
+        wrong.dedup();
+        wrong.truncate(ALSO_MAX);
+        wrong.extend(bad);
+        let wrong: Vec<EventId> =
+            wrong.into_iter().flat_map(|step| telling.of_step(step, EVENTS_OF_WRONG_STEP_MAX)).collect();
+        let latest = left_open.iter().rev().take(LEFT_OPEN_MAX);
+        let pending: Vec<EventId> = latest.flat_map(|transaction| telling.around(transaction)).collect();
+        let story = telling.story(failure.step);
         let writers = writers(steps, failure.step, &fields);
         let named = named(steps, failure.step, &words);
-        let chains: Vec<Vec<EventId>> = [&failing, &wrong, &writers, &named, &deviating]
+        let chains: Vec<Vec<EventId>> = [&failing, &pending, &wrong, &writers, &named, &deviating]
             .into_iter()
             .flatten()
             .map(|event| ancestors(steps, *event))
@@ -152,16 +211,21 @@ impl Wanted {
         let mut ranked: Vec<EventId> = Vec::new();
         ranked.extend(&failing);
         ranked.extend(&deviating);
+        ranked.extend(&pending);
         ranked.extend(&wrong);
         if let Some(direct) = failing.last() {
             ranked.extend(ancestors(steps, *direct).into_iter().take(CHAIN_FIRST));
         }
+        ranked.extend(&story);
         ranked.extend(&named);
         ranked.extend(&writers);
         // Then every chain grows by one link at a time, so that none takes all the room.
         let longest = chains.iter().map(Vec::len).max().unwrap_or(0);
         for link in 1..longest {
-            ranked.extend(chains.iter().filter_map(|chain| chain.get(link)));
+            for event in chains.iter().filter_map(|chain| chain.get(link)) {
+                ranked.push(*event);
+                ranked.extend(telling.besides(*event));
+            }
         }
         Wanted { ranked: ranked.into_iter().map(|event| event.0).collect(), fields }
     }
@@ -221,16 +285,6 @@ fn named(steps: &Steps<'_>, until: u64, words: &BTreeSet<String>) -> Vec<EventId
     events.filter(|(_, event)| named(event)).take(NAMED_MAX).map(|(index, _)| EventId(index as u32 + 1)).collect()
 }
 
-/// The first and the last events of a step, at most so many.
-fn ends(steps: &Steps<'_>, step: u64, most: usize) -> Vec<EventId> {
-    let all: Vec<EventId> = steps.events(step).map(|(id, _)| id).collect();
-    if all.len() <= most {
-        return all;
-    }
-    let (first, last) = (most.div_ceil(2), most / 2);
-    [&all[..first], &all[all.len() - last..]].concat()
-}
-
 /// The event of a step that an actor's choice belongs to, as far as its name tells.
 fn event_of(steps: &Steps<'_>, step: u64, actor: &str) -> Option<EventId> {
     let names = steps.trace.names();
@@ -261,6 +315,7 @@ fn lines(steps: &Steps<'_>, chosen: &BTreeSet<u32>, fields: &BTreeSet<String>) -
             cause: (cause != EventId::ROOT).then_some(cause.0),
             node: node(steps.trace, event).to_owned(),
             text: steps.trace.describe(event),
+            notes: Vec::new(),
             changes: Vec::new(),
             deviation: false,
         });

@@ -2,15 +2,14 @@
 
 use serde::Serialize;
 
-use super::lab::{Lab, Trial};
-use crate::execute::ToolFailure;
+use super::lab::{Lab, Stop, Trial};
 use crate::shrink::Case;
 
 /// Up to this many deviations all sets are looked at.
 pub const EXHAUSTIVE_MAX: usize = 10;
 
 /// The minimal failing sets of deviations that were found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Subsets {
     /// Each set as positions of deviations, from 0 on; the smallest first.
     pub minimal: Vec<Vec<usize>>,
@@ -21,11 +20,11 @@ pub struct Subsets {
 }
 
 /// All minimal failing sets of few deviations. A set that contains a failing one is not executed.
-pub(super) fn all(lab: &mut Lab<'_>, case: &Case) -> Result<Subsets, ToolFailure> {
+pub(super) fn all(lab: &mut Lab<'_>, case: &Case, found: &mut Subsets) -> Result<(), Stop> {
     let count = case.script.len();
     let mut masks: Vec<u32> = (0..1_u32 << count).collect();
     masks.sort_by_key(|mask| (mask.count_ones(), *mask));
-    let (mut minimal, mut tried) = (Vec::<u32>::new(), 0);
+    let mut minimal = Vec::<u32>::new();
     // One size at a time: sets of one size do not contain one another.
     for size in 0..=count as u32 {
         let open: Vec<u32> = masks
@@ -35,31 +34,36 @@ pub(super) fn all(lab: &mut Lab<'_>, case: &Case) -> Result<Subsets, ToolFailure
             .filter(|mask| minimal.iter().all(|smaller| mask & smaller != *smaller))
             .collect();
         let trials: Vec<Trial> = open.iter().map(|mask| case.only(&positions(*mask)).into()).collect();
-        tried += trials.len() as u64;
-        for (mask, shown) in open.iter().zip(lab.try_all(&trials)?) {
+        let tried = lab.try_all(&trials)?;
+        found.tried += trials.len() as u64;
+        for (mask, shown) in open.iter().zip(tried) {
             if shown.fails {
                 minimal.push(*mask);
+                found.minimal.push(positions(*mask));
             }
         }
     }
-    Ok(Subsets { minimal: minimal.into_iter().map(positions).collect(), complete: true, tried })
+    found.complete = true;
+    Ok(())
 }
 
 /// One or two minimal failing sets of many deviations: what is left when as much as possible is taken away from
 /// the end, and from the beginning.
-pub(super) fn some(lab: &mut Lab<'_>, case: &Case) -> Result<Subsets, ToolFailure> {
+pub(super) fn some(lab: &mut Lab<'_>, case: &Case, found: &mut Subsets) -> Result<(), Stop> {
     let all: Vec<usize> = (0..case.script.len()).collect();
-    let (late_first, tried) = thin(lab, case, all.iter().rev().copied().collect())?;
-    let (early_first, more) = thin(lab, case, all)?;
-    let mut minimal = vec![late_first, early_first];
-    minimal.sort_by_key(|set| (set.len(), set.clone()));
-    minimal.dedup();
-    Ok(Subsets { minimal, complete: false, tried: tried + more })
+    for order in [all.iter().rev().copied().collect(), all] {
+        let (set, tried) = thin(lab, case, order)?;
+        found.minimal.push(set);
+        found.tried += tried;
+    }
+    found.minimal.sort_by_key(|set| (set.len(), set.clone()));
+    found.minimal.dedup();
+    Ok(())
 }
 
 /// Takes away what is not needed, in chunks that get smaller, until nothing single can go. `order`: what is tried
 /// first.
-fn thin(lab: &mut Lab<'_>, case: &Case, mut order: Vec<usize>) -> Result<(Vec<usize>, u64), ToolFailure> {
+fn thin(lab: &mut Lab<'_>, case: &Case, mut order: Vec<usize>) -> Result<(Vec<usize>, u64), Stop> {
     let mut tried = 0;
     let mut size = order.len().div_ceil(2);
     loop {

@@ -1,15 +1,19 @@
 //! An explanation as a card for one screen. The order of its lines is the product: what broke, how small, what
 //! matters, why, what nearby run passes, when it was too late, what to paste.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::align::value_words;
-use super::{Explanation, Jump, NoReturn, Point, Subsets, Twin};
+use super::{ExplainEnd, Explanation, Jump, NoReturn, Part, Point, Subsets};
 use crate::explain::slice::SliceLine;
 use crate::report::{Paint, thousands};
 
 /// Operations listed before the rest is only counted.
 const OPERATIONS_MAX: usize = 10;
+
+/// Characters of an event before the rest is left out.
+const TEXT_MAX: usize = 120;
 
 /// Sets of deviations listed before the rest is only counted.
 const SUBSETS_MAX: usize = 6;
@@ -24,7 +28,7 @@ pub fn text(explanation: &Explanation, repro: Option<&str>, paint: Paint) -> Str
     deviations(&mut out, explanation);
     subsets(&mut out, &explanation.subsets, explanation.deviations.len());
     why(&mut out, explanation, paint);
-    twin(&mut out, explanation.twin.as_ref(), paint);
+    twin(&mut out, explanation, paint);
     no_return(&mut out, explanation, paint);
     if let Some(repro) = repro {
         let _ = writeln!(out, "repro: {repro}");
@@ -57,13 +61,11 @@ fn what_broke(out: &mut String, explanation: &Explanation, paint: Paint) {
 }
 
 fn how_small(out: &mut String, explanation: &Explanation) {
-    let unneeded = explanation.deviations.iter().filter(|part| !part.necessity.needed).count()
-        + explanation
-            .operations
-            .iter()
-            .filter(|part| part.necessity.as_ref().is_some_and(|necessity| !necessity.needed))
-            .count();
+    let of_deviations = explanation.deviations.iter().map(|part| &part.necessity);
+    let parts: Vec<_> = of_deviations.chain(explanation.operations.iter().map(|part| &part.necessity)).collect();
+    let unneeded = parts.iter().filter(|part| part.as_ref().is_some_and(|necessity| !necessity.needed)).count();
     let minimal = match unneeded {
+        0 if parts.iter().any(|part| part.is_none()) => "not known whether anything can go".to_owned(),
         0 => "nothing single can go".to_owned(),
         count => {
             format!("{count} of these could go, one at a time (`shrink` takes out what it can)")
@@ -78,6 +80,13 @@ fn how_small(out: &mut String, explanation: &Explanation) {
         counted(explanation.executions, "execution"),
     );
     let _ = writeln!(out, "determinism: run twice, identical   {}", explanation.digest);
+    let why = match explanation.ended {
+        ExplainEnd::Complete => return,
+        ExplainEnd::Budget => "the executions are used up",
+        ExplainEnd::Interrupted => "interrupted",
+    };
+    let parts: Vec<&str> = explanation.unfinished.iter().map(|part| part.words()).collect();
+    let _ = writeln!(out, "unfinished: {} ({why}; the rest is what is known so far)", parts.join(", "));
 }
 
 fn operations(out: &mut String, explanation: &Explanation) {
@@ -87,7 +96,8 @@ fn operations(out: &mut String, explanation: &Explanation) {
         .take(OPERATIONS_MAX)
         .map(|part| {
             let necessity = part.necessity.as_ref();
-            [format!("#{}", part.n), part.op.to_string(), necessity.map_or_else(String::new, super::Necessity::words)]
+            let words = necessity.map_or_else(|| "(not looked at)".to_owned(), super::Necessity::words);
+            [format!("#{}", part.n), part.op.to_string(), words]
         })
         .collect();
     if !rows.is_empty() {
@@ -114,7 +124,7 @@ fn deviations(out: &mut String, explanation: &Explanation) {
                 format!("{}  {} #{}", deviation.site, deviation.actor, deviation.n),
                 deviation.value.clone(),
                 format!("step {}", thousands(deviation.step)),
-                part.necessity.words(),
+                part.necessity.as_ref().map_or_else(|| "(not looked at)".to_owned(), super::Necessity::words),
             ]
         })
         .collect();
@@ -135,6 +145,9 @@ fn columns<const N: usize>(out: &mut String, rows: &[[String; N]]) {
 
 fn subsets(out: &mut String, subsets: &Subsets, deviations: usize) {
     if deviations == 0 {
+        return;
+    }
+    if subsets.minimal.is_empty() {
         return;
     }
     let everything = |set: &Vec<usize>| set.len() == deviations;
@@ -194,19 +207,33 @@ pub fn slice_text(lines: &[SliceLine], left_out: u64) -> String {
             id(line),
             line.node,
             if line.deviation { "DEVIATION " } else { "" },
-            line.text
+            cut(&line.text)
         );
         if !line.changes.is_empty() {
             let _ = write!(row, "   [{}]", line.changes.join("; "));
+        }
+        if !line.notes.is_empty() {
+            let _ = write!(row, "   ! {}", line.notes.join("; "));
         }
         let _ = writeln!(out, "{}", row.trim_end());
     }
     out
 }
 
-fn twin(out: &mut String, twin: Option<&Twin>, paint: Paint) {
+/// Long frames are cut; `replay --trace full` and JSON have all of them.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(TEXT_MAX) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+fn twin(out: &mut String, explanation: &Explanation, paint: Paint) {
+    let twin = explanation.twin.as_ref();
     let Some(twin) = twin else {
-        let _ = writeln!(out, "{}  no run with one thing less or altered passes", paint.strong("twin:"));
+        if !explanation.unfinished.contains(&Part::Twin) {
+            let _ = writeln!(out, "{}  no run with one thing less, more or altered passes", paint.strong("twin:"));
+        }
         return;
     };
     let _ = writeln!(out, "{}  the same run {} passes", paint.strong("twin:"), twin.edit);
@@ -255,6 +282,9 @@ fn twin(out: &mut String, twin: Option<&Twin>, paint: Paint) {
 
 fn no_return(out: &mut String, explanation: &Explanation, paint: Paint) {
     let NoReturn { endings, points, jump } = &explanation.no_return;
+    if points.is_empty() {
+        return;
+    }
     let label = paint.strong("no return:");
     let percent = |fails: u64| format!("{}%", fails * 100 / endings);
     match jump {

@@ -10,9 +10,11 @@ use std::time::Duration;
 use seedbed::choice::{Deviation, Domain, Latency, Script};
 use seedbed::kernel::{Due, Timing};
 
-/// Ways to tell an order, to be tried in this order.
-pub const ATTEMPTS: [Attempt; 3] = [
+/// Ways to tell an order, to be tried in this order. The second leaves nodes the time to finish synchronous work before
+/// they are asked for more: events that find their node busy would come late, and in another order.
+pub const ATTEMPTS: [Attempt; 4] = [
     Attempt { keep_latencies: true, tick_ns: 1_000 },
+    Attempt { keep_latencies: true, tick_ns: 10_000_000 },
     Attempt { keep_latencies: false, tick_ns: 1_000 },
     Attempt { keep_latencies: false, tick_ns: 1 },
 ];

@@ -7,7 +7,7 @@ mod minimal;
 mod paint;
 mod power;
 mod progress;
-mod shrinking;
+mod searching;
 mod table;
 mod words;
 
@@ -18,6 +18,6 @@ pub use minimal::{MinimalCard, ShrinkLine, minimal_card};
 pub use paint::Paint;
 pub use power::{PowerLine, power_remarks, power_table};
 pub use progress::with_progress;
-pub use shrinking::with_shrinking;
+pub use searching::{with_explaining, with_shrinking};
 pub use table::{Row, Table};
 pub use words::{command_line, deviations, shell_word, thousands};

@@ -18,6 +18,11 @@ pub const TESTS: &[Test] = &[
     ("explain_gives_the_same_bytes_whatever_the_jobs", explain_gives_the_same_bytes_whatever_the_jobs),
     ("explain_has_nothing_to_say_about_a_run_that_holds", explain_has_nothing_to_say_about_a_run_that_holds),
     ("explain_takes_a_seed", explain_takes_a_seed),
+    (
+        "explain_tells_what_is_known_when_executions_are_used_up",
+        explain_tells_what_is_known_when_executions_are_used_up,
+    ),
+    ("explain_names_who_published_what_was_left_pending", explain_names_who_published_what_was_left_pending),
 ];
 
 const SCENARIO: &str = "seedbed = 1
@@ -150,4 +155,53 @@ fn explain_takes_a_seed() {
     assert!(jump["after"].as_u64() > jump["before"].as_u64(), "{jump}");
     let without = bench.run(&["explain", "scenarios/post/lost.toml"]);
     assert!(without.exits(2).err.contains("add --seed N"), "{}", without.err);
+}
+
+/// With few executions the card has what needs none (what broke, and why), says which parts are missing, and the exit
+/// code says that there is no whole answer.
+fn explain_tells_what_is_known_when_executions_are_used_up() {
+    let bench = bench("explain-budget");
+    let said = bench.run(&["explain", "two.plan.toml", "--executions", "12"]);
+    snapshot("explain-budget", &said.exits(6).shown());
+    let said = bench.run(&["explain", "two.plan.toml", "--executions", "12", "--format", "json"]);
+    let explanation: Value = serde_json::from_str(&said.exits(6).out).expect("one JSON object");
+    assert_eq!(explanation["ended"], "budget");
+    assert_eq!(explanation["unfinished"], serde_json::json!(["necessity", "twin", "no-return"]));
+    assert!(explanation["executions"].as_u64() <= Some(12), "{}", explanation["executions"]);
+    assert!(explanation["why"]["lines"].as_array().is_some_and(|lines| !lines.is_empty()));
+    let whole = json(&bench.run(&["explain", "two.plan.toml", "--format", "json"]));
+    assert_eq!((&whole["ended"], &whole["unfinished"]), (&"complete".into(), &serde_json::json!([])));
+}
+
+/// The mailbox incident, ended by another client's commit: what the first one's `close` left pending is in the chain, and
+/// who published it.
+fn explain_names_who_published_what_was_left_pending() {
+    let bench = Bench::new("explain-pending").file(
+        "scenarios/mailbox/published.toml",
+        "seedbed = 1\ngoal = \"A test.\"\nflow = \"mailbox\"\nvariant = \"0.3.1\"\n\
+         [[workload.op]]\n\
+         session = { side = \"a\", steps = [\"allocate\", \"claim\", \"open\", \"close as happy\"] }\n\
+         [[workload.op]]\nsession = { side = \"b\", steps = [\"allocate\"] }\n\
+         [faults]\n\"net/latency\" = 0\n\"disk/latency\" = 0\n\"mailbox/pause\" = 0\n\
+         [expect]\nviolates = \"mailbox-has-a-side\"\n",
+    );
+    let mut seedbed = std::process::Command::new(env!("CARGO_BIN_EXE_seedbed"));
+    let path = bench.path("scenarios/mailbox/published.toml");
+    let path = path.to_str().expect("a path in UTF-8");
+    seedbed.args(["explain", path, "--seed", "0", "--executions", "40", "--format", "json"]);
+    let said = Said::of(seedbed.output().expect("the binary starts"));
+    let explanation: Value = serde_json::from_str(&said.exits(6).out).expect("one JSON object");
+    let lines = explanation["why"]["lines"].as_array().expect("a list");
+    let find = |what: &str| {
+        let found = lines.iter().find(|line| line.to_string().contains(what));
+        found.unwrap_or_else(|| panic!("{what}: {explanation:#}"))
+    };
+    let (pending, published) = (find("is left open"), find("left pending in relay.sqlite"));
+    let raised = find("IntegrityError");
+    assert_eq!(pending["step"], raised["step"], "what was pending is what the failed close had done");
+    assert_eq!(find("\\\"type\\\":\\\"close\\\"")["step"], pending["step"]);
+    assert_eq!(published["step"], explanation["step"], "the commit is what the check saw");
+    let asked = lines.iter().find(|line| line["event"] == published["cause"]).expect("its cause is in the chain");
+    assert!(asked["text"].as_str().is_some_and(|text| text.starts_with("deliver b->server")), "{asked}");
+    assert!(lines.len() <= 40);
 }

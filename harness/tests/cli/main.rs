@@ -3,6 +3,7 @@
 //! Most tests need a system that fails, hangs or crashes where they want it. This test program therefore
 //! plays the binary itself when [`program::PLAY`] is set: a harness with the test double in it.
 
+mod audit;
 #[path = "../double/mod.rs"]
 mod double;
 mod explain;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         shipped::TESTS,
         explain::TESTS,
         views::TESTS,
+        audit::TESTS,
         shrinking::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {

@@ -11,6 +11,7 @@ pub const TESTS: &[Test] = &[
     ("the_ticket_reads_in_columns", the_ticket_reads_in_columns),
     ("the_ticket_is_one_json_object", the_ticket_is_one_json_object),
     ("everything_shipped_is_listed", everything_shipped_is_listed),
+    ("runs_do_not_depend_on_their_company", runs_do_not_depend_on_their_company),
 ];
 
 const MINIMAL: &str = "scenarios/publish/ticket-877-minimal.toml";
@@ -55,4 +56,12 @@ fn everything_shipped_is_listed() {
     let said = seedbed(&["list"]);
     let host = if cfg!(madsim) { "madsim" } else { "none" };
     snapshot("list-shipped", &said.exits(0).out.replace(&format!("host: {host}"), "host: HOST"));
+}
+
+/// Real SQLite has one random generator per process, which the worlds of all threads share.
+fn runs_do_not_depend_on_their_company() {
+    for scenario in ["scenarios/publish/ticket-877.toml", "scenarios/mailbox/sweep-0.3.1.toml"] {
+        let said = seedbed(&["audit", scenario, "--seeds", "0..3"]);
+        assert_eq!(said.exits(0).out.matches("3 of 3 seeds identical").count(), 3, "{}", said.out);
+    }
 }

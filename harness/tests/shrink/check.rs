@@ -76,6 +76,18 @@ fn the_line_to_paste_shows_every_event() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("sold twice"));
 }
 
+/// With one thread all tests run on the main one, which bears no test's name: the line to paste names the test all
+/// the same.
+#[test]
+fn the_line_to_paste_names_the_test_when_there_is_one_thread() {
+    let test = std::env::current_exe().expect("this program has a path");
+    let name = "check::a_failure_is_shrunk_and_its_plan_can_be_followed";
+    let alone = std::process::Command::new(test).args([name, "--exact", "--test-threads=1"]).output();
+    let alone = alone.expect("it starts");
+    let out = String::from_utf8_lossy(&alone.stdout);
+    assert!(alone.status.success() && out.contains("1 passed"), "{out}");
+}
+
 #[test]
 fn a_minimal_that_is_not_reached_fails() {
     let said = complaint("1.0", "violates = \"books-balance\"\nminimal = { operations = 0, deviations = 0 }");

@@ -4,12 +4,24 @@
 //! stay behind; a transaction that is open on the node is rolled back by SQLite's own recovery, on the fork.
 //! Without a log, the connection is kept from look to look and finds the fork's files changed, as it would
 //! if another process had written them; with one, or after a crash, it is opened anew.
+//!
+//! A journal that belongs to a commit over several databases counts only while its super-journal exists, so
+//! the super-journals in the directory are part of what is looked at.
 
+use super::handle::parent;
 use super::volume::{Database, Volume};
 use crate::disk::Disk;
 
-/// What a look was taken at: the version of each file, and how often the disk had crashed.
-type Seen = ([Option<u64>; 3], u32);
+/// What a look was taken at.
+#[derive(PartialEq)]
+struct Seen {
+    /// The version of each file.
+    versions: [Option<u64>; 3],
+    /// Paths of the super-journals that may decide what becomes of a journal.
+    supers: Vec<String>,
+    /// How often the disk had crashed.
+    crashes: u32,
+}
 
 /// Looks at one database of a node, again and again.
 pub struct Observer {
@@ -31,11 +43,16 @@ impl Observer {
     /// # Errors
     /// Those of SQLite: the database cannot be opened.
     pub fn refresh(&mut self, disk: &Disk) -> rusqlite::Result<bool> {
-        let now = ([0, 1, 2].map(|index| disk.version(&self.files[index])), disk.crashes());
-        if self.seen == Some(now) {
+        let now = Seen {
+            versions: [0, 1, 2].map(|index| disk.version(&self.files[index])),
+            supers: self.super_journals(disk),
+            crashes: disk.crashes(),
+        };
+        if self.seen.as_ref() == Some(&now) {
             return Ok(false);
         }
-        let names = [0, 1, 2].map(|index| self.files[index].as_str());
+        let known = self.seen.iter().flat_map(|seen| &seen.supers).chain(&now.supers);
+        let names: Vec<&str> = self.files.iter().chain(known).map(String::as_str).collect();
         let kept = match (&self.seen, self.database.take()) {
             (Some(before), Some(database)) if goes_on(before, &now) => {
                 database.volume().follow(disk, &names).then_some(database)
@@ -58,6 +75,19 @@ impl Observer {
         Ok(true)
     }
 
+    /// The super-journals beside the database, if there is a journal they may decide about. SQLite makes up their
+    /// names, behind that of the database whose connection commits.
+    fn super_journals(&self, disk: &Disk) -> Vec<String> {
+        const JOURNAL: usize = 1;
+        if !disk.exists(&self.files[JOURNAL]) {
+            return Vec::new();
+        }
+        let directory = parent(&self.files[0]);
+        let names = disk.read_dir(directory).unwrap_or_default();
+        let supers = names.into_iter().filter(|name| name.contains("-mj"));
+        supers.map(|name| if directory.is_empty() { name } else { format!("{directory}/{name}") }).collect()
+    }
+
     /// The database at the last look; `None` before the first.
     #[must_use]
     pub fn database(&self) -> Option<&Database> {
@@ -68,5 +98,5 @@ impl Observer {
 /// Whether a connection can be kept: no crash came between, and there is no log whose index would be stale.
 fn goes_on(before: &Seen, now: &Seen) -> bool {
     const LOG: usize = 2;
-    before.1 == now.1 && before.0[LOG].is_none() && now.0[LOG].is_none()
+    before.crashes == now.crashes && before.versions[LOG].is_none() && now.versions[LOG].is_none()
 }

@@ -105,7 +105,12 @@ impl Volume {
     /// The disk of a volume that is [`aside`](Self::aside), as it is now.
     #[must_use]
     pub fn disk(&self) -> Option<Disk> {
-        self.inner.aside.as_ref().map(|disk| disk.borrow().clone())
+        self.look(Disk::clone)
+    }
+
+    /// A look at the disk of a volume that is [`aside`](Self::aside), as it is now.
+    pub fn look<R>(&self, look: impl FnOnce(&Disk) -> R) -> Option<R> {
+        self.inner.aside.as_ref().map(|disk| look(&disk.borrow()))
     }
 
     /// Makes the files of a volume that is [`aside`](Self::aside) what they are on this disk now. Answers

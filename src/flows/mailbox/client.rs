@@ -7,10 +7,12 @@
 //! | `go` | the Go client of the week of the incident: never reconnects, and its sender never releases |
 //! | `agent` | a machine on the network |
 //! | `line` | one connection of a client |
+//! | `probe` | a monitoring program, which looks every five minutes |
 
 mod agent;
 mod go;
 mod line;
+mod probe;
 mod python;
 
 use serde_json::{Map, Value as Json, json};
@@ -20,6 +22,7 @@ use super::model::ClientEnd;
 pub use agent::{Agent, Meeting};
 pub use go::Go;
 pub use line::{Line, Listens};
+pub use probe::Probe;
 pub use python::Python;
 
 /// A server's frame, as JSON.

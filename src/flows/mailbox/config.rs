@@ -14,6 +14,24 @@ pub struct Config {
     pub disallow_list: bool,
     /// Whether the sites that kill the server, pause it or cut its power may strike (default yes).
     pub may_crash: bool,
+    /// Monitoring probes, which connect every five minutes and never bind (default none).
+    pub probes: u8,
+}
+
+impl Config {
+    /// Smaller configurations, as keys to lay over this one.
+    #[must_use]
+    pub fn smaller(&self) -> Vec<toml::Table> {
+        let with = |key: &str, value: toml::Value| toml::Table::from_iter([(key.to_owned(), value)]);
+        let mut smaller = Vec::new();
+        if self.probes > 0 {
+            smaller.push(with("probes", 0.into()));
+        }
+        if self.disallow_list {
+            smaller.push(with("disallow-list", false.into()));
+        }
+        smaller
+    }
 }
 
 /// A kind of client.
@@ -37,6 +55,7 @@ impl Default for Config {
             blur_usage: None,
             disallow_list: false,
             may_crash: true,
+            probes: 0,
         }
     }
 }

@@ -3,8 +3,10 @@
 //! `rusqlite::Connection`, and by whoever wraps one.
 
 mod sqlite;
+mod statement;
 mod store;
 
+pub use statement::Change;
 pub use store::Store;
 
 /// One SQL value. Text columns are UTF-8; the schema has no blobs.

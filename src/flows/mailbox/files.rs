@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::database::{Changed, Database, DbError, DbErrorKind, Row, Value};
+use super::database::{Change, Changed, Database, DbError, DbErrorKind, Row, Value};
 use super::model::{ChannelRows, UsageRows};
 use super::schema::{CHANNEL_VERSION, OpenError, USAGE_VERSION, create_channel, create_usage, prepare};
 use super::server::Storage;
@@ -15,6 +15,7 @@ use super::{sites, trace};
 use crate::disk::sqlite::{self, Observer, Volume};
 use crate::disk::{Disk, DiskSetup};
 use crate::kernel::{NodeId, Time};
+use crate::trace::EventId;
 use crate::world::{Node, World};
 
 /// The file with the channel tables.
@@ -116,6 +117,14 @@ struct File {
     connection: sqlite::Database,
     reader: RefCell<Option<Reader>>,
     trouble: Rc<Trouble>,
+    pending: RefCell<Vec<Pending>>,
+}
+
+/// A change in the open transaction.
+struct Pending {
+    event: EventId,
+    step: u64,
+    subject: String,
 }
 
 impl File {
@@ -134,6 +143,7 @@ impl File {
             connection,
             reader: RefCell::default(),
             trouble: Rc::clone(trouble),
+            pending: RefCell::default(),
         }))
     }
 
@@ -167,6 +177,37 @@ impl File {
         self.reader.replace(Some(Reader { until: self.node.now() + length, _connection: connection }));
     }
 
+    /// Tells the trace what a statement has done.
+    fn trace(&self, sql: &str, parameters: &[Value], changed: Changed) {
+        let sim = self.node.sim();
+        if let Some(change) = Change::of(sql, parameters).filter(|_| changed.rows > 0) {
+            let subject = change.subject();
+            let text = format_args!("{} {}, rows: {}", change.verb, change.table, changed.rows);
+            let event = self.node.note(&trace::CHANGED, &subject, text);
+            self.pending.borrow_mut().push(Pending { event, step: sim.step(), subject });
+        } else if sql == "COMMIT" {
+            let pending = std::mem::take(&mut *self.pending.borrow_mut());
+            let left_over: Vec<_> = pending.iter().filter(|change| change.step != sim.step()).collect();
+            let counts = [pending.len() as u64, left_over.len() as u64, 0];
+            self.node.event(&trace::COMMITTED, self.path, counts);
+            for change in left_over {
+                let subject = sim.name(&change.subject);
+                sim.emit_caused(self.node.id(), &trace::PUBLISHED, subject, [0; 3], change.event);
+            }
+        }
+    }
+
+    /// What SQLite has rolled back, asked to or not, is not pending any more.
+    fn forget_undone(&self) {
+        if Database::in_transaction(&*self.connection) {
+            return;
+        }
+        let undone = std::mem::take(&mut *self.pending.borrow_mut()).len();
+        if undone > 0 {
+            self.node.event(&trace::UNDONE, self.path, [undone as u64, 0, 0]);
+        }
+    }
+
     fn noted<T>(&self, result: Result<T, DbError>) -> Result<T, DbError> {
         result.inspect_err(|error| note_trouble(&self.trouble, error))
     }
@@ -183,7 +224,12 @@ impl Database for File {
         if sql == "COMMIT" {
             self.wait_for_readers();
         }
-        self.noted(Database::execute(&*self.connection, sql, parameters))
+        let result = self.noted(Database::execute(&*self.connection, sql, parameters));
+        if let Ok(changed) = &result {
+            self.trace(sql, parameters, *changed);
+        }
+        self.forget_undone();
+        result
     }
 
     fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
@@ -214,6 +260,8 @@ pub struct Committed {
 struct Watched {
     path: &'static str,
     observer: Observer,
+    /// SQLite's count of commits in the header of the file, as of the last look, on the recovered fork. While a
+    /// commit that failed has not been undone yet, the file itself is ahead of it.
     counter: Option<u32>,
 }
 
@@ -222,20 +270,35 @@ impl Watched {
         Watched { path, observer: Observer::new(path), counter: None }
     }
 
-    /// Whether a commit has happened since the last look. SQLite counts them in the header of the file.
-    fn has_changed(&mut self, disk: &Disk) -> rusqlite::Result<bool> {
-        const COUNTER_AT: u64 = 24;
-        let mut bytes = [0; 4];
-        let counter = match disk.peek(self.path, COUNTER_AT, &mut bytes) {
-            Ok(4) => Some(u32::from_be_bytes(bytes)),
-            _ => None,
-        };
+    /// Whether there may have been a commit since the last look, which is then taken.
+    fn look(&mut self, disk: &Disk) -> rusqlite::Result<bool> {
+        let counter = commits(disk, self.path);
         if counter == self.counter || counter.is_none() {
             return Ok(false);
         }
-        self.observer.refresh(disk)?;
+        self.observer.refresh(disk)
+    }
+
+    /// Reads what is committed, if that is something new.
+    fn read<T>(&mut self, read: impl FnOnce(&sqlite::Database) -> Result<T, DbError>) -> Result<Option<T>, DbError> {
+        let Some(database) = self.observer.database() else {
+            return Ok(None);
+        };
+        let rows = read(database)?;
+        let counter = database.volume().look(|fork| commits(fork, self.path)).flatten();
+        let is_new = counter != self.counter;
         self.counter = counter;
-        Ok(true)
+        Ok(is_new.then_some(rows))
+    }
+}
+
+/// How many commits a database file has seen, by its own count.
+fn commits(disk: &Disk, path: &str) -> Option<u32> {
+    const COUNTER_AT: u64 = 24;
+    let mut bytes = [0; 4];
+    match disk.peek(path, COUNTER_AT, &mut bytes) {
+        Ok(4) => Some(u32::from_be_bytes(bytes)),
+        _ => None,
     }
 }
 
@@ -259,15 +322,18 @@ impl Committed {
     /// A database that cannot be read although nothing goes wrong: it is damaged.
     pub fn refresh(&mut self) -> Result<(bool, bool), DbError> {
         let (channel, usage) = (&mut self.channel, &mut self.usage);
-        let changed = self
+        let looked = self
             .world
             .disks()
-            .look(self.node, |disk| Ok::<_, rusqlite::Error>((channel.has_changed(disk)?, usage.has_changed(disk)?)))?;
-        if let (true, Some(database)) = (changed.0, self.channel.observer.database()) {
-            self.rows = Rc::new(ChannelRows::read(&**database)?);
+            .look(self.node, |disk| Ok::<_, rusqlite::Error>((channel.look(disk)?, usage.look(disk)?)))?;
+        let rows = if looked.0 { channel.read(|database| ChannelRows::read(&**database))? } else { None };
+        let accounts = if looked.1 { usage.read(|database| UsageRows::read(&**database, "main"))? } else { None };
+        let changed = (rows.is_some(), accounts.is_some());
+        if let Some(rows) = rows {
+            self.rows = Rc::new(rows);
         }
-        if let (true, Some(database)) = (changed.1, self.usage.observer.database()) {
-            self.accounts = Rc::new(UsageRows::read(&**database, "main")?);
+        if let Some(accounts) = accounts {
+            self.accounts = Rc::new(accounts);
         }
         Ok(changed)
     }

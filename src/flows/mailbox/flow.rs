@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::strategy::BoxedStrategy;
 
+use super::client::Probe;
 use super::config::Config;
 use super::files::{self, Trouble};
 use super::invariants::INVARIANTS;
@@ -78,6 +79,10 @@ impl Flow for MailboxServer {
         workload::simpler(operation)
     }
 
+    fn smaller(config: &Config) -> Vec<toml::Table> {
+        config.smaller()
+    }
+
     fn build(world: &World, setup: Setup<MailboxServer>) {
         let Some(rules) = by_label(&setup.variant) else {
             panic!("the flow `mailbox` has no variant `{}`", setup.variant)
@@ -103,9 +108,16 @@ impl Flow for MailboxServer {
         let watch = Watch::install(world, server, rules, setup.config.blur_usage, &trouble);
         let _ = watched.set(Rc::clone(&watch));
         let driver = Driver::new((SERVER, server), &watch, setup.operations);
+        let shown = Rc::clone(&watch);
+        world.snapshot(SERVER, move || shown.state());
         for name in driver.node_names() {
-            let driver = Rc::clone(&driver);
-            world.callback_node(&name, move |node| driver.node_started(node));
+            let starting = Rc::clone(&driver);
+            world.callback_node(&name, move |node| starting.node_started(node));
+            let (driver, client) = (Rc::clone(&driver), name.clone());
+            world.snapshot(&name, move || driver.state_of(&client));
+        }
+        for number in 0..setup.config.probes {
+            world.callback_node(&format!("probe{number}"), |node| Probe::start(&node, SERVER));
         }
         world.client("people", move |node| Rc::clone(&driver).run(node));
         world.run_limit(RUN_MAX);

@@ -32,8 +32,8 @@ const fn always(id: &'static str, doc: &'static str, promise: Promise) -> Invari
     InvariantInfo { id, kind: InvariantKind::Always, doc, promise }
 }
 
-const fn eventually(id: &'static str, doc: &'static str) -> InvariantInfo {
-    InvariantInfo { id, kind: InvariantKind::Eventually, doc, promise: Promise::Always }
+const fn eventually(id: &'static str, doc: &'static str, promise: Promise) -> InvariantInfo {
+    InvariantInfo { id, kind: InvariantKind::Eventually, doc, promise }
 }
 
 const CLOCK_STEADY: Promise = Promise::Unless(&[CLOCK_BACK, CLOCK_FORWARD]);
@@ -175,14 +175,26 @@ pub const INVARIANTS: &[InvariantInfo] = &[
         "a failing listener harms neither the sender nor other listeners",
         Promise::Always,
     ),
-    eventually("peer-heard-once-in-order", "each client sees every message of its peer once and in order"),
-    eventually("nobody-waits-for-ever", "every client ends: released and closed, or told an error"),
+    eventually(
+        "peer-heard-once-in-order",
+        "each client sees every message of its peer once and in order, unless their mailbox has expired meanwhile",
+        Promise::Always,
+    ),
+    eventually(
+        "nobody-waits-for-ever",
+        "every client ends, released and closed or told an error, unless its mailbox has expired meanwhile",
+        Promise::Always,
+    ),
     always(
         "finished-pair-leaves-nothing",
         "as soon as both clients have finished, no row of the pair is left",
         Promise::Always,
     ),
-    eventually("everything-expires", "after expiry and a period without clients all channel tables are empty"),
+    eventually(
+        "everything-expires",
+        "after expiry and a period without clients all channel tables are empty",
+        NEVER_BACK,
+    ),
     always(
         "restart-is-clean",
         "after a crash the databases open, their structure holds, and the first tick succeeds",

@@ -50,9 +50,12 @@ pub static SET_ORDER: Site =
 /// How long the people at the clients take.
 pub static PAUSE: Site = Site::latency("mailbox/pause", "how long people wait before the next operation");
 
+/// How much later than it should a probe begins.
+pub static PROBE: Site = Site::latency("mailbox/probe", "how much later than it should a monitoring probe looks");
+
 /// Every choice site of the flow.
 pub static SITES: &[&Site] =
-    &[&LISTENER, &LISTENER_STOP, &CLOCK_BACK, &CLOCK_FORWARD, &OUTSIDE_LOCK, &FREE_NAME, &SET_ORDER, &PAUSE];
+    &[&LISTENER, &LISTENER_STOP, &CLOCK_BACK, &CLOCK_FORWARD, &OUTSIDE_LOCK, &FREE_NAME, &SET_ORDER, &PAUSE, &PROBE];
 
 /// How far a clock jumps: seconds around the timer's period, expiry, and beyond both.
 pub static JUMPS: OneOf<Duration> = OneOf(&[

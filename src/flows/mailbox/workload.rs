@@ -37,8 +37,10 @@ pub struct Transfer {
     pub app: String,
     /// The client that allocates the name.
     pub sender: Client,
-    /// The client that is told the name; `None`: nobody comes, and the sender gives up.
-    pub receiver: Option<Client>,
+    /// The client that is told the name.
+    pub receiver: Client,
+    /// There is no receiver: nobody comes, and the sender gives up.
+    pub alone: bool,
     /// Application messages each sends.
     pub messages: u8,
     /// Seconds until the code is typed, or until the sender gives up.
@@ -111,7 +113,8 @@ impl Default for Transfer {
         Transfer {
             app: "pairs".to_owned(),
             sender: Client::default(),
-            receiver: Some(Client::default()),
+            receiver: Client::default(),
+            alone: false,
             messages: 1,
             after: 1,
             wrong_code: false,
@@ -149,10 +152,10 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
     ];
     let client = (program, loses).prop_map(|(is, loses)| Client { is, loses });
     let after = prop_oneof![3 => 0_u32..5, 1 => 5_u32..120];
-    let receiver = prop_oneof![7 => client.clone().prop_map(Some), 1 => Just(None)];
+    let receiver = (client.clone(), proptest::bool::weighted(0.125));
     let transfer = (client, receiver, 0_u8..3, after, proptest::bool::weighted(0.1)).prop_map(
-        |(sender, receiver, messages, after, wrong_code)| {
-            Op::Transfer(Transfer { sender, receiver, messages, after, wrong_code, ..Transfer::default() })
+        |(sender, (receiver, alone), messages, after, wrong_code)| {
+            Op::Transfer(Transfer { sender, receiver, alone, messages, after, wrong_code, ..Transfer::default() })
         },
     );
     let steps = proptest::collection::vec(step::strategy(malformed > 0, REFERENCES), 1..6);
@@ -226,8 +229,8 @@ fn simpler_transfers(transfer: &Transfer) -> Vec<Transfer> {
         let sender = Client { loses: None, ..transfer.sender.clone() };
         simpler.push(Transfer { sender, ..transfer.clone() });
     }
-    if let Some(receiver) = transfer.receiver.as_ref().filter(|receiver| receiver.loses.is_some()) {
-        let receiver = Some(Client { loses: None, ..receiver.clone() });
+    if transfer.receiver.loses.is_some() {
+        let receiver = Client { loses: None, ..transfer.receiver.clone() };
         simpler.push(Transfer { receiver, ..transfer.clone() });
     }
     if transfer.after > 1 {

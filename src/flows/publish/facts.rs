@@ -65,6 +65,19 @@ pub struct Handling {
     pub changed: BTreeSet<ShareNumber>,
     /// Shares of the request that now hold what was asked for.
     pub as_asked: BTreeSet<ShareNumber>,
+    /// The server's process, or its machine, went down before it had answered.
+    pub died: bool,
+}
+
+/// What full verification says of a share on a server's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It is, byte for byte, one that this publish made.
+    Whole(PublishId),
+    /// It does not verify.
+    Torn,
+    /// It verifies, and nobody made it.
+    Forged,
 }
 
 /// What a client knew when it sent.
@@ -134,6 +147,24 @@ pub enum Fact {
         replaced_own: Vec<(ShareNumber, Checkstring)>,
         /// Places that now hold another root under the number just written, by whom.
         forks: Vec<(ServerId, ShareNumber, PublishId)>,
+    },
+    /// A share was looked at on its server's disk, after a crash or damage.
+    Examined {
+        /// The server.
+        server: ServerId,
+        /// The share.
+        share: ShareNumber,
+        /// What it is.
+        found: Found,
+    },
+    /// A server with a share that cannot be read was asked what it holds.
+    Beside {
+        /// The server.
+        server: ServerId,
+        /// Shares that verify and that whoever asked was not shown because of the other one.
+        hidden: BTreeSet<ShareNumber>,
+        /// What hid them: a stable phrase.
+        behind: &'static str,
     },
     /// A publish took a share for placed.
     Placed {

@@ -1,10 +1,12 @@
 //! What the ghost history knows of one publish, one share, one message.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::facts::{Outcome, PublishId, Tick};
 use super::layout::Checkstring;
 use super::servermap::{Place, ServerId};
+use super::version::NewVersion;
 
 /// What a publish starts from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,12 +30,14 @@ pub struct Start {
 }
 
 /// One publish, from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Publish {
     /// What it started from.
     pub start: Start,
     /// Its version, once encoded.
     pub version: Option<Checkstring>,
+    /// The shares it made.
+    pub made: Option<Rc<NewVersion>>,
     /// Frames of its loop on the stack.
     pub depth: u32,
     /// Loops entered.
@@ -69,6 +73,7 @@ impl Publish {
         Publish {
             start,
             version: None,
+            made: None,
             depth: 0,
             loops: 0,
             sent: 0,
@@ -95,6 +100,8 @@ pub struct Written {
     pub version: Checkstring,
     /// When.
     pub at: Tick,
+    /// What is there is not (all of) what the publish wrote.
+    pub torn: bool,
 }
 
 /// How a message was resolved at the client.

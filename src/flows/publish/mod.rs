@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `variants`, `config`, `ops`, `workload`, `sites` | the historical forms; what a scenario pins; operations and who calls them; choices |
 //! | `layout`, `share`, `version`, `merkle`, `fec`, `keys` | the bytes of a share, and what proves them |
-//! | `storage`, `server` | a slot as a pure state machine; the node around it |
+//! | `storage`, `container`, `slot`, `server` | what a request does to a slot, pure; the file of a share; a slot on a disk; the node around it |
 //! | `protocol` | requests and answers |
 //! | `servermap`, `permuted`, `goal`, `answer` | what a client knows, wants and concludes: pure |
 //! | `client/` | the client's machines: map update, retrieve, publish, modify, and its list of servers |
@@ -19,6 +19,7 @@
 pub mod answer;
 pub mod client;
 pub mod config;
+pub mod container;
 pub mod facts;
 pub mod fec;
 pub mod ghost;
@@ -36,6 +37,7 @@ pub mod server;
 pub mod servermap;
 pub mod share;
 pub mod sites;
+pub mod slot;
 pub mod storage;
 pub mod trace;
 pub mod variants;
@@ -54,18 +56,21 @@ use proptest::strategy::BoxedStrategy;
 
 use self::client::Client;
 use self::config::{Config, Damage, Setting};
+use self::container::{lease, pack};
 use self::invariants::{Checker, RULES};
 use self::keys::server_key;
 use self::model::Model;
 use self::ops::Op;
 use self::server::{Stores, serve};
 use self::servermap::ServerId;
-use self::storage::{MemoryShares, Shares};
+use self::slot::file_of;
+use self::storage::Secrets;
 use self::variants::{VARIANTS, Variant};
 use self::version::make_version;
 use self::workload::Workload;
 use crate::check::InvariantKind;
 use crate::choice::UpTo;
+use crate::disk::{Disk, DiskSetup};
 use crate::flow::{ConfigComplaint, Flow, FlowInfo, Named, Needs, Setup};
 use crate::world::World;
 
@@ -136,6 +141,10 @@ impl Flow for Publish {
         ops::simpler(operation)
     }
 
+    fn smaller(config: &Config) -> Vec<toml::Table> {
+        config.smaller()
+    }
+
     fn validate(variant: &str, config: &Config) -> Result<(), Vec<ConfigComplaint>> {
         let _ = variant;
         let complaints = config.complaints();
@@ -155,9 +164,9 @@ impl Flow for Publish {
         build_clients(world, &setting, &model, &stores, &workload);
         let done = world.workload_part();
         let operations = setup.operations;
-        let ending = Ending(workload);
+        let ending = Ending { workload, stores };
         world.node("workload", move |node| {
-            Rc::clone(&ending.0).run(node, Rc::clone(&setting), operations.clone(), done.clone())
+            Rc::clone(&ending.workload).run(node, Rc::clone(&setting), operations.clone(), done.clone())
         });
         world.settle(SETTLE);
         for rule in RULES {
@@ -173,54 +182,69 @@ impl Flow for Publish {
 }
 
 /// Lives in the workload node's starter, which the world drops when the run is over.
-struct Ending(Rc<Workload>);
+struct Ending {
+    workload: Rc<Workload>,
+    stores: Stores,
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.tear_down();
+        self.workload.tear_down();
+        self.stores.tear_down();
     }
 }
 
 fn build_servers(world: &World, setting: &Rc<Setting>, model: &Rc<RefCell<Model>>) -> Stores {
-    let encoding = (setting.config.k, setting.config.n);
-    let first = make_version(&setting.keys, 1, [0; 16], encoding, FIRST_TEXT)
-        .unwrap_or_else(|error| panic!("the configuration was checked: {error}"));
-    let placement = setting.placement();
-    if !placement.is_empty() {
-        model.borrow_mut().initial(FIRST_TEXT, first.info.checkstring(), &placement);
-    }
-    let mut slots: BTreeMap<ServerId, MemoryShares> =
-        (0..setting.config.servers).map(|server| (ServerId(server), MemoryShares::default())).collect();
-    for (server, share) in placement {
-        let enabler = setting.keys.write_enabler(&server_key(&server.to_string()));
-        let slot = slots.entry(server).or_default();
-        let written =
-            slot.create(share, enabler).and_then(|()| slot.write(share, 0, &first.shares[usize::from(share)]));
-        written.unwrap_or_else(|refusal| panic!("memory holds a share: {refusal}"));
-        let offsets = &first.info.offsets;
-        let damaged = setting.config.damaged.get(&server.to_string()).is_some_and(|damage| {
-            let byte = match damage {
-                Damage::Data => offsets.end as usize - 1,
-                Damage::Signature => offsets.signature as usize,
-            };
-            slot.flip(share, byte, 1)
-        });
-        if damaged {
-            model.borrow_mut().share_lost((server, share));
-        }
-    }
-    let stores = Stores::new(slots.into_iter(), model);
+    install_first_version(world, setting, model);
+    let stores = Stores::new(setting, model, world.disks());
     for server in (0..setting.config.servers).map(ServerId) {
         let Some(store) = stores.get(server).cloned() else {
             continue;
         };
         let name = server.to_string();
+        let shown = Rc::clone(&store);
+        world.snapshot(&name, move || shown.show());
         let node = world.node(&name, move |node| serve(node, Rc::clone(&store)));
         if setting.config.may_crash.contains(&name) {
             world.may_crash(node);
         }
     }
     stores
+}
+
+/// Puts the shares of the first version on the disks of their servers, as if they had always been there.
+fn install_first_version(world: &World, setting: &Setting, model: &Rc<RefCell<Model>>) {
+    let placement = setting.placement();
+    if placement.is_empty() {
+        return;
+    }
+    let encoding = (setting.config.k, setting.config.n);
+    let first = make_version(&setting.keys, 1, [0; 16], encoding, FIRST_TEXT)
+        .unwrap_or_else(|error| panic!("the configuration was checked: {error}"));
+    let mut model = model.borrow_mut();
+    let initial = model.initial(FIRST_TEXT, first.info.checkstring(), &placement);
+    let mut disks: BTreeMap<ServerId, Disk> = BTreeMap::new();
+    for (server, share) in placement {
+        let mut data = first.shares[usize::from(share)].clone();
+        if let Some(damage) = setting.config.damaged.get(&server.to_string()) {
+            let byte = match damage {
+                Damage::Data => first.info.offsets.end as usize - 1,
+                Damage::Signature => first.info.offsets.signature as usize,
+            };
+            data[byte] ^= 1;
+            model.share_lost((server, share));
+        }
+        let key = server_key(&server.to_string());
+        let (lease_renew, lease_cancel) = setting.keys.lease_secrets(&key);
+        let secrets = Secrets { write_enabler: setting.keys.write_enabler(&key), lease_renew, lease_cancel };
+        let container = pack(&key, secrets.write_enabler, &lease(&secrets, &key, 0), &data);
+        let disk = disks.entry(server).or_insert_with(|| Disk::new(DiskSetup::default()));
+        disk.install(&file_of(share), &container).unwrap_or_else(|error| panic!("a disk aside has no faults: {error}"));
+    }
+    model.made(initial, &Rc::new(first));
+    for (server, disk) in disks {
+        world.disks().install(&server.to_string(), &disk);
+    }
 }
 
 fn build_clients(
@@ -233,6 +257,8 @@ fn build_clients(
     for name in setting.config.clients() {
         let (setting, model, stores) = (Rc::clone(setting), Rc::clone(model), stores.clone());
         let (workload, crashes) = (Rc::clone(workload), setting.config.may_crash.contains(&name));
+        let (shown, of) = (Rc::clone(&workload), name.clone());
+        world.snapshot(&name, move || shown.show(&of));
         let node = world.callback_node(&name, move |node| {
             model.borrow_mut().crashed(&node.name());
             let client = Client::new(&node, &setting, &model);

@@ -5,12 +5,16 @@
 //! given, and an ordered list of [facts](Fact) for the [invariants](super::invariants).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::facts::{Fact, Handling, MessageId, OperationId, Outcome, PublishId, SendState, Tick};
+use super::facts::{Fact, Found, Handling, MessageId, OperationId, Outcome, PublishId, SendState, Tick};
 use super::ghost::{Publish, Resolution, Start, Written};
+use super::keys::FileKeys;
 use super::layout::Checkstring;
 use super::servermap::{Place, ServerId};
-use super::storage::ShareNumber;
+use super::share::is_same_share;
+use super::storage::{MemoryShares, ShareNumber};
+use super::version::{NewVersion, verify_share};
 
 #[derive(Clone, Debug)]
 struct Message {
@@ -89,7 +93,7 @@ impl Model {
         publish.placed = places.iter().copied().collect();
         publish.applied = places.iter().map(|place| (*place, at)).collect();
         for &place in places {
-            self.written.insert(place, Written { by: id, version, at });
+            self.written.insert(place, Written { by: id, version, at, torn: false });
         }
         id
     }
@@ -106,6 +110,11 @@ impl Model {
     pub fn encoded(&mut self, publish: PublishId, version: Checkstring) {
         self.publishes[publish.0 as usize].version = Some(version);
         self.facts.push(Fact::Encoded { publish, version });
+    }
+
+    /// The shares that a publish has made.
+    pub fn made(&mut self, publish: PublishId, shares: &Rc<NewVersion>) {
+        self.publishes[publish.0 as usize].made = Some(Rc::clone(shares));
     }
 
     /// A publish entered its loop.
@@ -171,8 +180,7 @@ impl Model {
         });
 
         let own = handling.failed_tests.iter().copied();
-        let own: BTreeSet<ShareNumber> =
-            own.filter(|share| self.written.get(&(server, *share)).is_some_and(|last| last.by == publish)).collect();
+        let own: BTreeSet<ShareNumber> = own.filter(|share| self.is_whole_by((server, *share), publish)).collect();
         self.note_what_it_met(publish, server, &shares, &handling);
         let entry = &mut self.publishes[publish.0 as usize];
         entry.refused_itself |= !own.is_empty();
@@ -180,10 +188,12 @@ impl Model {
 
         let mut replaced_own = Vec::new();
         for &share in &handling.changed {
-            let before = self.written.insert((server, share), Written { by: publish, version, at });
+            let torn = !handling.as_asked.contains(&share);
+            let before = self.written.insert((server, share), Written { by: publish, version, at, torn });
             self.publishes[publish.0 as usize].applied.insert((server, share), at);
             let client = &self.publishes[publish.0 as usize].start.client;
             if let Some(before) = before
+                && !before.torn
                 && (before.by == publish || self.publishes[before.by.0 as usize].start.client == *client)
             {
                 replaced_own.push((share, before.version));
@@ -273,6 +283,63 @@ impl Model {
         self.last_activity = self.now();
     }
 
+    /// A server was asked what it holds, and one of its shares cannot be read. `hidden` are others that verify and were
+    /// not shown because of it.
+    pub fn beside(&mut self, server: ServerId, hidden: BTreeSet<ShareNumber>, behind: &'static str) {
+        self.facts.push(Fact::Beside { server, hidden, behind });
+    }
+
+    /// A server has started again after a crash: this is what is on its disk. From here on that is what was written.
+    pub fn recovered(&mut self, keys: &FileKeys, server: ServerId, disk: &MemoryShares) {
+        let at = self.now();
+        let before: BTreeMap<Place, Written> = self
+            .written
+            .iter()
+            .filter(|((other, _), _)| *other == server)
+            .map(|(place, last)| (*place, *last))
+            .collect();
+        self.written.retain(|(other, _), _| *other != server);
+        for (share, bytes) in disk.iter() {
+            let (place, found) = ((server, share), self.examine(keys, (server, share), bytes));
+            let last = before.get(&place);
+            let written = match (found, last) {
+                (Found::Whole(by), Some(last)) if last.by == by => Some(Written { torn: false, ..*last }),
+                (Found::Whole(by), _) => {
+                    let entry = &self.publishes[by.0 as usize];
+                    let at = entry.applied.get(&place).copied().unwrap_or(at);
+                    entry.version.map(|version| Written { by, version, at, torn: false })
+                }
+                (Found::Torn | Found::Forged, last) => last.map(|last| Written { torn: true, ..*last }),
+            };
+            if let Some(written) = written {
+                self.written.insert(place, written);
+            }
+        }
+        let now: BTreeMap<&Place, &Written> = self.written.iter().filter(|((other, _), _)| *other == server).collect();
+        if now != before.iter().collect() {
+            self.last_activity = at;
+        }
+    }
+
+    /// Looks closely at a share on a server's disk, and records what it is.
+    pub fn examine(&mut self, keys: &FileKeys, (server, share): Place, bytes: &[u8]) -> Found {
+        let made_by = |publish: &Publish| {
+            let made = publish.made.as_ref().and_then(|made| made.shares.get(usize::from(share)));
+            made.is_some_and(|made| is_same_share(made, bytes))
+        };
+        let found = match self.publishes().find(|(_, publish)| made_by(publish)) {
+            Some((by, _)) => Found::Whole(by),
+            None if verify_share(keys, share, bytes).is_ok() => Found::Forged,
+            None => Found::Torn,
+        };
+        self.facts.push(Fact::Examined { server, share, found });
+        found
+    }
+
+    fn is_whole_by(&self, place: Place, publish: PublishId) -> bool {
+        self.written.get(&place).is_some_and(|last| last.by == publish && !last.torn)
+    }
+
     /// Notes what a request met on its server that its publish had not expected.
     fn note_what_it_met(
         &mut self,
@@ -305,7 +372,9 @@ impl Model {
     fn forks_of(&self, version: &Checkstring) -> Vec<(ServerId, ShareNumber, PublishId)> {
         self.written
             .iter()
-            .filter(|(_, other)| other.version.seqnum == version.seqnum && other.version.root != version.root)
+            .filter(|(_, other)| {
+                !other.torn && other.version.seqnum == version.seqnum && other.version.root != version.root
+            })
             .map(|((server, share), other)| (*server, *share, other.by))
             .collect()
     }

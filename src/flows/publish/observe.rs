@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use super::facts::Handling;
 use super::storage::{MemoryShares, ShareNumber, Shares, TestAndWrite};
 
-/// What a write request did to a slot, from the slot before and after it.
+/// What a write request did to a slot, from the slot before and after it. If the server died of it, what else a
+/// power cut took away is no work of this request.
 #[must_use]
-pub fn observe(before: &MemoryShares, request: &TestAndWrite, after: &MemoryShares) -> Handling {
-    let enabler_held = before
-        .numbers()
-        .into_iter()
-        .all(|number| before.write_enabler(number).is_ok_and(|enabler| enabler == request.secrets.write_enabler));
+pub fn observe(before: &MemoryShares, request: &TestAndWrite, after: &MemoryShares, died: bool) -> Handling {
+    let present: BTreeSet<ShareNumber> = before.iter().map(|(number, _)| number).collect();
+    let enabler_held = present.iter().all(|number| before.enabler(*number) == Some(request.secrets.write_enabler));
     let fails = |number: &ShareNumber| {
         request.shares[number].tests.iter().any(|test| {
             let there = before.read(*number, test.span);
@@ -25,12 +24,19 @@ pub fn observe(before: &MemoryShares, request: &TestAndWrite, after: &MemoryShar
             data.get(start..).is_some_and(|rest| rest.starts_with(bytes))
         })
     };
-    let numbers: BTreeSet<ShareNumber> = before.numbers().into_iter().chain(after.numbers()).collect();
+    let numbers: BTreeSet<ShareNumber> =
+        present.iter().copied().chain(after.iter().map(|(number, _)| number)).collect();
+    let by_request = |number: &ShareNumber| !died || request.shares.contains_key(number);
     Handling {
-        present: before.numbers().into_iter().collect(),
         enabler_held,
         failed_tests: request.shares.keys().copied().filter(|number| fails(number)).collect(),
-        changed: numbers.into_iter().filter(|number| before.get(*number) != after.get(*number)).collect(),
+        changed: numbers
+            .into_iter()
+            .filter(|number| before.get(*number) != after.get(*number))
+            .filter(by_request)
+            .collect(),
         as_asked: request.shares.keys().copied().filter(|number| holds(number)).collect(),
+        present,
+        died,
     }
 }

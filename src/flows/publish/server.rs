@@ -1,18 +1,25 @@
-//! A storage server's node: it takes requests from the network, one at a time, and answers in order.
+//! A storage server's node: it takes requests from the network, one at a time, and answers in order. Its shares are
+//! on its disk.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::config::Setting;
+use super::layout::Checkstring;
 use super::model::Model;
 use super::observe::observe;
 use super::protocol::{PORT, REPLY, Reply, Request, decode_request, encode_reply};
 use super::servermap::ServerId;
 use super::sites::{self, Harm, Harms, RAISES, Raise, SILENCES, Silence};
-use super::storage::{MemoryShares, Refusal, Secrets, ShareNumber, Shares, Span, read, test_and_write};
+use super::slot::{self, Slot};
+use super::storage::{MemoryShares, Refusal, ShareNumber, read, test_and_write};
 use super::trace;
+use super::variants::BrokenContainer;
+use super::version::{verify_opening, verify_share};
 use crate::choice::Latency;
+use crate::disk::Disks;
 use crate::kernel::Time;
 use crate::net::Messages;
 use crate::world::Node;
@@ -20,13 +27,22 @@ use crate::world::Node;
 /// How late a slow server answers, at most.
 const LATENESS: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_secs(30) };
 
-/// What a server keeps: its shares outlive its process.
+/// A server, over all lives of its process.
 pub struct Store {
     server: ServerId,
-    shares: RefCell<MemoryShares>,
+    setting: Rc<Setting>,
     model: Rc<RefCell<Model>>,
-    node: RefCell<Option<Node>>,
+    disks: Disks,
+    life: RefCell<Option<Life>>,
+    lives: Cell<u32>,
     answers_until: Cell<Time>,
+}
+
+/// One life of a server's process.
+#[derive(Clone)]
+struct Life {
+    node: Node,
+    slot: Rc<Slot>,
 }
 
 /// The stores of all servers.
@@ -34,19 +50,21 @@ pub struct Store {
 pub struct Stores(Rc<BTreeMap<ServerId, Rc<Store>>>);
 
 impl Stores {
-    /// The stores of these servers, with the shares they begin with.
-    pub fn new(stores: impl Iterator<Item = (ServerId, MemoryShares)>, model: &Rc<RefCell<Model>>) -> Stores {
-        let store = |(server, shares)| {
+    /// The stores of all servers of a run.
+    pub fn new(setting: &Rc<Setting>, model: &Rc<RefCell<Model>>, disks: &Disks) -> Stores {
+        let store = |server| {
             let store = Store {
                 server,
-                shares: RefCell::new(shares),
+                setting: Rc::clone(setting),
                 model: Rc::clone(model),
-                node: RefCell::new(None),
+                disks: disks.clone(),
+                life: RefCell::new(None),
+                lives: Cell::new(0),
                 answers_until: Cell::new(Time::ZERO),
             };
             (server, Rc::new(store))
         };
-        Stores(Rc::new(stores.map(store).collect()))
+        Stores(Rc::new((0..setting.config.servers).map(ServerId).map(store).collect()))
     }
 
     /// The store of one server.
@@ -54,12 +72,16 @@ impl Stores {
     pub fn get(&self, server: ServerId) -> Option<&Rc<Store>> {
         self.0.get(&server)
     }
+
+    /// The run is over: no life holds on to its node.
+    pub fn tear_down(&self) {
+        self.0.values().for_each(|store| drop(store.life.take()));
+    }
 }
 
 /// Serves a store on a node, until the node goes down.
 pub async fn serve(node: Node, store: Rc<Store>) {
-    *store.node.borrow_mut() = Some(node.clone());
-    store.answers_until.set(node.now());
+    store.start(&node);
     let Ok(listener) = node.net().listen(PORT) else {
         return;
     };
@@ -73,10 +95,57 @@ pub async fn serve(node: Node, store: Rc<Store>) {
 }
 
 impl Store {
+    fn start(&self, node: &Node) {
+        let (setting, variant) = (&self.setting, self.setting.variant);
+        let mortal = setting.config.may_crash.contains(&self.server.to_string());
+        let again = self.lives.replace(self.lives.get() + 1) > 0;
+        let slot = Slot::open(node, (variant.update, variant.broken_container), mortal, again);
+        *self.life.borrow_mut() = Some(Life { node: node.clone(), slot: Rc::new(slot) });
+        self.answers_until.set(node.now());
+        if again {
+            let found = self.look(node);
+            node.note(
+                &trace::FOUND,
+                "",
+                format_args!("shares {:?}", found.iter().map(|(share, _)| share).collect::<Vec<_>>()),
+            );
+            self.model.borrow_mut().recovered(&setting.keys, self.server, &found);
+        }
+    }
+
+    /// What is on its disk, for somebody who only looks.
+    fn look(&self, node: &Node) -> MemoryShares {
+        self.disks.look(node.id(), slot::look)
+    }
+
+    /// What is on the disk of its node, for people.
+    #[must_use]
+    pub fn show(&self) -> BTreeMap<String, String> {
+        let life = self.life.borrow();
+        let Some(life) = &*life else {
+            return BTreeMap::new();
+        };
+        let keys = &self.setting.keys;
+        let shares = self.look(&life.node);
+        let words = |(share, bytes): (ShareNumber, &[u8])| {
+            let words = match (Checkstring::parse(bytes), verify_share(keys, share, bytes)) {
+                (Ok(version), Ok(_)) => version.to_string(),
+                (Ok(version), Err(error)) => format!("{version}: {error}"),
+                (Err(error), _) => error.to_string(),
+            };
+            (slot::file_of(share), words)
+        };
+        let mut shown: BTreeMap<String, String> = shares.iter().map(words).collect();
+        for file in self.disks.look(life.node.id(), |disk| disk.read_dir("").unwrap_or_default()) {
+            shown.entry(file).or_insert_with(|| "no container".to_owned());
+        }
+        shown
+    }
+
     /// Whether its process runs.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.node.borrow().as_ref().is_some_and(|node| node.is_alive())
+        self.life.borrow().as_ref().is_some_and(|life| life.node.is_alive())
     }
 
     fn on_frame(self: &Rc<Self>, node: &Node, answers: &Messages, frame: &[u8]) {
@@ -93,7 +162,7 @@ impl Store {
             return;
         }
         let reply = self.handle(&request);
-        if silence == Silence::Handled {
+        if silence == Silence::Handled || !node.is_alive() {
             return;
         }
         let late = node.choose(&sites::SLOW_SERVER, &LATENESS);
@@ -114,89 +183,84 @@ impl Store {
     /// Handles a request, with whatever goes wrong on the server.
     #[must_use]
     pub fn handle(&self, request: &Request) -> Reply {
-        let node = self.node.borrow().clone();
-        let Some(node) = node else {
+        let life = self.life.borrow().clone();
+        let Some(life) = life else {
             return Reply::Raised(Refusal::Failed("down"));
         };
-        self.harm_by_choice(&node);
-        let raise = node.choose(&sites::SERVER_RAISES, &RAISES);
+        self.harm_by_choice(&life);
+        let raise = life.node.choose(&sites::SERVER_RAISES, &RAISES);
         let result = match raise {
             Raise::Early => Err(Refusal::Failed("cannot serve")),
             Raise::WriteEnabler => Err(Refusal::BadWriteEnabler(0)),
-            Raise::No | Raise::Lease => self.execute(&node, request, raise == Raise::Lease),
+            Raise::No | Raise::Lease => self.execute(&life, request, raise == Raise::Lease),
         };
         result.unwrap_or_else(|refusal| {
-            node.note(&trace::RAISED, "", format_args!("{refusal}"));
+            life.node.note(&trace::RAISED, "", format_args!("{refusal}"));
             Reply::Raised(refusal)
         })
     }
 
-    fn execute(&self, node: &Node, request: &Request, no_lease: bool) -> Result<Reply, Refusal> {
+    fn execute(&self, life: &Life, request: &Request, no_lease: bool) -> Result<Reply, Refusal> {
+        let Life { node, slot } = life;
+        let mut work = slot.request(no_lease);
         match request {
-            Request::Read { shares, spans } => read(&*self.shares.borrow(), shares, spans).map(Reply::Read),
+            Request::Read { shares, spans } => {
+                let result = read(&work, shares, spans);
+                if shares.is_empty() {
+                    self.note_broken(node, work.broken().collect(), &result.as_ref().err());
+                }
+                result.map(Reply::Read)
+            }
             Request::Write { ghost, request } => {
-                let before = self.shares.borrow().clone();
-                let result = {
-                    let mut shares = self.shares.borrow_mut();
-                    let mut disk = FailingLease { shares: &mut shares, fails: no_lease };
-                    test_and_write(&mut disk, request)
+                let before = self.look(node);
+                let result = test_and_write(&mut work, request);
+                let after = self.look(node);
+                let handling = observe(&before, request, &after, !node.is_alive());
+                let kind = match (handling.changed.is_empty(), &result) {
+                    (false, _) => Some(&trace::WROTE),
+                    (true, Ok(_)) => Some(&trace::REFUSED),
+                    (true, Err(_)) => None,
                 };
-                let handling = observe(&before, request, &self.shares.borrow());
-                let kind = if handling.changed.is_empty() { &trace::REFUSED } else { &trace::WROTE };
-                node.note(kind, "", format_args!("shares {:?}", request.shares.keys()));
+                if let Some(kind) = kind {
+                    node.note(kind, "", format_args!("shares {:?}", request.shares.keys()));
+                }
                 self.model.borrow_mut().handled(*ghost, handling);
                 result.map(Reply::Write)
             }
         }
     }
 
-    fn harm_by_choice(&self, node: &Node) {
-        let lengths: Vec<(ShareNumber, u64)> =
-            self.shares.borrow().iter().map(|(share, bytes)| (share, bytes.len() as u64)).collect();
-        let harm = node.choose(&sites::SHARE_DAMAGE, &Harms { shares: &lengths });
-        let mut shares = self.shares.borrow_mut();
-        let (share, harmed) = match harm {
-            Harm::None => return,
-            Harm::Lost(share) => (share, shares.remove(share)),
-            Harm::Flipped(share, byte) => {
-                (share, usize::try_from(byte).is_ok_and(|byte| shares.flip(share, byte, 0x10)))
-            }
-        };
-        if harmed {
-            node.note(&trace::HARM, "", format_args!("share {share}: {harm:?}"));
-            self.model.borrow_mut().share_lost((self.server, share));
+    /// A request for everything came upon files that are no containers.
+    fn note_broken(&self, node: &Node, broken: BTreeSet<ShareNumber>, refusal: &Option<&Refusal>) {
+        let mut model = self.model.borrow_mut();
+        if let Some(Refusal::BrokenContainer(_)) = refusal {
+            let keys = &self.setting.keys;
+            let good = |(share, bytes): (ShareNumber, &[u8])| verify_opening(keys, bytes).is_ok().then_some(share);
+            let hidden = self.look(node).iter().filter_map(good).collect();
+            model.beside(self.server, hidden, "broken container");
+        } else if !broken.is_empty() && self.setting.variant.broken_container == BrokenContainer::CountsAsAbsent {
+            model.beside(self.server, BTreeSet::new(), "broken container");
         }
     }
-}
 
-/// A slot whose lease may fail after the data was written.
-struct FailingLease<'a> {
-    shares: &'a mut MemoryShares,
-    fails: bool,
-}
-
-impl Shares for FailingLease<'_> {
-    fn numbers(&self) -> Vec<ShareNumber> {
-        self.shares.numbers()
-    }
-
-    fn write_enabler(&self, number: ShareNumber) -> Result<super::keys::WriteEnabler, Refusal> {
-        self.shares.write_enabler(number)
-    }
-
-    fn read(&self, number: ShareNumber, span: Span) -> Result<Vec<u8>, Refusal> {
-        self.shares.read(number, span)
-    }
-
-    fn create(&mut self, number: ShareNumber, write_enabler: super::keys::WriteEnabler) -> Result<(), Refusal> {
-        self.shares.create(number, write_enabler)
-    }
-
-    fn write(&mut self, number: ShareNumber, offset: u64, data: &[u8]) -> Result<(), Refusal> {
-        self.shares.write(number, offset, data)
-    }
-
-    fn add_lease(&mut self, number: ShareNumber, secrets: &Secrets) -> Result<(), Refusal> {
-        if self.fails { Err(Refusal::Failed("no room for a lease")) } else { self.shares.add_lease(number, secrets) }
+    fn harm_by_choice(&self, life: &Life) {
+        let Life { node, slot } = life;
+        let lengths = self.disks.look(node.id(), slot::lengths);
+        let harm = node.choose(&sites::SHARE_DAMAGE, &Harms { shares: &lengths });
+        let (share, harmed) = match harm {
+            Harm::None => return,
+            Harm::Lost(share) => (share, slot.lose(share)),
+            Harm::Flipped(share, byte) => (share, slot.flip(share, byte)),
+        };
+        if !harmed {
+            return;
+        }
+        node.note(&trace::HARM, "", format_args!("share {share}: {harm:?}"));
+        let found = self.look(node);
+        let mut model = self.model.borrow_mut();
+        model.share_lost((self.server, share));
+        if let Some(bytes) = found.get(share) {
+            model.examine(&self.setting.keys, (self.server, share), bytes);
+        }
     }
 }

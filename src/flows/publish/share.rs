@@ -53,6 +53,16 @@ impl ShareParts {
     }
 }
 
+/// Whether `bytes` begin with a share, `made`, as far as anything proves it: the offset of its end is covered neither by
+/// the signature nor by a hash. What lies behind the end does not count.
+#[must_use]
+pub fn is_same_share(made: &[u8], bytes: &[u8]) -> bool {
+    const END_AT: usize = PREFIX_LENGTH + 24;
+    bytes.len() >= made.len()
+        && made[..END_AT] == bytes[..END_AT]
+        && made[HEADER_LENGTH..] == bytes[HEADER_LENGTH..made.len()]
+}
+
 /// The beginning of a share: everything that is the same in all shares of its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening<'a> {
@@ -227,6 +237,21 @@ mod tests {
             if let Ok(opening) = parse_opening(&bytes) {
                 let _ = parse_body(&opening.version.offsets, &bytes);
             }
+        }
+    }
+
+    #[test]
+    fn a_share_is_the_same_whatever_is_behind_its_end_and_whatever_its_end_is_said_to_be() {
+        let made = vec![3; 200];
+        let mut bytes = made.clone();
+        bytes.extend([9; 5]);
+        bytes[106] = 0;
+        assert!(is_same_share(&made, &bytes));
+        assert!(!is_same_share(&made, &bytes[..199]));
+        for byte in [0, 98, 107, 199] {
+            bytes[byte] ^= 1;
+            assert!(!is_same_share(&made, &bytes), "byte {byte}");
+            bytes[byte] ^= 1;
         }
     }
 

@@ -66,6 +66,15 @@ pub static SLOW_SERVER: Site =
 pub static SHARE_DAMAGE: Site =
     fault("publish/share-damage", "a server loses a share, or a bit of one flips", 1_000, 50_000);
 
+/// Processes that die in the middle of a write.
+pub static SERVER_DIES: Site = fault(
+    "publish/server-dies",
+    "the process of a server that may crash is killed before, inside or after one of the writes that store a share",
+    1_000,
+    50_000,
+)
+.passing();
+
 /// The order of a walk.
 pub static WALK: Site =
     Site::value("publish/walk", "the order in which servers are called in a wave or a round of queries");
@@ -92,6 +101,7 @@ pub static SITES: &[&Site] = &[
     &SERVER_SILENT,
     &SLOW_SERVER,
     &SHARE_DAMAGE,
+    &SERVER_DIES,
     &WALK,
     &FILE,
     &JITTER,
@@ -204,6 +214,77 @@ impl Domain for Harms<'_> {
     }
 }
 
+/// Where in a write the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// It does not.
+    None,
+    /// Nothing is written.
+    Before,
+    /// So many bytes are written; at least one, and not all.
+    Inside(u64),
+    /// All is written, and nothing behind it.
+    After,
+}
+
+/// The deaths in a write of this many bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct DeathIn {
+    /// Bytes of the write; with one or none there is no inside.
+    pub length: u64,
+}
+
+impl DeathIn {
+    fn inside(self) -> u64 {
+        self.length.saturating_sub(1)
+    }
+}
+
+impl Domain for DeathIn {
+    type Value = Death;
+
+    fn quiet(&self) -> Death {
+        Death::None
+    }
+
+    /// Inside as often as at the borders.
+    fn draw(&self, e: &mut Expander) -> Death {
+        match e.below(4) {
+            0 => Death::Before,
+            1 => Death::After,
+            _ if self.inside() == 0 => Death::Before,
+            _ => Death::Inside(1 + e.below(self.inside())),
+        }
+    }
+
+    fn words(&self, value: &Death) -> String {
+        match value {
+            Death::None => "no".to_owned(),
+            Death::Before => "before it".to_owned(),
+            Death::Inside(count) => format!("after {count} bytes of it"),
+            Death::After => "after it".to_owned(),
+        }
+    }
+
+    fn parse(&self, words: &str) -> Option<Death> {
+        match words {
+            "no" => Some(Death::None),
+            "before it" => Some(Death::Before),
+            "after it" => Some(Death::After),
+            words => {
+                let count = words.strip_prefix("after ")?.strip_suffix(" bytes of it")?.parse().ok()?;
+                (1..=self.inside()).contains(&count).then_some(Death::Inside(count))
+            }
+        }
+    }
+
+    /// One death inside stands for all.
+    fn values(&self) -> Option<Vec<Death>> {
+        let inside = (self.inside() > 0).then_some(Death::Inside(self.length / 2));
+        Some([Death::None, Death::Before].into_iter().chain(inside).chain([Death::After]).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -218,6 +299,16 @@ mod tests {
             let domain = Harms { shares: &shares };
             let harm = domain.draw(&mut Expander::new(word));
             prop_assert_eq!(domain.parse(&domain.words(&harm)), Some(harm));
+        }
+
+        #[test]
+        fn every_death_survives_its_words(word: u64, length in 0_u64..2_000) {
+            let domain = DeathIn { length };
+            let death = domain.draw(&mut Expander::new(word));
+            for death in domain.values().unwrap().into_iter().chain([death]) {
+                prop_assert_eq!(domain.parse(&domain.words(&death)), Some(death));
+            }
+            prop_assert_eq!(domain.parse(&domain.words(&Death::Inside(length))), None);
         }
     }
 

@@ -91,11 +91,14 @@ pub enum Refusal {
     Failed(&'static str),
 }
 
-/// The shares of one slot on one server. In memory for now; a container on a disk implements the same calls, in
-/// this order: `create` if missing, `write` for each vector, `add_lease` last.
+/// The shares of one slot on one server. A request that writes calls, for each share, `create` if it is missing,
+/// `write` for each vector and `add_lease`; and `commit` once, behind everything.
 pub trait Shares {
     /// The numbers of the shares there are.
-    fn numbers(&self) -> Vec<ShareNumber>;
+    ///
+    /// # Errors
+    /// When the slot cannot be listed.
+    fn numbers(&self) -> Result<Vec<ShareNumber>, Refusal>;
     /// The write enabler stored with a share.
     ///
     /// # Errors
@@ -121,6 +124,13 @@ pub trait Shares {
     /// # Errors
     /// When the server cannot store.
     fn add_lease(&mut self, number: ShareNumber, secrets: &Secrets) -> Result<(), Refusal>;
+    /// Everything the request wanted has been said. Whoever writes at once has nothing left to do.
+    ///
+    /// # Errors
+    /// When the server cannot store.
+    fn commit(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 /// Handles a write request.
@@ -128,7 +138,7 @@ pub trait Shares {
 /// # Errors
 /// A refusal; the caller sees a remote exception and knows nothing about what was written.
 pub fn test_and_write(shares: &mut impl Shares, request: &TestAndWrite) -> Result<WriteAnswer, Refusal> {
-    let existing = shares.numbers();
+    let existing = shares.numbers()?;
     for &number in &existing {
         if shares.write_enabler(number)? != request.secrets.write_enabler {
             return Err(Refusal::BadWriteEnabler(number));
@@ -151,6 +161,7 @@ pub fn test_and_write(shares: &mut impl Shares, request: &TestAndWrite) -> Resul
             }
             shares.add_lease(number, &request.secrets)?;
         }
+        shares.commit()?;
     }
     Ok(WriteAnswer { wrote, read })
 }
@@ -161,7 +172,7 @@ pub fn test_and_write(shares: &mut impl Shares, request: &TestAndWrite) -> Resul
 /// A refusal, when a container cannot be read.
 pub fn read(shares: &impl Shares, numbers: &[ShareNumber], spans: &[Span]) -> Result<ReadData, Refusal> {
     let mut data = ReadData::new();
-    for number in shares.numbers() {
+    for number in shares.numbers()? {
         if numbers.is_empty() || numbers.contains(&number) {
             let parts: Result<Vec<_>, _> = spans.iter().map(|span| shares.read(number, *span)).collect();
             data.insert(number, parts?);
@@ -170,7 +181,7 @@ pub fn read(shares: &impl Shares, numbers: &[ShareNumber], spans: &[Span]) -> Re
     Ok(data)
 }
 
-/// A slot in memory.
+/// A slot in memory: the plainest there can be, and what a slot on a disk looks like to somebody who only looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryShares {
     shares: BTreeMap<ShareNumber, MemoryShare>,
@@ -180,10 +191,14 @@ pub struct MemoryShares {
 struct MemoryShare {
     write_enabler: WriteEnabler,
     data: Vec<u8>,
-    lease: Option<(Hash, Hash)>,
 }
 
 impl MemoryShares {
+    /// Puts a share there as it is.
+    pub fn insert(&mut self, number: ShareNumber, write_enabler: WriteEnabler, data: Vec<u8>) {
+        self.shares.insert(number, MemoryShare { write_enabler, data });
+    }
+
     /// All shares with their bytes.
     pub fn iter(&self) -> impl Iterator<Item = (ShareNumber, &[u8])> {
         self.shares.iter().map(|(number, share)| (*number, &share.data[..]))
@@ -195,25 +210,20 @@ impl MemoryShares {
         self.shares.get(&number).map(|share| &share.data[..])
     }
 
-    /// Deletes a share, as an operator or a lost disk block would.
-    pub fn remove(&mut self, number: ShareNumber) -> bool {
-        self.shares.remove(&number).is_some()
-    }
-
-    /// Flips bits of a share, as bad hardware would. Nothing happens if there is no such byte.
-    pub fn flip(&mut self, number: ShareNumber, offset: usize, mask: u8) -> bool {
-        let byte = self.shares.get_mut(&number).and_then(|share| share.data.get_mut(offset));
-        byte.map(|byte| *byte ^= mask).is_some()
+    /// A share's write enabler.
+    #[must_use]
+    pub fn enabler(&self, number: ShareNumber) -> Option<WriteEnabler> {
+        self.shares.get(&number).map(|share| share.write_enabler)
     }
 }
 
 impl Shares for MemoryShares {
-    fn numbers(&self) -> Vec<ShareNumber> {
-        self.shares.keys().copied().collect()
+    fn numbers(&self) -> Result<Vec<ShareNumber>, Refusal> {
+        Ok(self.shares.keys().copied().collect())
     }
 
     fn write_enabler(&self, number: ShareNumber) -> Result<WriteEnabler, Refusal> {
-        self.shares.get(&number).map(|share| share.write_enabler).ok_or(Refusal::BrokenContainer(number))
+        self.enabler(number).ok_or(Refusal::BrokenContainer(number))
     }
 
     fn read(&self, number: ShareNumber, span: Span) -> Result<Vec<u8>, Refusal> {
@@ -224,7 +234,7 @@ impl Shares for MemoryShares {
     }
 
     fn create(&mut self, number: ShareNumber, write_enabler: WriteEnabler) -> Result<(), Refusal> {
-        self.shares.entry(number).or_insert(MemoryShare { write_enabler, data: Vec::new(), lease: None });
+        self.shares.entry(number).or_insert(MemoryShare { write_enabler, data: Vec::new() });
         Ok(())
     }
 
@@ -239,10 +249,8 @@ impl Shares for MemoryShares {
         Ok(())
     }
 
-    fn add_lease(&mut self, number: ShareNumber, secrets: &Secrets) -> Result<(), Refusal> {
-        let share = self.shares.get_mut(&number).ok_or(Refusal::BrokenContainer(number))?;
-        share.lease = Some((secrets.lease_renew, secrets.lease_cancel));
-        Ok(())
+    fn add_lease(&mut self, number: ShareNumber, _: &Secrets) -> Result<(), Refusal> {
+        self.shares.contains_key(&number).then_some(()).ok_or(Refusal::BrokenContainer(number))
     }
 }
 
@@ -296,7 +304,7 @@ mod tests {
         // The request does not even name share 3.
         let refused = test_and_write(&mut slot, &request(2, &[(0, b"", b"y")]));
         assert_eq!(refused, Err(Refusal::BadWriteEnabler(3)));
-        assert_eq!(slot.numbers(), [3]);
+        assert_eq!(slot.numbers(), Ok(vec![3]));
     }
 
     #[test]
@@ -324,14 +332,5 @@ mod tests {
         assert_eq!(read(&slot, &[1], &spans).unwrap(), BTreeMap::from([(1, vec![b"ef".to_vec(), vec![]])]));
         assert_eq!(read(&slot, &[], &spans).unwrap().len(), 2);
         assert!(read(&slot, &[9], &spans).unwrap().is_empty());
-    }
-
-    #[test]
-    fn damage_changes_the_bytes_it_names() {
-        let mut slot = MemoryShares::default();
-        test_and_write(&mut slot, &request(1, &[(0, b"", b"abc")])).unwrap();
-        assert!(slot.flip(0, 1, 1) && !slot.flip(0, 3, 1) && !slot.flip(1, 0, 1));
-        assert_eq!(slot.iter().collect::<Vec<_>>(), [(0, &b"acc"[..])]);
-        assert!(slot.remove(0) && !slot.remove(0));
     }
 }

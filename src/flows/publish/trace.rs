@@ -3,7 +3,7 @@
 use crate::trace::Kind;
 
 /// A client sends a write message.
-pub static WRITE: Kind = Kind::new("write", 'w', "a client sends shares to a server", &[]);
+pub static STORE: Kind = Kind::new("store", 's', "a client sends shares to a server", &[]);
 /// A server has written what it was asked to.
 pub static WROTE: Kind = Kind::new("wrote", 'W', "a server has written shares", &[]);
 /// A server has refused to write.
@@ -21,3 +21,5 @@ pub static MAP: Kind =
 pub static OPERATION: Kind = Kind::new("operation", 'O', "an operation is called", &[]);
 /// An operation has ended.
 pub static RESULT: Kind = Kind::new("result", '=', "the caller is told", &[]);
+/// A server has started again, and its disk is looked at.
+pub static FOUND: Kind = Kind::new("found", 'F', "what a server finds on its disk when it starts again", &[]);

@@ -1,4 +1,4 @@
-//! The historical forms of the client, as data: each says where the machine differs, none is tested for by name.
+//! The historical forms of client and server, as data: each says where the machine differs, none is tested for by name.
 //!
 //! Whether an answer arrives inline or a turn later is not decided here: the runtime allows both, and the
 //! simulation chooses.
@@ -84,7 +84,25 @@ pub enum BadShare {
     StandsAlone,
 }
 
-/// One form of the client.
+/// How a server changes the file of a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// In place, field by field, and nothing is ever synced: a crash leaves what is written by then.
+    InPlace,
+    /// A new file is written, synced, and put in the place of the old one; the answer waits for that.
+    Replaced,
+}
+
+/// What a file that is no container (any more) does to its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokenContainer {
+    /// Every request that has to open it fails, whatever share it is about.
+    RefusesSlot,
+    /// It counts as absent.
+    CountsAsAbsent,
+}
+
+/// One form of the system: the client first, the storage servers behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variant {
     /// The name in scenario files: `<release>`, `<release>+<patch>` or `correct`.
@@ -111,6 +129,10 @@ pub struct Variant {
     pub reads_go_on: GoOn,
     /// Map update, with a share that cannot be parsed.
     pub bad_share: BadShare,
+    /// Server, when it writes a share.
+    pub update: Update,
+    /// Server, with a file that is no container.
+    pub broken_container: BrokenContainer,
 }
 
 const V1_5_0: Variant = Variant {
@@ -126,6 +148,8 @@ const V1_5_0: Variant = Variant {
     late_answer: LateAnswer::Booked,
     reads_go_on: GoOn::OnTheSpot,
     bad_share: BadShare::SpoilsAnswer,
+    update: Update::InPlace,
+    broken_container: BrokenContainer::RefusesSlot,
 };
 
 /// All of them; the first is the default of nobody, a scenario names its variant.
@@ -163,7 +187,7 @@ pub const VARIANTS: &[Variant] = &[
     },
     Variant {
         label: "correct",
-        doc: "no re-entry anywhere, no surprise at old shares or at itself, one end after the last answer",
+        doc: "no re-entry anywhere, no surprise at old shares or at itself, one end after the last answer; servers replace whole files",
         publish_goes_on: GoOn::NextTurn,
         reentry: Reentry::RunsAgain,
         booking: Booking::AsSent,
@@ -174,6 +198,8 @@ pub const VARIANTS: &[Variant] = &[
         late_answer: LateAnswer::Ignored,
         reads_go_on: GoOn::NextTurn,
         bad_share: BadShare::StandsAlone,
+        update: Update::Replaced,
+        broken_container: BrokenContainer::CountsAsAbsent,
     },
 ];
 
@@ -205,6 +231,8 @@ mod tests {
                 variant.late_answer != base.late_answer,
                 variant.reads_go_on != base.reads_go_on,
                 variant.bad_share != base.bad_share,
+                variant.update != base.update,
+                variant.broken_container != base.broken_container,
             ];
             assert_eq!(differences.iter().filter(|differs| **differs).count(), 1, "{}", variant.label);
         }

@@ -15,7 +15,7 @@ use super::merkle::{ChainError, HashTree, block_hash, verify_chain};
 use super::share::{Body, ShareParts, body_range, parse_body, parse_opening};
 
 /// A version with all its shares.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewVersion {
     /// Its identity.
     pub info: VersionInfo,

@@ -33,12 +33,21 @@ impl Workload {
     /// A client's process has started. What its predecessor was asked to do will never end.
     pub fn client_started(&self, client: &Rc<Client>) {
         let name = client.node().name().to_string();
-        self.clients.borrow_mut().insert(name.clone(), Rc::clone(client));
+        let before = self.clients.borrow_mut().insert(name.clone(), Rc::clone(client));
+        if let Some(before) = before {
+            before.tear_down();
+        }
         let orphans: Vec<u64> =
             self.waiting.borrow().iter().filter(|(_, (waits, _))| *waits == name).map(|(key, _)| *key).collect();
         for key in orphans {
             self.ended(key);
         }
+    }
+
+    /// The state of a client, for people.
+    #[must_use]
+    pub fn show(&self, client: &str) -> serde_json::Value {
+        self.clients.borrow().get(client).map(|client| client.show()).unwrap_or_default()
     }
 
     /// The run is over. Calls in flight hold what waits for them, which holds the client, which holds the calls.

@@ -155,25 +155,31 @@ fn turns_are_no_choice() {
     assert_eq!(diary.text(), "turn@0 soon@0 timer@1");
 }
 
-/// Events of a node that is busy or paused are not enabled; the debt's end moves the clock when nothing else is left.
+/// That a node is busy forbids no order: whichever of its queues is chosen, the clock moves to when it is free. Its timers,
+/// and all events of a paused node, are not enabled.
 #[test]
-fn a_busy_node_has_nothing_enabled() {
-    let sim = by_choice(None, &[]).sim();
-    let diary = Diary::default();
-    let seen = diary.clone();
-    node(&sim, "n", move |node| {
-        let lane = node.sim().lane();
-        send(node.sim(), lane, node.id(), "own", 1, &seen);
-        node.sim().add_debt(node.id(), MS * 5);
-        let other = node.sim().lane();
-        send(node.sim(), other, NodeId::WORLD, "other", 9, &seen);
-    });
-    let paused = node(&sim, "paused", |node| node.sim().pause(node.id()));
-    let lane = sim.lane();
-    assert_eq!(run_until(&sim, at(20)), Ended::Quiescent);
-    send(&sim, lane, paused, "never", 1, &diary);
-    assert_eq!(run_until(&sim, at(20)), Ended::Deadline);
-    assert_eq!(diary.text(), "other@1 own@5000");
+fn a_busy_node_is_waited_for_if_it_is_chosen() {
+    for (chosen, expected) in [("own x", "own@5000 other@5001 timer@5002"), ("other x", "other@1 own@5000 timer@5001")]
+    {
+        let toy = scripted(by_choice(None, &[]), &[(0, chosen)]);
+        let sim = toy.sim();
+        let diary = Diary::default();
+        let seen = diary.clone();
+        node(&sim, "n", move |node| {
+            let lane = node.sim().lane();
+            send(node.sim(), lane, node.id(), "own", 1, &seen);
+            node.sim().add_debt(node.id(), MS * 5);
+            let other = node.sim().lane();
+            send(node.sim(), other, NodeId::WORLD, "other", 9, &seen);
+            send(node.sim(), Lane::TIMER, node.id(), "timer", 0, &seen);
+        });
+        let paused = node(&sim, "paused", |node| node.sim().pause(node.id()));
+        let lane = sim.lane();
+        assert_eq!(run_until(&sim, at(20)), Ended::Quiescent, "{chosen}");
+        send(&sim, lane, paused, "never", 1, &diary);
+        assert_eq!(run_until(&sim, at(20)), Ended::Deadline, "{chosen}");
+        assert_eq!(diary.text(), expected, "{chosen}");
+    }
 }
 
 /// Two enabled events with the same name have different names in the choice.

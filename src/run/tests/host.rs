@@ -1,5 +1,9 @@
 //! What std answers inside a run, and what a run refuses.
 
+#[cfg(madsim)]
+use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(madsim)]
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::*;
@@ -9,11 +13,28 @@ use crate::trace::Kind;
 static READ: Kind = Kind::new("read", 'r', "what std answered", &[]);
 static NAP: Site = Site::value("toy/nap", "how long the client naps");
 
+/// Whether the task that `spawns-on-madsim` leaves to the host has run.
+#[cfg(madsim)]
+static RAN: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
 pub(super) const STORIES: &[Story] = &[
     ("asks-std", asks_std),
     ("starts-a-thread", |world| {
         world.client("client", |_| async {
             std::thread::spawn(|| ());
+        });
+    }),
+    #[cfg(madsim)]
+    ("spawns-on-madsim", |world| {
+        let ran = Arc::clone(&RAN);
+        world.client("client", move |node| {
+            let ran = Arc::clone(&ran);
+            async move {
+                let flag = Arc::clone(&ran);
+                drop(madsim::task::spawn(async move { flag.store(true, Ordering::Relaxed) }));
+                node.sleep(Duration::from_millis(1)).await;
+                node.note(&READ, "ran", format_args!("{}", ran.load(Ordering::Relaxed)));
+            }
         });
     }),
     ("spawns-on-tokio", |world| {
@@ -107,6 +128,17 @@ fn the_hosts_clock_moves_with_ours() {
     let report = erased::<Toy>().run(&request);
     let lines = lines(&report, &["read"]);
     assert!(lines[0].contains("tv_sec: 0, tv_nsec: 1000000"), "{lines:?}");
+}
+
+/// What is spawned on the host is no part of the run: it is not run before the run has ended.
+#[cfg(madsim)]
+#[test]
+fn a_task_on_the_host_never_runs_inside_a_run() {
+    let report = run(&scenario("spawns-on-madsim"));
+    assert_eq!(report.verdict, Verdict::Holds, "{:?}", report.failure);
+    let read = lines(&report, &["read"]);
+    assert!(read.len() == 1 && read[0].ends_with("ran false"), "{read:?}");
+    assert!(RAN.load(Ordering::Relaxed), "it was run afterwards");
 }
 
 /// A run has one thread and drives one scheduler, its own: starting a thread, and spawning on tokio, is refused with a

@@ -1,5 +1,6 @@
 //! SQLite on the simulated disk.
 
+mod hooked;
 mod ledger;
 mod observer;
 mod panics;

@@ -1,7 +1,13 @@
 //! What an observer sees.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::hooked::{Call, Hooked};
 use super::{aside, count, pragmas};
-use crate::disk::sqlite::Observer;
+use crate::disk::sqlite::backend::Aside;
+use crate::disk::sqlite::{Observer, Volume};
+use crate::disk::{Disk, DiskSetup};
 
 /// An observer sees what was committed, also while a transaction is open whose pages are in the file already.
 #[test]
@@ -68,6 +74,43 @@ fn a_kept_observer_is_not_stale() {
                 database.query_row(sum, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
             };
             assert_eq!(summary(&kept), summary(&fresh), "{journal} {step}: {statement}");
+        }
+    }
+}
+
+/// A commit over two databases is seen once its super-journal is gone, and not before, although by then every page is
+/// in both files.
+#[test]
+fn a_commit_over_two_files_is_one() {
+    let disk = Rc::new(RefCell::new(Disk::new(DiskSetup::default())));
+    let shots: Rc<RefCell<Vec<Disk>>> = Rc::default();
+    let (source, taken) = (Rc::clone(&disk), Rc::clone(&shots));
+    let hook = move |call: Call<'_>| {
+        if let Call::Unlink(path) = call
+            && path.contains("-mj")
+        {
+            let mut shot = source.borrow().clone();
+            taken.borrow_mut().push(shot.clone());
+            shot.unlink(path).unwrap();
+            taken.borrow_mut().push(shot);
+        }
+    };
+    let volume = Volume::new(Box::new(Hooked(Aside(Rc::clone(&disk)), Rc::new(hook))), None);
+    disk.borrow_mut().create_dir("d").unwrap();
+    let database = volume.open("d/x").unwrap();
+    database.execute_batch("ATTACH 'd/y' AS y; CREATE TABLE main.t(x); CREATE TABLE y.t(x);").unwrap();
+    let mut observers = ["d/x", "d/y"].map(Observer::new);
+    for observer in &mut observers {
+        observer.refresh(&disk.borrow()).unwrap();
+    }
+    shots.borrow_mut().clear();
+    database.execute_batch("BEGIN; INSERT INTO main.t VALUES(1); INSERT INTO y.t VALUES(1); COMMIT").unwrap();
+    let shots = shots.borrow();
+    let [before, after] = shots.as_slice() else { panic!("{} shots", shots.len()) };
+    for observer in &mut observers {
+        for (shot, rows) in [(before, 0), (after, 1), (&*disk.borrow(), 1)] {
+            observer.refresh(shot).unwrap();
+            assert_eq!(count(observer.database().unwrap()), rows);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Heard;
 use crate::flows::mailbox::websocket::Frame;
+use crate::kernel::QueueKey;
 use crate::net::{Messages, Stream};
 use crate::world::Node;
 
@@ -26,6 +27,7 @@ pub struct Line {
     messages: Messages,
     deaf: Cell<bool>,
     over: Cell<bool>,
+    timer: Cell<Option<QueueKey>>,
 }
 
 impl Line {
@@ -36,11 +38,12 @@ impl Line {
             messages: Messages::in_order(stream),
             deaf: Cell::new(false),
             over: Cell::new(false),
+            timer: Cell::new(None),
         });
         let (this, told): (_, Weak<T>) = (Rc::downgrade(&line), Rc::downgrade(ear));
         line.messages.on_end(move |_| {
             if let Some(line) = this.upgrade()
-                && !line.over.replace(true)
+                && line.end()
                 && !line.deaf.get()
                 && let Some(ear) = told.upgrade()
             {
@@ -72,7 +75,7 @@ impl Line {
             }
             // The other half of the handshake, or its beginning.
             Some(Frame::Close) => {
-                self.over.set(true);
+                self.end();
                 self.messages.close();
             }
             Some(Frame::Text(_) | Frame::Pong(_)) | None => {}
@@ -81,12 +84,25 @@ impl Line {
 
     fn ping(self: &Rc<Self>, number: u64) {
         let line = Rc::downgrade(self);
-        self.node.after(PING_INTERVAL, "client-ping", move || {
-            if let Some(line) = line.upgrade().filter(|line| !line.over.get() && !line.deaf.get()) {
+        let timer = self.node.after(PING_INTERVAL, "client-ping", move || {
+            if let Some(line) = line.upgrade() {
                 let _ = line.messages.send_labelled("ping", &Frame::Ping(number).encode());
                 line.ping(number + 1);
             }
         });
+        self.timer.set(timer);
+    }
+
+    /// Nothing more is said on it. Answers whether that is news.
+    fn end(&self) -> bool {
+        self.stop_pinging();
+        !self.over.replace(true)
+    }
+
+    fn stop_pinging(&self) {
+        if let Some(timer) = self.timer.take() {
+            self.node.cancel(timer);
+        }
     }
 
     /// Whether commands can still be sent.
@@ -104,7 +120,7 @@ impl Line {
 
     /// Begins the closing handshake; the other side ends it.
     pub fn leave(&self) {
-        if !self.over.replace(true) {
+        if self.end() {
             let _ = self.messages.send_labelled("close", &Frame::Close.encode());
         }
     }
@@ -112,11 +128,16 @@ impl Line {
     /// Begins the closing handshake and never ends it: nothing is read any more, and the connection stays.
     pub fn linger(&self) {
         let _ = self.messages.send_labelled("close", &Frame::Close.encode());
-        self.deaf.set(true);
+        self.become_deaf();
     }
 
     /// The machine at the other end of the cable is gone: nothing is sent or answered, and nobody is told.
     pub fn vanish(&self) {
+        self.become_deaf();
+    }
+
+    fn become_deaf(&self) {
+        self.stop_pinging();
         self.deaf.set(true);
     }
 
@@ -128,7 +149,7 @@ impl Line {
 
     /// Drops the connection.
     pub fn abort(&self) {
-        self.over.set(true);
+        self.end();
         self.messages.abort();
     }
 }

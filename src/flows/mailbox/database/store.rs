@@ -85,7 +85,7 @@ impl Store {
     /// # Errors
     /// Those of `work`, or of the database.
     pub fn atomically<T, E: From<DbError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.db.execute("BEGIN IMMEDIATE", &[])?;
+        self.db.execute("BEGIN", &[])?;
         let result = work().and_then(|value| {
             self.db.execute("COMMIT", &[])?;
             Ok(value)

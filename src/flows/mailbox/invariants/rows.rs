@@ -30,7 +30,7 @@ pub fn references_hold(rows: &ChannelRows) -> Outcome {
     });
     let claims = each(&rows.nameplate_sides, |s| {
         require(rows.nameplates.iter().any(|n| n.id == s.nameplate), "side without nameplate", || {
-            format!("side {} refers to nameplate row {}", s.side, s.nameplate)
+            format!("side {} refers to nameplates:{}", s.side, s.nameplate)
         })
     });
     worst([nameplates, sides, claims])
@@ -51,7 +51,7 @@ pub fn mailbox_has_a_side(rows: &ChannelRows) -> Outcome {
 pub fn nameplate_has_a_side(rows: &ChannelRows) -> Outcome {
     each(&rows.nameplates, |n| {
         require(rows.sides_of_nameplate(n.id).next().is_some(), "nameplate without sides", || {
-            format!("nameplate {} of {} (row {})", n.name, n.app, n.id)
+            format!("nameplate {} of {} (nameplates:{})", n.name, n.app, n.id)
         })
     })
 }
@@ -124,7 +124,7 @@ pub fn claimer_is_in_the_mailbox(rows: &ChannelRows) -> Outcome {
         let nameplate = rows.nameplates.iter().find(|n| n.id == claim.nameplate);
         let inside = nameplate.is_none_or(|n| rows.sides_of_mailbox(&n.mailbox).any(|s| s.side == claim.side));
         require(inside, "claimer is no side of the mailbox", || {
-            format!("side {} of nameplate row {}", claim.side, claim.nameplate)
+            format!("side {} of nameplates:{}", claim.side, claim.nameplate)
         })
     })
 }

@@ -15,7 +15,7 @@ pub const SLACK_S: f64 = RETRY_S + 5.0;
 pub fn status_row_is_fresh(now: f64, up_since: f64, usage: &UsageRows) -> Outcome {
     let updated = usage.current.iter().map(|row| row.updated).fold(up_since, f64::max);
     match require(now - updated <= PERIOD_S + SLACK_S, "status row is stale", || {
-        format!("last written at {updated}, now {now}")
+        format!("last written by the timer at {updated}, now {now}")
     }) {
         Ok(()) => Outcome::Held,
         Err(violated) => violated,

@@ -10,7 +10,7 @@ use crate::flows::mailbox::protocol::ServerFrame;
 use crate::flows::mailbox::server::{Connection, Keepalive, KeepaliveStep, Listener, Raised};
 use crate::flows::mailbox::websocket::Frame;
 use crate::flows::mailbox::{sites, trace};
-use crate::kernel::Time;
+use crate::kernel::{QueueKey, Time};
 use crate::net::{Messages, Stream};
 
 /// The address clients are seen to come from.
@@ -27,6 +27,7 @@ pub(super) struct Session {
     /// The closing handshake has begun: the transport is there, and refuses.
     closing: Cell<bool>,
     over: Cell<bool>,
+    timer: Cell<Option<QueueKey>>,
 }
 
 impl Session {
@@ -42,6 +43,7 @@ impl Session {
             keepalive: RefCell::new(Keepalive::new(monotonic(process))),
             closing: Cell::new(false),
             over: Cell::new(false),
+            timer: Cell::new(None),
         });
         process.sessions.borrow_mut().insert(number, Rc::clone(&session));
         process.watch.connected(number);
@@ -116,7 +118,7 @@ impl Session {
         if self.over.replace(true) {
             return;
         }
-        process.watch.over(self.number);
+        self.ended(process);
         self.messages.abort();
         let (process, number) = (Rc::downgrade(process), self.number);
         let node = process.upgrade().map(|process| process.node.clone());
@@ -137,8 +139,15 @@ impl Session {
         if self.over.replace(true) {
             return;
         }
-        process.watch.over(self.number);
+        self.ended(&process);
         self.tell(&process);
+    }
+
+    fn ended(&self, process: &Process) {
+        if let Some(timer) = self.timer.take() {
+            process.node.cancel(timer);
+        }
+        process.watch.over(self.number);
     }
 
     fn tell(&self, process: &Rc<Process>) {
@@ -152,9 +161,9 @@ impl Session {
     fn keep_alive(self: &Rc<Self>) {
         let Some(process) = self.process.upgrade() else { return };
         let now = monotonic(&process);
-        let wait = Duration::from_secs_f64((self.keepalive.borrow().due() - now).max(0.0));
+        let wait = self.keepalive.borrow().due().saturating_sub(now);
         let session = Rc::downgrade(self);
-        process.node.after(wait, "keepalive", move || {
+        let timer = process.node.after(wait, "keepalive", move || {
             let Some((session, process)) = session.upgrade().and_then(|s| Some((s.clone(), s.process.upgrade()?)))
             else {
                 return;
@@ -175,6 +184,7 @@ impl Session {
             }
             session.keep_alive();
         });
+        self.timer.set(timer);
     }
 
     fn send(&self, frame: &ServerFrame, server_tx: f64) -> Result<(), Raised> {
@@ -204,9 +214,9 @@ impl Session {
     }
 }
 
-/// Seconds of a clock that never jumps.
-fn monotonic(process: &Process) -> f64 {
-    process.node.now().since(Time::ZERO).as_secs_f64()
+/// A clock that never jumps.
+fn monotonic(process: &Process) -> Duration {
+    process.node.now().since(Time::ZERO)
 }
 
 /// The far end as the server's core sees it. It does not keep the session.

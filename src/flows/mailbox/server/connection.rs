@@ -103,12 +103,13 @@ impl Connection {
         if let Some(app) = self.app.borrow().as_ref() {
             app.bound.set(app.bound.get() - 1);
         }
-        if self.listening.get()
-            && let Some(mailbox) = self.mailbox()
-        {
-            if let Some(subscriber) = mailbox.remove_listener(self.handle) {
+        if let Some(mailbox) = self.mailbox() {
+            if self.listening.get()
+                && let Some(subscriber) = mailbox.remove_listener(self.handle)
+            {
                 subscriber.end();
             }
+            // Also after a close that failed half-way: its listener had gone before.
             self.server.forget_if_idle(&mailbox);
         }
     }
@@ -143,6 +144,10 @@ impl Connection {
     fn dispatch(&self, command: &Command, when: f64) -> Result<(), Refusal> {
         let kind = command.get("type").ok_or(Refusal::Error(text::MISSING_TYPE))?;
         self.send(ServerFrame::Ack { id: command.get("id").cloned().unwrap_or_default() })?;
+        if self.lost.get() && self.server.rules.fan_out == FanOut::Outboxes {
+            // The loss was told from inside the sending: nothing may be opened for nobody.
+            return Ok(());
+        }
         if self.server.rules.bad_input == BadInput::AnswersError && !is_well_typed(command) {
             return Err(Refusal::Error(text::WRONG_TYPE));
         }

@@ -4,6 +4,52 @@ use super::*;
 
 const PRUNE_LOOP: &str = include_str!("../../../../scenarios/mailbox/prune-loop.toml");
 
+/// The stories that need no luck, and the last thing that goes wrong in each.
+const STORIES: &[(&str, &str)] = &[
+    (include_str!("../../../../scenarios/mailbox/close-without-release.toml"), "status-row-is-fresh"),
+    (include_str!("../../../../scenarios/mailbox/published-by-another.toml"), "mailbox-has-a-side"),
+    (include_str!("../../../../scenarios/mailbox/close-again-and-again.toml"), "status-row-is-fresh"),
+    (include_str!("../../../../scenarios/mailbox/one-never-releases.toml"), "status-row-is-fresh"),
+    (include_str!("../../../../scenarios/mailbox/half-dead-connection.toml"), "status-row-is-fresh"),
+    (include_str!("../../../../scenarios/mailbox/commit-fails-inside-claim.toml"), "status-row-is-fresh"),
+    (include_str!("../../../../scenarios/mailbox/side-is-a-number.toml"), "status-row-is-fresh"),
+    (include_str!("../../../../scenarios/mailbox/fixed-close-still-fails.toml"), "no-drop-without-reason"),
+    (include_str!("../../../../scenarios/mailbox/message-without-mailbox.toml"), "message-has-its-mailbox"),
+    (include_str!("../../../../scenarios/mailbox/one-app-starves-the-others.toml"), "faulty-mailbox-is-isolated"),
+    (include_str!("../../../../scenarios/mailbox/status-write-kills-the-timer.toml"), "status-row-is-fresh"),
+];
+
+fn on_variant(text: &str, variant: &str) -> String {
+    text.replace("\"0.3.1\"", &format!("\"{variant}\"")).replace("\"0.8.0\"", &format!("\"{variant}\""))
+}
+
+/// Claim: each story ends as it should whatever the seed, and on the corrected server nothing is wrong in any.
+#[test]
+fn stories_end_as_they_should() {
+    for (text, invariant) in STORIES {
+        for seed in [0, 7] {
+            let report = run(&scenario(text), seed, false);
+            assert_eq!(report.failure.as_ref().map(|failure| failure.invariant.as_str()), Some(*invariant), "{text}");
+            let correct = on_variant(text, "correct").replace(&format!("violates = \"{invariant}\""), "holds = true");
+            assert_eq!(failures(&run(&scenario(&correct), seed, false)), Vec::<String>::new(), "{text}");
+        }
+    }
+}
+
+/// Claim: monitoring probes beside a story change nothing about it.
+#[test]
+fn probes_change_nothing() {
+    for (text, _) in STORIES {
+        let watched = format!("{text}\n[flow-config]\nprobes = 2\n");
+        let fingerprint = |report: RunReport| report.failure.map(|failure| failure.fingerprint());
+        let (alone, watched) = (run(&scenario(text), 3, false), run(&scenario(&watched), 3, true));
+        let answers = watched.trace.as_ref().unwrap().events();
+        let answers = answers.iter().filter(|event| event.header.kind.label == "probe").count();
+        assert!(answers > 0 || watched.steps < 60, "the probes look");
+        assert_eq!(fingerprint(watched), fingerprint(alone), "{text}");
+    }
+}
+
 /// Claim: one trace shows every symptom the operators saw, in the order in which they come about.
 #[test]
 fn symptoms_come_in_order() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::message_name;
 use crate::flows::mailbox::model::{Admission, ChannelRows, Created, Effect, NameEvent};
-use crate::flows::mailbox::server::{Summary, summarize_mailbox, summarize_nameplate};
+use crate::flows::mailbox::server::{EXPIRY_S, Summary, summarize_mailbox, summarize_nameplate};
 
 /// What ended in a commit, and the usage row it should have got (`None`: its sides are not known).
 pub(super) struct Expected {
@@ -37,6 +37,8 @@ pub(super) struct History {
     pub(super) stored: BTreeMap<String, Vec<String>>,
     /// Mailboxes that were there once and are gone.
     pub(super) retired: BTreeSet<String>,
+    /// Mailboxes that the timer has deleted because they were old, whatever came later.
+    pub(super) expired: BTreeSet<String>,
     /// When a mailbox last had a listener, or a command that was not refused.
     pub(super) active: BTreeMap<String, f64>,
     /// Sides that were ever in a mailbox.
@@ -65,6 +67,10 @@ impl History {
                 None
             }
             Effect::MailboxRetired { app, mailbox } => {
+                let is_old = rows.mailbox(mailbox).is_some_and(|row| row.updated <= deletion.at - EXPIRY_S);
+                if deletion.pruned && is_old {
+                    self.expired.insert(mailbox.clone());
+                }
                 self.retired.insert(mailbox.clone());
                 self.stored.remove(mailbox);
                 self.active.remove(mailbox);

@@ -85,7 +85,8 @@ impl Watch {
             state.history.active.insert(mailbox.clone(), now);
         }
         state.times.listening = listening;
-        if state.sessions.values().any(|session| session.over.is_none()) {
+        // Whoever is not bound can touch nothing.
+        if state.sessions.values().any(|session| session.over.is_none() && session.app.is_some()) {
             state.times.quiet_since = now;
         }
         state.sessions.retain(|_, session| session.over.is_none_or(|over| over + 2 > step));

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::history::Deletion;
 use super::symptoms::Symptom;
-use super::{Life, Watch};
+use super::{Life, State, Watch};
 use crate::check::Outcome;
 use crate::flows::mailbox::invariants::{Id, crash, memory, time};
-use crate::flows::mailbox::model::{Created, MemoryView, NameEvent, TickRecord};
-use crate::flows::mailbox::server::{RETRY_S, Server, Surroundings, TickReport};
+use crate::flows::mailbox::model::{ChannelRows, Created, MemoryView, NameEvent, TickRecord};
+use crate::flows::mailbox::server::{EXPIRY_S, RETRY_S, Server, Surroundings, TickReport};
 use crate::world::Node;
 
 impl Watch {
@@ -33,6 +34,7 @@ impl Watch {
         self.absorb();
         let after = (self.rows(), self.accounts());
         if again {
+            self.state.borrow_mut().expired_unseen(&before.0, &after.0);
             let outcome = crash::usage_and_deletion_together((&before.0, &before.1), (&after.0, &after.1));
             self.report(Id::UsageAndDeletionTogether, outcome);
             let found = self.committed.borrow().counters();
@@ -145,7 +147,10 @@ impl Watch {
         tick.status =
             report.status_written.then(|| self.accounts().current.first().map(|row| row.connections)).flatten();
         self.report(Id::TickSparesTheLiving, time::tick_spares_the_living(&tick));
-        self.report(Id::FaultyMailboxIsIsolated, time::faulty_mailbox_is_isolated(&tick));
+        if !excused {
+            // It is about mailboxes that cannot be pruned; a disk that fails spares nobody.
+            self.report(Id::FaultyMailboxIsIsolated, time::faulty_mailbox_is_isolated(&tick));
+        }
         self.report(Id::StatusCountsListeners, memory::status_counts_listeners(&tick, tick.listened.len()));
         let mut state = self.state.borrow_mut();
         let stalled = self.trouble.stalled_s();
@@ -162,6 +167,16 @@ impl Watch {
         if !report.alive {
             self.symptoms.seen(&node, Symptom::TimerDead);
         }
+    }
+}
+
+impl State {
+    /// A tick whose process died under it may have committed: what was old and is gone has expired.
+    fn expired_unseen(&mut self, before: &ChannelRows, after: &ChannelRows) {
+        let Deletion { at, pruned: true, .. } = self.deletion else { return };
+        let old = before.mailboxes.iter().filter(|row| row.updated <= at - EXPIRY_S);
+        let gone = old.filter(|row| after.mailbox(&row.id).is_none());
+        self.history.expired.extend(gone.map(|row| row.id.clone()));
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `life` | starts, crashes, ticks |
 //! | `inspect` | what is evaluated after a step, and at the end |
 //! | `pairs` | what clients saw |
+//! | `show` | the state, for people |
 //! | `symptoms` | what the operators of that day saw, as marks |
 //! | `findings` | one slot per invariant |
 
@@ -19,6 +20,7 @@ mod inspect;
 mod life;
 mod pairs;
 mod session;
+mod show;
 mod symptoms;
 mod wire;
 

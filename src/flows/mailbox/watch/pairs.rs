@@ -42,8 +42,8 @@ impl Pair {
         self.clients.iter().all(|client| client.log.borrow().end == ClientEnd::Finished)
     }
 
-    fn mailbox(&self) -> Option<String> {
-        self.clients.iter().find_map(|client| client.mailbox.borrow().clone())
+    fn mailboxes(&self) -> Vec<String> {
+        self.clients.iter().filter_map(|client| client.mailbox.borrow().clone()).collect()
     }
 }
 
@@ -65,10 +65,10 @@ impl Watch {
             pair.over.set(true);
             self.symptoms.pair_finished(node);
             let names = pair.clients.iter().find_map(|client| client.name.borrow().clone());
-            if let (Some(name), Some(mailbox)) = (names, pair.mailbox())
-                && !self.is_visited(pair, &mailbox)
+            if let (Some(name), Some(mailbox)) = (names, pair.mailboxes().first())
+                && !self.is_visited(pair, mailbox)
             {
-                let outcome = ends::finished_pair_leaves_nothing(&pair.app, &name, &mailbox, &self.rows());
+                let outcome = ends::finished_pair_leaves_nothing(&pair.app, &name, mailbox, &self.rows());
                 self.report(Id::FinishedPairLeavesNothing, outcome);
             }
         }
@@ -81,11 +81,16 @@ impl Watch {
         state.history.visitors.get(mailbox).is_some_and(|visitors| !visitors.is_subset(&sides))
     }
 
+    /// Whether the timer has deleted the mailbox once: whoever was away for that long finds a new, empty one.
+    fn has_expired(&self, mailbox: &str) -> bool {
+        self.state.borrow().history.expired.contains(mailbox)
+    }
+
     /// When everything has settled.
     pub(super) fn inspect_pairs(&self) {
         let pairs = self.pairs.borrow();
         for pair in pairs.0.iter().filter(|pair| pair.behaved) {
-            if pair.mailbox().is_some_and(|mailbox| self.is_visited(pair, &mailbox)) {
+            if pair.mailboxes().iter().any(|mailbox| self.is_visited(pair, mailbox) || self.has_expired(mailbox)) {
                 continue;
             }
             let logs: Vec<_> = pair.clients.iter().map(|client| client.log.borrow().clone()).collect();

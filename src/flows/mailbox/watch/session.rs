@@ -47,7 +47,7 @@ pub(super) struct Session {
     pub(super) stack: Vec<Current>,
     pub(super) app: Option<String>,
     pub(super) side: Option<String>,
-    /// The name it has claimed, or was given.
+    /// The name it has claimed.
     pub(super) claimed: Option<String>,
     /// The mailbox it has opened.
     pub(super) opened: Option<String>,

@@ -7,7 +7,7 @@ use super::symptoms::Symptom;
 use super::{State, Watch};
 use crate::check::Outcome;
 use crate::flows::mailbox::invariants::{Id, time, usage, wire};
-use crate::flows::mailbox::model::{Delivery, NameEvent, Reply};
+use crate::flows::mailbox::model::{ChannelRows, Delivery, MessageRow, NameEvent, Reply};
 use crate::flows::mailbox::protocol::{ServerFrame, text};
 use crate::flows::mailbox::server::{Handle, Raised};
 use crate::flows::mailbox::variants::FanOut;
@@ -225,7 +225,12 @@ impl Watch {
             "add" => {
                 let (side, phase, body) =
                     (session.side.clone().unwrap_or_default(), field(current, "phase"), field(current, "body"));
-                let stored = self.rows().messages.iter().any(|x| x.side == side && x.phase == phase && x.body == body);
+                let count = |rows: &ChannelRows| {
+                    let same = |x: &&MessageRow| x.side == side && x.phase == phase && x.body == body;
+                    rows.messages.iter().filter(same).count()
+                };
+                // The same message may have been stored before, by another connection of the same side.
+                let stored = count(&self.rows()) > count(&current.before);
                 let key = (side, phase, body);
                 // What was never stored is owed to nobody.
                 state.deliveries.retain(|(known, delivery)| {
@@ -267,7 +272,6 @@ impl Watch {
         {
             state.history.admission(&nameplate.mailbox, side, true);
         }
-        session.claimed = Some(name.to_owned());
         if let (Some(node), true) = (self.node(), name.chars().count() > 1) {
             self.symptoms.seen(&node, Symptom::LongNames);
         }

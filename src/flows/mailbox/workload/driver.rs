@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use super::run::{Careless, Made};
 use super::{Client, Op, Program, Transfer};
 use crate::choice::Latency;
@@ -18,9 +20,9 @@ use crate::world::Node;
 /// How long people pause between operations, at most.
 const PAUSE: Latency = Latency { quiet: Duration::from_millis(10), max: Duration::from_secs(20) };
 /// How long the workload waits at its end for pairs that are still busy.
-const BUSY_MAX: Duration = Duration::from_secs(600);
+const BUSY_MAX: Duration = Duration::from_secs(150);
 /// How often it looks.
-const BUSY_POLL: Duration = Duration::from_secs(1);
+const BUSY_POLL: Duration = Duration::from_secs(10);
 
 /// The operations of a run.
 pub struct Driver {
@@ -31,6 +33,8 @@ pub struct Driver {
     nodes: RefCell<BTreeMap<String, Node>>,
     agents: RefCell<Vec<Rc<Agent>>>,
     sessions: RefCell<BTreeMap<usize, Rc<Careless>>>,
+    /// What the clients of pairs saw, by the names of their nodes.
+    witnesses: RefCell<BTreeMap<String, Rc<Witness>>>,
     made: RefCell<BTreeMap<usize, Rc<Made>>>,
 }
 
@@ -45,6 +49,7 @@ impl Driver {
             nodes: RefCell::default(),
             agents: RefCell::default(),
             sessions: RefCell::default(),
+            witnesses: RefCell::default(),
             made: RefCell::default(),
         })
     }
@@ -57,7 +62,7 @@ impl Driver {
             match operation {
                 Op::Transfer(transfer) => {
                     names.push(sender_name(*number));
-                    names.extend(transfer.receiver.as_ref().map(|_| receiver_name(*number)));
+                    names.extend((!transfer.alone).then(|| receiver_name(*number)));
                 }
                 Op::Session(session) if !names.contains(&session.side) => names.push(session.side.clone()),
                 Op::Session(_) | Op::Continue(_) | Op::Wait(_) | Op::Kill(_) => {}
@@ -69,6 +74,25 @@ impl Driver {
     /// A client's node has started.
     pub fn node_started(&self, node: Node) {
         self.nodes.borrow_mut().insert(node.name().to_string(), node);
+    }
+
+    /// What people see of a client's state.
+    #[must_use]
+    pub fn state_of(&self, node: &str) -> Json {
+        if let Some(witness) = self.witnesses.borrow().get(node) {
+            let log = witness.log.borrow();
+            let heard: Vec<_> = log.seen.iter().map(|(_, phase)| phase).collect();
+            return json!({
+                "name": *witness.name.borrow(),
+                "mailbox": *witness.mailbox.borrow(),
+                "sent": log.sent.join(" "),
+                "heard": heard.into_iter().cloned().collect::<Vec<_>>().join(" "),
+                "end": format!("{:?}", log.end).to_lowercase(),
+            });
+        }
+        let sessions = self.sessions.borrow();
+        let own = sessions.iter().filter(|(_, session)| session.side() == node);
+        Json::Object(own.map(|(number, session)| (format!("session{number}"), session.state())).collect())
     }
 
     /// Calls the operations.
@@ -163,13 +187,13 @@ impl Driver {
             Rc::new(witness)
         };
         let (here, there) = (witness(&sender), witness(&receiver));
+        self.witnesses.borrow_mut().extend([(sender.clone(), Rc::clone(&here)), (receiver.clone(), Rc::clone(&there))]);
         let meeting = Rc::new(Meeting::default());
-        let clients: Vec<_> =
-            std::iter::once(&here).chain(transfer.receiver.as_ref().map(|_| &there)).cloned().collect();
+        let clients: Vec<_> = std::iter::once(&here).chain((!transfer.alone).then_some(&there)).cloned().collect();
         // Who learns from the other's first secret that the passwords differ closes at once; what it has not sent yet
         // the other waits for in vain, whatever a server does.
         let behaved = transfer.sender.is == Program::Python
-            && transfer.receiver.as_ref().is_none_or(|receiver| receiver.is == Program::Python)
+            && (transfer.alone || transfer.receiver.is == Program::Python)
             && !transfer.wrong_code;
         self.watch.pair(&transfer.app, &clients, behaved);
         let made = Rc::new(Made::default());
@@ -194,16 +218,21 @@ impl Driver {
             Some((node, agent))
         };
         let Some((node, agent)) = start(&sender, &transfer.sender, &here, true) else { return };
-        match &transfer.receiver {
-            Some(client) => {
-                let Some((node, agent)) = start(&receiver, client, &there, false) else { return };
-                meeting.on_name.replace(Some(Box::new(move |name| {
-                    let name = name.to_owned();
-                    node.after(after, "types-the-code", move || agent.told_name(&name));
-                })));
-            }
-            None => drop(node.after(after, "gives-up", move || agent.give_up())),
+        if transfer.alone {
+            node.after(after, "gives-up", move || agent.give_up());
+            return;
         }
+        let Some((node, agent)) = start(&receiver, &transfer.receiver, &there, false) else { return };
+        let agent = Rc::downgrade(&agent);
+        meeting.on_name.replace(Some(Box::new(move |name| {
+            let name = name.to_owned();
+            let agent = agent.clone();
+            node.after(after, "types-the-code", move || {
+                if let Some(agent) = agent.upgrade() {
+                    agent.told_name(&name);
+                }
+            });
+        })));
     }
 }
 

@@ -142,6 +142,20 @@ impl Careless {
         &self.node
     }
 
+    pub(super) fn side(&self) -> &str {
+        &self.side
+    }
+
+    /// What people see of it.
+    pub(super) fn state(&self) -> Json {
+        let is_open = self.line.borrow().as_ref().is_some_and(|line| line.is_open());
+        json!({
+            "connection": if is_open { "open" } else { "none" },
+            "name": *self.made.name.borrow(),
+            "mailbox": *self.made.mailbox.borrow(),
+        })
+    }
+
     /// At the end of everything: whoever is still there leaves. Who is deaf stays, and the server has to find out.
     pub(super) fn go_away(&self) {
         let line = self.line.borrow().clone();

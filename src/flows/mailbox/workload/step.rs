@@ -104,7 +104,8 @@ impl FromStr for Step {
         let about = |words: &[&str]| match words {
             [] => Ok(About::Own),
             ["of", operation] => operation.parse().map(About::Of).map_err(|_| no_step()),
-            [name] => Ok(About::Named((*name).to_owned())),
+            // A preposition is no name: something is missing behind it.
+            [name] if !["of", "as"].contains(name) => Ok(About::Named((*name).to_owned())),
             _ => Err(no_step()),
         };
         let alone = |step| if words.is_empty() { Ok(step) } else { Err(no_step()) };

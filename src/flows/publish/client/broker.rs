@@ -201,6 +201,11 @@ impl Wire for NetWire {
         if !self.node.choose_as(&sites::ANSWERED_AT_ONCE, &actor, &Coin) {
             return None;
         }
-        store.is_up().then(|| store.handle(request))
+        if !store.is_up() {
+            return None;
+        }
+        let reply = store.handle(request);
+        // It may have died of the request.
+        store.is_up().then_some(reply)
     }
 }

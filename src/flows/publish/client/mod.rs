@@ -10,6 +10,7 @@ mod operations;
 pub mod publish;
 pub mod remote;
 pub mod retrieve;
+mod show;
 pub mod update;
 
 use std::cell::{Cell as Count, RefCell};
@@ -20,6 +21,7 @@ use self::broker::Broker;
 use self::cache::ResponseCache;
 use self::operations::Queue;
 use self::remote::Remote;
+use self::show::Shown;
 use super::config::Setting;
 use super::keys::{FileKeys, server_key};
 use super::layout::VersionInfo;
@@ -48,6 +50,7 @@ pub struct Client {
     /// The map of the last update that an operation was told to keep.
     kept: Cell<Option<operations::Kept>>,
     publishes: Count<u32>,
+    shown: Shown,
     /// Frames of this client's code on the stack.
     frames: Count<u32>,
 }
@@ -73,6 +76,7 @@ impl Client {
             queue: Queue::new(node),
             kept: node.cell("kept map", None),
             publishes: Count::new(0),
+            shown: Shown::default(),
             frames: Count::new(0),
         })
     }
@@ -93,6 +97,7 @@ impl Client {
     pub fn tear_down(&self) {
         self.broker.tear_down();
         self.queue.tear_down();
+        self.shown.tear_down();
         let kept = self.kept.borrow_mut().take();
         drop(kept);
     }
@@ -190,6 +195,6 @@ impl Client {
     }
 
     fn note_write(&self, server: ServerId, shares: &BTreeSet<ShareNumber>, seqnum: u64) {
-        self.node.note(&trace::WRITE, &server.to_string(), format_args!("shares {shares:?} of #{seqnum}"));
+        self.node.note(&trace::STORE, &server.to_string(), format_args!("shares {shares:?} of #{seqnum}"));
     }
 }

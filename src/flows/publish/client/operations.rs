@@ -162,6 +162,7 @@ impl Client {
         let client = Rc::clone(self);
         let finished: Finish = Box::new(move |outcome| {
             let caller = Rc::clone(&client);
+            client.shown.operation(None);
             client.node.eventually("operation done", move || {
                 let frames = caller.frames.get();
                 caller.node.note(&trace::RESULT, name, format_args!("{}", outcome.label()));
@@ -172,7 +173,10 @@ impl Client {
             client.next();
         });
         let client = Rc::clone(self);
-        let job: Job = Box::new(move || job(&client, finished));
+        let job: Job = Box::new(move || {
+            client.shown.operation(Some(name));
+            job(&client, finished);
+        });
         let start = self.queue.0.with(|queue| {
             if queue.busy {
                 queue.waiting.push_back(job);

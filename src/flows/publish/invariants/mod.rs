@@ -8,9 +8,9 @@
 //! | invariant | not promised under | because |
 //! |---|---|---|
 //! | `no-self-rejection` | a transport that delivers twice | the server cannot tell a copy from a second request: the first copy has changed what the second tests |
-//! | `all-or-nothing-writes` | a server that raises half-way | shares of one message are written one after the other, each with its lease; nothing undoes the first |
 //! | `publish-ends` | a silent server, an overtaken part of a request | the protocol has no deadline, and an unanswered write may still be applied: to give it up is to risk that |
-//! | `read-back`, `success-is-durable`, … | damage | a server acknowledged what it lost afterwards |
+//! | `writes-are-guarded`, `all-or-nothing-writes` | a medium that changes what nobody wrote | no server has done it |
+//! | `read-back`, `success-is-durable`, … | damage, a disk that breaks its promises | a server acknowledged what it lost afterwards |
 //!
 //! Three more limits are part of the rules themselves, not of a promise: a writer cut off from the servers that
 //! hold another's version makes the same number again ([`no-fork-without-contention`](RULES) asks whether its map
@@ -19,6 +19,7 @@
 //! (`failures-are-indeterminate` accepts the loss).
 
 mod client;
+mod disk;
 mod outcome;
 mod reader;
 mod server;
@@ -33,10 +34,18 @@ use crate::check::{InvariantInfo, Outcome};
 
 /// The transport delivers a request twice.
 const COPIES: &[&str] = &["net/duplicate"];
-/// A server lost or damaged what it had acknowledged.
-const DAMAGE: &[&str] = &[sites::SHARE_DAMAGE.label];
-/// A server gave up between two shares of one message.
-const HALF_DONE: &[&str] = &[sites::SERVER_RAISES.label];
+/// The medium changed what nobody wrote, or did not change what somebody wrote.
+const ROT: &[&str] = &["disk/bit-rot", "disk/lost-write", "disk/misdirected-write"];
+/// A server lost or damaged what it had acknowledged, or its disk did.
+const DAMAGE: &[&str] = &[
+    sites::SHARE_DAMAGE.label,
+    "disk/bit-rot",
+    "disk/sector-error",
+    "disk/lost-write",
+    "disk/misdirected-write",
+    "disk/sync-error",
+    "disk/lying-flush",
+];
 /// A server never answers, or never gets the whole of a request: overtaking can strike between the parts of one.
 const SILENCE: &[&str] = &[sites::SERVER_SILENT.label, "net/reorder"];
 
@@ -52,6 +61,8 @@ pub const RULES: &[&Rule] = &[
     &server::WRITES_ARE_GUARDED,
     &server::SEQNUM_DISCIPLINE,
     &server::NO_FORK_WITHOUT_CONTENTION,
+    &disk::TORN_SHARES_NEVER_VERIFY,
+    &disk::BAD_SHARE_STANDS_ALONE,
     &outcome::UCWE_IS_EARNED,
     &outcome::NOT_ENOUGH_SERVERS_IS_EARNED,
     &outcome::SUCCESS_IS_DURABLE,

@@ -93,7 +93,7 @@ pub static SUCCESS_IS_DURABLE: Rule = Rule {
             .iter()
             .filter(|place| {
                 let last = model.written().get(place);
-                last.is_some_and(|last| last.by == *id || Some(last.version) > publish.version)
+                last.is_some_and(|last| !last.torn && (last.by == *id || Some(last.version) > publish.version))
             })
             .map(|(_, share)| *share)
             .collect();

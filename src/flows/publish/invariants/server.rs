@@ -4,7 +4,7 @@ use super::super::facts::{Fact, Tick};
 use super::super::ghost::Publish;
 use super::super::servermap::ServerId;
 use super::super::storage::ShareNumber;
-use super::{COPIES, DAMAGE, HALF_DONE, Judge, Rule, both, require};
+use super::{COPIES, DAMAGE, Judge, ROT, Rule, both, require};
 use crate::check::{InvariantInfo, InvariantKind, Outcome, Promise};
 
 /// The crispest predicate for ticket 877: black-box, and no honest client can violate it.
@@ -23,15 +23,16 @@ pub static NO_SELF_REJECTION: Rule = Rule {
     }),
 };
 
-/// What the protocol rests on.
+/// What the protocol rests on. Who dies half-way is excused: nothing undoes what is written by then.
 pub static ALL_OR_NOTHING_WRITES: Rule = Rule {
     info: InvariantInfo {
         id: "all-or-nothing-writes",
         kind: InvariantKind::Always,
-        doc: "of the shares of one message all are written, or none",
-        promise: Promise::Unless(HALF_DONE),
+        doc: "of the shares of one message all are written, or none, unless the server dies of it",
+        promise: Promise::Unless(ROT),
     },
     judge: Judge::Fact(|_, fact| match fact {
+        Fact::Handled { handling, .. } if handling.died => Outcome::Idle,
         Fact::Handled { publish, server, shares, handling, .. } => {
             let whole = handling.changed.is_empty() || handling.as_asked == *shares;
             require(whole, "written in part", || {
@@ -48,7 +49,7 @@ pub static WRITES_ARE_GUARDED: Rule = Rule {
         id: "writes-are-guarded",
         kind: InvariantKind::Always,
         doc: "a share changes only by a request that names it, knows the write enabler, and whose tests held",
-        promise: Promise::Always,
+        promise: Promise::Unless(ROT),
     },
     judge: Judge::Fact(|_, fact| {
         let Fact::Handled { server, shares, handling, .. } = fact else {

@@ -1,12 +1,16 @@
 //! Each rule fires on a history made by hand, and holds on the same history without its mistake.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::super::facts::{Handling, MessageId, Outcome as Ended, PublishId, SendState, Tick};
+use super::super::facts::{Found, Handling, MessageId, Outcome as Ended, PublishId, SendState, Tick};
 use super::super::ghost::{Resolution, Start};
+use super::super::keys::FileKeys;
 use super::super::layout::Checkstring;
 use super::super::model::Model;
 use super::super::servermap::ServerId;
+use super::super::storage::MemoryShares;
+use super::super::version::make_version;
 use super::*;
 
 const S1: ServerId = ServerId(0);
@@ -64,10 +68,7 @@ impl History {
         let message = self.send(publish, server, shares);
         let present = self.model.written().keys().filter(|place| place.0 == server).map(|place| place.1).collect();
         let (changed, as_asked) = (set(shares), set(shares));
-        self.model.handled(
-            message,
-            Handling { present, enabler_held: true, failed_tests: BTreeSet::new(), changed, as_asked },
-        );
+        self.model.handled(message, Handling { present, enabler_held: true, changed, as_asked, ..Handling::default() });
         message
     }
 
@@ -147,8 +148,14 @@ fn an_honest_history_violates_nothing_and_exercises_most_rules() {
             idle.push(rule.info.id);
         }
     }
-    let expected =
-        ["ucwe-is-earned", "not-enough-servers-is-earned", "contention-has-one-winner", "failures-are-indeterminate"];
+    let expected = [
+        "torn-shares-never-verify",
+        "bad-share-stands-alone",
+        "ucwe-is-earned",
+        "not-enough-servers-is-earned",
+        "contention-has-one-winner",
+        "failures-are-indeterminate",
+    ];
     assert_eq!(idle, expected);
 }
 
@@ -250,6 +257,68 @@ fn a_message_written_in_part_is_seen() {
     let torn = Handling { enabler_held: true, changed: set(&[0]), as_asked: set(&[0]), ..Handling::default() };
     history.model.handled(message, torn);
     history.fires(&server::ALL_OR_NOTHING_WRITES, "written in part");
+
+    let mut history = History::new();
+    let publish = history.start("client", b"second", 2);
+    let message = history.send(publish, S1, &[0, 1]);
+    let died =
+        Handling { enabler_held: true, changed: set(&[0]), as_asked: set(&[0]), died: true, ..Handling::default() };
+    history.model.handled(message, died);
+    history.idle(&server::ALL_OR_NOTHING_WRITES);
+}
+
+#[test]
+fn a_share_that_verifies_was_made_by_somebody() {
+    let keys = FileKeys::derive(&[1; 32]);
+    let make = |seqnum, text| Rc::new(make_version(&keys, seqnum, [seqnum as u8; 16], (1, 1), text).unwrap());
+    let (made, forged) = (make(2, b"second text"), make(3, b"a third text"));
+    let mut history = History::new();
+    let publish = history.start("client", b"second", 2);
+    history.model.made(publish, &made);
+    assert_eq!(history.model.examine(&keys, (S1, 0), &made.shares[0]), Found::Whole(publish));
+    for cut in 0..made.shares[0].len() {
+        let mut torn = made.shares[0][..cut].to_vec();
+        torn.extend_from_slice(&forged.shares[0][cut..]);
+        if torn != forged.shares[0] {
+            assert_eq!(history.model.examine(&keys, (S1, 0), &torn), Found::Torn, "cut at {cut}");
+        }
+    }
+    history.holds(&disk::TORN_SHARES_NEVER_VERIFY);
+    assert_eq!(history.model.examine(&keys, (S1, 0), &forged.shares[0]), Found::Forged);
+    history.fires(&disk::TORN_SHARES_NEVER_VERIFY, "nobody made it");
+}
+
+#[test]
+fn what_a_crash_took_back_was_not_written() {
+    let keys = FileKeys::derive(&[1; 32]);
+    let make = |seqnum, text| Rc::new(make_version(&keys, seqnum, [seqnum as u8; 16], (1, 2), text).unwrap());
+    let mut history = History::new();
+    let (older, newer) = (make(1, b"first text"), make(2, b"second text"));
+    history.model.made(PublishId(0), &older);
+    let publish = history.start("client", b"second", 2);
+    history.model.made(publish, &newer);
+    history.write(publish, S1, &[0]);
+    history.write(publish, S2, &[1]);
+    let mut disk = MemoryShares::default();
+    disk.insert(0, [0; 32], older.shares[0].clone());
+    history.model.recovered(&keys, S1, &disk);
+    let mut disk = MemoryShares::default();
+    disk.insert(1, [0; 32], newer.shares[1][..150].to_vec());
+    history.model.recovered(&keys, S2, &disk);
+    let written = history.model.written();
+    assert_eq!((written[&(S1, 0)].by, written[&(S1, 0)].torn), (PublishId(0), false));
+    assert_eq!((written[&(S2, 1)].by, written[&(S2, 1)].torn), (publish, true));
+    history.model.recovered(&keys, S2, &MemoryShares::default());
+    assert!(!history.model.written().contains_key(&(S2, 1)));
+}
+
+#[test]
+fn a_share_hidden_behind_a_bad_one_is_seen() {
+    let mut history = History::new();
+    history.model.beside(S1, BTreeSet::new(), "unparsable share");
+    history.holds(&disk::BAD_SHARE_STANDS_ALONE);
+    history.model.beside(S1, set(&[3]), "broken container");
+    history.fires(&disk::BAD_SHARE_STANDS_ALONE, "broken container");
 }
 
 #[test]

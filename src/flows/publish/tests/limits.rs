@@ -26,21 +26,6 @@ fn a_second_copy_made_by_the_transport_is_refused_and_looks_like_a_refusal_of_on
 }
 
 #[test]
-fn a_server_that_gives_up_between_two_shares_has_written_one_of_them() {
-    let text = r#"
-        [flow-config]
-        servers = 1
-        k = 1
-        n = 2
-        [[workload.op]]
-        overwrite = { bytes = 1 }
-        [faults]
-        "publish/server-raises" = { pin = "after the data" }
-        "#;
-    assert_eq!(excused(text, "all-or-nothing-writes"), 1);
-}
-
-#[test]
 fn a_server_that_neither_answers_nor_disconnects_is_waited_for() {
     let text = r#"
         [flow-config]

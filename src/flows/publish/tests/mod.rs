@@ -1,6 +1,7 @@
 //! The flow as a whole: the ticket, its fix and its alternatives, and what the system is known to do otherwise.
 
 mod contention;
+mod crashes;
 mod limits;
 mod outcomes;
 mod reading;
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::{Config, Setting};
 use super::variants::VARIANTS;
 use super::{FILES_MAX, Publish};
-use crate::choice::Seed;
+use crate::choice::{Deviation, Script, Seed};
 use crate::flow::FlowSchema;
 use crate::kernel::Dispatch;
 use crate::run::{RunReport, RunRequest, Source, engine_sites, erased};
@@ -38,6 +39,32 @@ fn run(scenario: &Scenario, seed: u64) -> RunReport {
 fn run_shuffled(scenario: &Scenario, seed: u64) -> RunReport {
     let events = vec!["request".to_owned(), "reply".to_owned()];
     run_as(scenario, seed, Dispatch::ByChoice { from: Some("publish-started".into()), events })
+}
+
+/// A run in which exactly these choices are not quiet: (site, actor, which ones, value in words).
+fn run_script(scenario: &Scenario, deviations: &[(&str, &str, std::ops::Range<u64>, &str)]) -> RunReport {
+    let deviation = |(site, actor, n, value): (&str, &str, u64, &str)| Deviation {
+        site: site.to_owned(),
+        actor: actor.to_owned(),
+        n,
+        value: value.to_owned(),
+        step: 0,
+    };
+    let each = deviations
+        .iter()
+        .flat_map(|(site, actor, which, value)| which.clone().map(move |n| deviation((site, actor, n, value))));
+    let script = Script { deviations: each.collect() };
+    erased::<Publish>().run(&RunRequest {
+        scenario,
+        seed: None,
+        source: Source::Replay(&script),
+        operations: None,
+        keep_trace: true,
+        keep_offers: false,
+        keep_states: KeepStates::Never,
+        dispatch: Dispatch::ByTime,
+        until_step: None,
+    })
 }
 
 fn run_as(scenario: &Scenario, seed: u64, dispatch: Dispatch) -> RunReport {
@@ -69,6 +96,18 @@ fn file_visited_in_order(servers: u8) -> u64 {
 fn count(report: &RunReport, kind: &str) -> usize {
     let trace = report.trace.as_ref().expect("the trace was kept");
     trace.events().iter().filter(|event| event.header.kind.label == kind).count()
+}
+
+/// What the last map update knew: shares, recoverable and unrecoverable versions.
+fn last_map(report: &RunReport) -> [u64; 3] {
+    maps(report).pop().expect("a map was updated")
+}
+
+/// The same of every map update.
+fn maps(report: &RunReport) -> Vec<[u64; 3]> {
+    let trace = report.trace.as_ref().expect("the trace was kept");
+    let maps = trace.events().iter().filter(|event| event.header.kind.label == "map");
+    maps.map(|event| event.header.args).collect()
 }
 
 /// Every failure of a run, as `invariant: cause`.

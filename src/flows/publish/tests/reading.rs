@@ -2,13 +2,6 @@
 
 use super::*;
 
-/// What the last map update of a run knew: shares, recoverable and unrecoverable versions.
-fn last_map(report: &RunReport) -> [u64; 3] {
-    let trace = report.trace.as_ref().expect("the trace was kept");
-    let mut maps = trace.events().iter().filter(|event| event.header.kind.label == "map");
-    maps.next_back().expect("a map was updated").header.args
-}
-
 fn healthy(op: &str) -> String {
     format!(
         r#"
@@ -30,6 +23,26 @@ fn each_mode_looks_as_hard_as_it_should() {
             let report = run(&scenario(variant, &healthy(&format!("keep-map = {{ mode = \"{mode}\" }}"))), 0);
             assert_eq!(last_map(&report), [shares, 1, 0], "{variant} {mode}");
         }
+    }
+}
+
+#[test]
+fn a_map_that_is_used_again_never_forgets_a_share_even_if_its_server_fails() {
+    let text = r#"
+        [flow-config]
+        servers = 4
+        k = 2
+        n = 4
+        placement = { s1 = [0], s2 = [1], s3 = [2], s4 = [3] }
+        readers = 0
+        [[workload.op]]
+        modify = { bytes = 10, how = "ucwe-once" }
+        "#;
+    for variant in ["1.5.0", "1.6.0", "correct"] {
+        // The first request to s1 is the first map update; from then on it fails.
+        let raises = ("publish/server-raises", "s1", 1..20, "before anything");
+        let report = run_script(&scenario(variant, text), &[raises]);
+        assert_eq!((maps(&report), outcomes(&report)), (vec![[4, 1, 0]; 2], vec![("ok", 1)]), "{variant}");
     }
 }
 

@@ -48,7 +48,7 @@ dead-answers = "inline""#;
 fn with_the_third_of_eleven_dead_the_release_writes_19_times_of_which_8_are_duplicates() {
     let scenario = scenario("1.5.0", &ticket("dead = [\"s3\"]\ndead-answers = \"inline\""));
     let report = run(&scenario, 0);
-    assert_eq!((count(&report, "write"), count(&report, "wrote"), count(&report, "refused")), (19, 10, 8));
+    assert_eq!((count(&report, "store"), count(&report, "wrote"), count(&report, "refused")), (19, 10, 8));
     assert_eq!(
         failures(&report),
         [
@@ -74,13 +74,13 @@ fn a_dead_server_at_position_p_costs_the_release_22_minus_p_writes_and_the_fix_1
             &format!("walk = [{}]", walk.join(", ")),
         );
         let released = run(&scenario("1.5.0", &text), 1);
-        assert_eq!(count(&released, "write"), 22 - position, "position {position}");
+        assert_eq!(count(&released, "store"), 22 - position, "position {position}");
         assert_eq!(count(&released, "refused"), 11 - position, "position {position}");
         if position < 10 {
             assert_eq!(outcomes(&released), [("ucwe", 1)], "position {position}");
         }
         let fixed = run(&scenario("1.6.0", &text), 1);
-        assert_eq!((count(&fixed, "write"), count(&fixed, "refused")), (11, 0), "position {position}");
+        assert_eq!((count(&fixed, "store"), count(&fixed, "refused")), (11, 0), "position {position}");
         assert_eq!(outcomes(&fixed), [("ok", 1)], "position {position}");
         assert_eq!(failures(&fixed), [] as [&str; 0], "position {position}");
     }
@@ -94,7 +94,7 @@ fn m_dead_servers_at_the_head_make_m_plus_1_copies_of_everything_behind_them() {
         let report = run(&scenario("1.5.0", &ticket(&pinned)), 0);
         let copies = report.trace.as_ref().unwrap().events().iter().filter(|event| {
             let trace = report.trace.as_ref().unwrap();
-            event.header.kind.label == "write" && trace.names().text(event.header.subject) == "s10"
+            event.header.kind.label == "store" && trace.names().text(event.header.subject) == "s10"
         });
         assert_eq!(copies.count(), dead + 1);
         let fixed = run(&scenario("1.6.0", &ticket(&pinned)), 0);
@@ -147,7 +147,7 @@ fn the_other_patches_are_clean_and_one_is_clean_in_its_outcome_only() {
     let scenario = scenario("1.5.0+same-version-is-placed", &minimal(2, MINIMAL_INLINE));
     assert_eq!(tally(&scenario, 40, run_shuffled), BTreeMap::from([("ok".to_owned(), 40)]));
     let report = run(&scenario, 0);
-    assert_eq!((count(&report, "write"), count(&report, "refused")), (4, 1));
+    assert_eq!((count(&report, "store"), count(&report, "refused")), (4, 1));
 }
 
 #[test]
@@ -232,13 +232,13 @@ fn success_on_the_callers_stack_is_as_good_a_trigger_as_failure() {
         names.join(", ")
     };
     let all = run(&scenario("1.5.0", &text(&actors(&[1, 2, 3, 4, 5]))), 0);
-    assert_eq!((count(&all, "write"), outcomes(&all)), (15, vec![("ok", 1)]));
+    assert_eq!((count(&all, "store"), outcomes(&all)), (15, vec![("ok", 1)]));
     for slow in 1..=5_u8 {
         let fast: Vec<u8> = (1..=5).filter(|server| *server != slow).collect();
         let one_slow = run(&scenario("1.5.0", &text(&actors(&fast))), 0);
-        assert!((11..=15).contains(&count(&one_slow, "write")), "slow {slow}: {}", count(&one_slow, "write"));
+        assert!((11..=15).contains(&count(&one_slow, "store")), "slow {slow}: {}", count(&one_slow, "store"));
         assert_eq!(outcomes(&one_slow), [("ucwe", 1)], "slow {slow}");
         let fixed = run(&scenario("1.6.0", &text(&actors(&fast))), 0);
-        assert_eq!((count(&fixed, "write"), outcomes(&fixed)), (5, vec![("ok", 1)]), "slow {slow}");
+        assert_eq!((count(&fixed, "store"), outcomes(&fixed)), (5, vec![("ok", 1)]), "slow {slow}");
     }
 }

@@ -8,10 +8,13 @@
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+
+use serde_json::{Value, json};
 
 use self::state::State;
 use super::remote::{CallError, Remote, write_answer};
+use super::show::{Show, by_server};
 use super::{Client, Map};
 use crate::flows::publish::answer::{self, View};
 use crate::flows::publish::facts::{MessageId, Outcome, PublishId, SendState, Tick};
@@ -68,10 +71,17 @@ pub fn publish(client: &Rc<Client>, map: &Map, map_start: Tick, text: &[u8], don
         }
     };
     let ours = version.info.checkstring();
-    client.ghost(|model| model.encoded(id, ours));
+    let version = Rc::new(version);
+    client.ghost(|model| {
+        model.made(id, &version);
+        model.encoded(id, ours);
+    });
     state.done = Some(Box::new(done));
     let state = client.cell("publish", state);
     let publish = Rc::new(Publish { client: Rc::clone(client), map: map.clone(), id, version, ours, state });
+    client.shown.map(map);
+    let shown: Weak<Publish> = Rc::downgrade(&publish);
+    client.shown.publish(shown);
     publish.enter_loop();
 }
 
@@ -84,9 +94,25 @@ struct Publish {
     client: Rc<Client>,
     map: Map,
     id: PublishId,
-    version: NewVersion,
+    version: Rc<NewVersion>,
     ours: Checkstring,
     state: Cell<State>,
+}
+
+impl Show for Publish {
+    fn show(&self) -> Value {
+        let state = self.state.borrow();
+        json!({
+            "version": self.ours.to_string(),
+            "running": state.running,
+            "loops": state.loops,
+            "goal": by_server(&state.goal),
+            "outstanding": by_server(&state.outstanding),
+            "placed": by_server(&state.placed),
+            "bad-servers": state.bad_servers.iter().map(|server| (server.to_string(), true)).collect::<BTreeMap<_, _>>(),
+            "surprised": state.surprised,
+        })
+    }
 }
 
 /// What a loop does next.

@@ -16,6 +16,7 @@ use crate::flows::publish::servermap::{ServerId, UpdateMode};
 use crate::flows::publish::share::parse_opening;
 use crate::flows::publish::storage::{ReadData, ShareNumber, Span};
 use crate::flows::publish::variants::{BadShare, GoOn};
+use crate::flows::publish::version::verify_opening;
 use crate::reentry::Cell;
 
 /// Bytes read from the beginning of each share.
@@ -26,6 +27,7 @@ const CHECK_READ_LENGTH: u64 = 1_000;
 /// Updates `map`, then calls `done` from the eventual queue.
 pub fn update(client: &Rc<Client>, map: &Map, mode: UpdateMode, done: impl FnOnce() + 'static) {
     map.borrow_mut().heard.clear();
+    client.shown.map(map);
     let servers = client.servers();
     let (k, n) = client.encoding();
     let mut state = State::new(mode, servers.iter().map(Remote::server).collect(), k.into(), n.into());
@@ -129,7 +131,11 @@ impl Updater {
         }
         for (&share, parts) in data {
             let bytes = parts.first().map_or(&[][..], |bytes| &bytes[..]);
-            self.got_share(server, share, bytes)?;
+            let digested = self.got_share(server, share, bytes);
+            if parse_opening(bytes).is_err() {
+                self.note_unparsable(server, data.range(share + 1..).filter(|_| digested.is_err()));
+            }
+            digested?;
         }
         self.map.borrow_mut().heard.insert(server);
         Ok(())
@@ -167,6 +173,14 @@ impl Updater {
         drop(map);
         self.client.remember(&version, share, bytes);
         Ok(())
+    }
+
+    /// Tells the ghost history which shares are lost behind one that cannot be parsed.
+    fn note_unparsable<'a>(&self, server: ServerId, lost: impl Iterator<Item = (&'a ShareNumber, &'a Vec<Vec<u8>>)>) {
+        let keys = self.client.keys();
+        let good = |parts: &[Vec<u8>]| parts.first().is_some_and(|bytes| verify_opening(keys, bytes).is_ok());
+        let hidden = lost.filter(|(_, parts)| good(parts)).map(|(share, _)| *share).collect();
+        self.client.ghost(|model| model.beside(server, hidden, "unparsable share"));
     }
 
     fn mark_bad(&self, place: (ServerId, ShareNumber), bytes: &[u8]) {
