@@ -34,11 +34,11 @@ fn under(scenario: &Scenario, strategy: Strategy) -> Scenario {
     scenario
 }
 
-/// A seeded bug of order: a client is starved, six times in a row, by one that is faster each time. Latencies that are
+/// A seeded bug of order: a client is starved, seven times in a row, by one that is faster each time. Latencies that are
 /// drawn one by one do not keep that up; priorities do.
 fn starved() -> Scenario {
     scenario(
-        "flow-config = { clients = [{ requests = 8 }, { requests = 36 }], starved = [6, 5] }\n\
+        "flow-config = { clients = [{ requests = 9 }, { requests = 36 }], starved = [7, 4] }\n\
          [expect]\nviolates = \"no-forbidden-order\"\n",
     )
 }
