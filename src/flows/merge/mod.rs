@@ -37,4 +37,7 @@ pub mod watch;
 pub mod website;
 pub mod workload;
 
+#[cfg(test)]
+mod tests;
+
 pub use flow::EventMerge;

@@ -205,7 +205,7 @@ impl Surroundings for Around {
         self.watch.commit_begins(self.ticket.get(), purpose);
         let result = commit();
         if self.node.is_alive() {
-            self.watch.commit_ended(&self.node, self.ticket.get(), purpose);
+            self.watch.commit_ended(&self.node, self.ticket.get(), purpose, result.is_ok());
         }
         result
     }

@@ -16,6 +16,10 @@ pub static RECEIVER: Site =
 /// How long people take.
 pub static THINKING: Site = Site::latency("merge/thinking", "how long people look at a page before they do something");
 
+/// How far apart people act who act together.
+pub static STAGGER: Site =
+    Site::latency("merge/stagger", "how much later than the others somebody acts who does not wait for them");
+
 /// Impatience.
 pub static SUBMIT_AGAIN: Site = Site::fault(
     "merge/submit-again",
@@ -35,12 +39,14 @@ pub static CONNECTED: Site = Site::value("merge/connected", "which of the scenar
 
 /// Every choice site of the flow.
 pub static SITES: &[&Site] =
-    &[&STATEMENT, &RECEIVER, &THINKING, &SUBMIT_AGAIN, &TAG_SHAPE, &TASK_SHAPE, &LINKS, &CONNECTED];
+    &[&STATEMENT, &RECEIVER, &THINKING, &STAGGER, &SUBMIT_AGAIN, &TAG_SHAPE, &TASK_SHAPE, &LINKS, &CONNECTED];
 
 /// Around a tenth of a millisecond, at most long enough for somebody else's whole request.
 pub const STATEMENT_TIME: Latency = Latency { quiet: Duration::from_micros(100), max: Duration::from_millis(100) };
 /// Around a minute.
 pub const THINKING_TIME: Latency = Latency { quiet: Duration::from_secs(60), max: Duration::from_secs(1_200) };
+/// At once, at most as long as a request takes.
+pub const STAGGER_TIME: Latency = Latency { quiet: Duration::ZERO, max: Duration::from_millis(50) };
 /// A double click, or a minute later.
 pub static AGAIN: OneOf<Option<Duration>> = OneOf(&[
     ("no", None, 0),

@@ -145,7 +145,7 @@ impl Watch {
     }
 
     /// A worker's commit has succeeded or failed.
-    pub fn commit_ended(&self, node: &Node, ticket: u64, purpose: Purpose) {
+    pub fn commit_ended(&self, node: &Node, ticket: u64, purpose: Purpose, is_done: bool) {
         let mut inner = self.inner.borrow_mut();
         inner.committing = None;
         let changed = match inner.committed.refresh() {
@@ -158,6 +158,8 @@ impl Watch {
         if changed {
             let found = inner.take(node, ticket, purpose);
             self.report(found);
+        } else if is_done && purpose == Purpose::Work {
+            inner.done_without_change(ticket);
         }
     }
 
@@ -243,6 +245,15 @@ impl Inner {
         self.history.push(State { rows: after, merged, number, acknowledged: false, has_worked });
         found.push((Id::AuditFollows, self.audit_follows()));
         found
+    }
+
+    /// A merge that leaves everything as it was, as the second one of an event with itself does.
+    fn done_without_change(&mut self, ticket: u64) {
+        let ticket = self.tickets.get(&ticket);
+        if let Some((asked, number)) = ticket.and_then(|ticket| Some((ticket.asked.clone()?, ticket.request.number))) {
+            let (rows, merged, number) = (self.committed.rows(), Some(asked), Some(number));
+            self.history.push(State { rows, merged, number, acknowledged: false, has_worked: false });
+        }
     }
 
     fn audit_follows(&self) -> Outcome {

@@ -12,7 +12,7 @@ use crate::flows::merge::view::ADMIN;
 use crate::flows::merge::watch::Watch;
 use crate::flows::merge::website::{Website, ask};
 use crate::flows::merge::{sites, trace};
-use crate::kernel::{Down, NodeId, TaskHandle};
+use crate::kernel::{Down, NodeId, TaskHandle, Time};
 use crate::world::Node;
 
 /// How long somebody waits for an answer.
@@ -56,19 +56,20 @@ impl Driver {
 
     /// Takes all of them.
     pub async fn run(self: Rc<Self>, node: Node) {
-        for (_, op) in &self.operations {
-            let with_next =
-                matches!(op, Op::Merge(Merge { with_next: true, .. }) | Op::Edit(Edit { with_next: true, .. }));
-            let (driver, at, op) = (Rc::clone(&self), node.clone(), op.clone());
-            let task = node.spawn("operation", async move { driver.take(&at, &op).await });
-            self.together.borrow_mut().push(task);
-            if with_next {
-                continue;
+        let mut rest = self.operations.as_slice();
+        while !rest.is_empty() {
+            let count = rest.iter().position(|(_, op)| !with_next(op)).map_or(rest.len(), |last| last + 1);
+            let (group, later) = rest.split_at(count);
+            rest = later;
+            // Those who do not wait for each other act at about the same time.
+            let at = node.now() + node.choose(&sites::THINKING, &sites::THINKING_TIME);
+            for (_, op) in group {
+                let (driver, here, op) = (Rc::clone(&self), node.clone(), op.clone());
+                let task = node.spawn("operation", async move { driver.take(&here, &op, at).await });
+                self.together.borrow_mut().push(task);
             }
             self.all_done().await;
-            node.sleep(node.choose(&sites::THINKING, &sites::THINKING_TIME)).await;
         }
-        self.all_done().await;
     }
 
     async fn all_done(&self) {
@@ -78,9 +79,14 @@ impl Driver {
         }
     }
 
-    async fn take(&self, node: &Node, op: &Op) {
+    /// Takes one at a time; the form of a merge is opened at once.
+    async fn take(&self, node: &Node, op: &Op, at: Time) {
+        if let Op::Merge(merge) = op {
+            return self.merge(node, merge, at).await;
+        }
+        until(node, at).await;
         match op {
-            Op::Merge(merge) => self.merge(node, merge).await,
+            Op::Merge(_) => {}
             Op::Edit(edit) => self.edit(node, edit).await,
             Op::Administer(what) => self.administer(node, what).await,
             Op::Ask(what) => {
@@ -108,7 +114,7 @@ impl Driver {
         }
     }
 
-    async fn merge(&self, node: &Node, merge: &Merge) {
+    async fn merge(&self, node: &Node, merge: &Merge, at: Time) {
         node.note(&trace::PERSON, "merge", format_args!("{merge:?}"));
         let page = [("event_a_0", merge.a.as_str()), ("event_b_0", merge.b.as_str())];
         let Some(shown) = self.send(node, &Request::get(&merge.user, MERGE, &page)).await else {
@@ -117,7 +123,7 @@ impl Driver {
         if shown.status != 200 {
             return node.outcome("no-form");
         }
-        node.sleep(node.choose(&sites::THINKING, &sites::THINKING_TIME)).await;
+        until(node, at).await;
         let mut choices = Choices::defaults();
         for (field, choice) in &merge.choices {
             choices.choose(field, *choice);
@@ -220,6 +226,16 @@ impl Driver {
         self.requests.set(self.requests.get() + 1);
         self.requests.get()
     }
+}
+
+fn with_next(op: &Op) -> bool {
+    matches!(op, Op::Merge(Merge { with_next: true, .. }) | Op::Edit(Edit { with_next: true, .. }))
+}
+
+/// Waits for a time, and a little longer.
+async fn until(node: &Node, at: Time) {
+    let left = at.since(node.now().min(at));
+    node.sleep(left + node.choose(&sites::STAGGER, &sites::STAGGER_TIME)).await;
 }
 
 /// Waits for both.

@@ -180,7 +180,7 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
         None => prop_oneof![Just(Side::A), Just(Side::B)].boxed(),
     };
     let pinned = config.choices.clone();
-    let merge = (pairs, base, chosen(), forms, users, proptest::bool::weighted(0.25)).prop_map(
+    let merge = (pairs, base, chosen(), forms, users, proptest::bool::weighted(0.4)).prop_map(
         move |([a, b], base, mut choices, form, user, with_next)| {
             choices.extend(pinned.clone());
             Op::Merge(Merge { a, b, base, choices, form, user, with_next, again: true })
