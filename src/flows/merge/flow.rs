@@ -13,7 +13,7 @@ use super::orm::{RECEIVERS, Receiver};
 use super::server::{self, Machine};
 use super::variants::{ALL, by_label};
 use super::view::Application;
-use super::watch::{MARKS, Watch};
+use super::watch::{MARKS, SYMPTOMS, Watch};
 use super::website::Website;
 use super::workload::{self, Driver, Op};
 use super::{files, sites};
@@ -55,7 +55,7 @@ impl Flow for EventMerge {
         sites: sites::SITES,
         invariants: INVARIANTS,
         sometimes: MARKS,
-        marks: MARKS,
+        marks: SYMPTOMS,
         events: &[
             Named::new("request", "a request reaches the server"),
             Named::new("reply", "an answer reaches whoever has asked"),

@@ -33,13 +33,22 @@ use crate::flow::Named;
 use crate::kernel::NodeId;
 use crate::world::{Node, World};
 
-/// What should happen now and then.
-pub const MARKS: &[Named] = &[
+/// Points of the story, from the cause to what people saw.
+pub const SYMPTOMS: &[Named] = &[
     Named::new("merged", "a merge was committed"),
     Named::new("tag-lost", "a merge has deleted a tag for everybody"),
     Named::new("feed-fails-open", "the feed has answered with everything because it did not know a tag"),
-    Named::new("feed-fails-open-after-loss", "it did so for a tag that a merge had deleted"),
-    Named::new("loss-seen-on-a-page", "a page offers tags to choose from, and one that a merge has deleted is missing"),
+    Named::new("feed-fails-open-after-loss", "it did so for a tag that was there before"),
+    Named::new("loss-seen-on-a-page", "a page offers tags to choose from, and one that was lost is missing"),
+];
+
+/// What should happen now and then.
+pub const MARKS: &[Named] = &[
+    SYMPTOMS[0],
+    SYMPTOMS[1],
+    SYMPTOMS[2],
+    SYMPTOMS[3],
+    SYMPTOMS[4],
     Named::new("feed-across-a-merge", "two answers of the feed for one tag had one merge between them"),
     Named::new("waited-for-a-lock", "a statement had to wait for a lock"),
     Named::new("locked-too-long", "a statement waited for a lock as long as it may, in vain"),
@@ -49,6 +58,12 @@ pub const MARKS: &[Named] = &[
     Named::new("sent-twice", "a form was sent a second time without waiting for the answer"),
     Named::new("sent-again", "a form was sent again because no answer came"),
 ];
+
+/// The story has reached this point.
+fn reached(node: &Node, symptom: &'static str) {
+    node.mark(symptom);
+    node.sometimes(symptom);
+}
 
 /// The witness of one run.
 pub struct Watch {
@@ -234,9 +249,9 @@ impl Inner {
         let mut found = Vec::new();
         if let Some((asked, _)) = &asked {
             found.extend(merge::check(&before, &after, asked, self.history.has_done(asked)));
-            node.sometimes("merged");
+            reached(node, "merged");
             if before.of(Table::Tag).keys().any(|tag| !after.of(Table::Tag).contains_key(tag)) {
-                node.sometimes("tag-lost");
+                reached(node, "tag-lost");
             }
         }
         found.push((Id::NoDangling, state::no_dangling(&after)));

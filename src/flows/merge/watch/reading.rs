@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Inner, Ticket, Watch};
+use super::{Inner, Ticket, Watch, reached};
 use crate::check::Outcome;
 use crate::flows::merge::feed::entries;
 use crate::flows::merge::invariants::feed::{across_merge, asked, slugs, soundness};
@@ -38,10 +38,10 @@ impl Inner {
             let (is_lost, is_unknown) =
                 (violation.cause == "a tag that is gone narrows nothing", violation.cause.ends_with("narrows nothing"));
             if is_unknown {
-                node.sometimes("feed-fails-open");
+                reached(node, "feed-fails-open");
             }
             if is_lost {
-                node.sometimes("feed-fails-open-after-loss");
+                reached(node, "feed-fails-open-after-loss");
             }
         }
         let mut found = vec![(Id::FeedSoundness, sound)];
@@ -89,7 +89,7 @@ impl Inner {
         if self.history.states().iter().any(|state| state.merged.is_some())
             && first.of(Table::Tag).keys().any(|tag| is_missing(tag) && !self.rows().of(Table::Tag).contains_key(tag))
         {
-            node.sometimes("loss-seen-on-a-page");
+            reached(node, "loss-seen-on-a-page");
         }
     }
 }
