@@ -36,27 +36,49 @@ pub enum Op {
     Kill(Seconds),
 }
 
-/// A merge.
+/// A merge. What is as usual is not written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Merge {
     /// The event called A in the form.
+    #[serde(skip_serializing_if = "is_a")]
     pub a: String,
     /// The event called B in the form.
+    #[serde(skip_serializing_if = "is_b")]
     pub b: String,
     /// Which survives.
     pub base: Side,
     /// What is chosen for fields; what is not named is as the form shows it first, from A.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub choices: BTreeMap<String, Choice>,
     /// The form is sent about these events, whatever the page was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form: Option<[String; 2]>,
     /// Who does it; nobody for somebody not logged in.
+    #[serde(skip_serializing_if = "is_admin")]
     pub user: String,
     /// The form is sent again if no answer comes.
+    #[serde(skip_serializing_if = "is_no")]
     pub again: bool,
     /// The next operation does not wait for this one.
+    #[serde(skip_serializing_if = "is_no")]
     pub with_next: bool,
+}
+
+fn is_a(slug: &str) -> bool {
+    slug == "A"
+}
+
+fn is_b(slug: &str) -> bool {
+    slug == "B"
+}
+
+fn is_admin(user: &str) -> bool {
+    user == ADMIN
+}
+
+fn is_no(flag: &bool) -> bool {
+    !flag
 }
 
 /// A change of an event.
@@ -75,6 +97,7 @@ pub struct Edit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remove: Option<String>,
     /// The next operation does not wait for this one.
+    #[serde(skip_serializing_if = "is_no")]
     pub with_next: bool,
 }
 
@@ -142,7 +165,7 @@ impl Default for Merge {
             choices: BTreeMap::new(),
             form: None,
             user: ADMIN.to_owned(),
-            again: true,
+            again: false,
             with_next: false,
         }
     }
