@@ -66,7 +66,10 @@ impl Harness {
     #[cfg(feature = "flows")]
     #[must_use]
     pub fn shipped() -> Harness {
-        Harness::new().flow::<seedbed::flows::mailbox::MailboxServer>().flow::<seedbed::flows::publish::Publish>()
+        Harness::new()
+            .flow::<seedbed::flows::mailbox::MailboxServer>()
+            .flow::<seedbed::flows::merge::EventMerge>()
+            .flow::<seedbed::flows::publish::Publish>()
     }
 
     /// Adds a flow.

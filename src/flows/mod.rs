@@ -2,4 +2,5 @@
 //! fix, and in a corrected shape. A flow never imports another flow.
 
 pub mod mailbox;
+pub mod merge;
 pub mod publish;

@@ -1,0 +1,281 @@
+//! The witness of a run: it sees requests, commits (through an observer), answers, and what clients are told, and evaluates
+//! the invariants on them. Nothing of it is part of the application, and a node that has died cannot write to it any more.
+//!
+//! | file | what is there |
+//! |---|---|
+//! | `history` | committed states, which merge made each, who was told |
+//! | `crash` | what a start finds |
+//! | `reading` | answers of the feed, pages, the website's file |
+//! | `findings` | one slot per invariant |
+
+mod crash;
+mod findings;
+mod history;
+mod reading;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use self::findings::Findings;
+use self::history::{History, State};
+use self::reading::Reading;
+use super::files::Committed;
+use super::invariants::merge::{self, Asked};
+use super::invariants::{Finding, INVARIANTS, Id, state};
+use super::orm::Purpose;
+use super::protocol::{FEED, MERGE, Reply, Request};
+use super::rows::Rows;
+use super::schema::Table;
+use super::trace;
+use crate::check::{InvariantKind, Outcome};
+use crate::flow::Named;
+use crate::kernel::NodeId;
+use crate::world::{Node, World};
+
+/// Points of the story, from the cause to what people saw.
+pub const SYMPTOMS: &[Named] = &[
+    Named::new("merged", "a merge was committed"),
+    Named::new("tag-lost", "a merge has deleted a tag for everybody"),
+    Named::new("feed-fails-open", "the feed has answered with everything because it did not know a tag"),
+    Named::new("feed-fails-open-after-loss", "it did so for a tag that was there before"),
+    Named::new("loss-seen-on-a-page", "a page offers tags to choose from, and one that was lost is missing"),
+];
+
+/// What should happen now and then.
+pub const MARKS: &[Named] = &[
+    SYMPTOMS[0],
+    SYMPTOMS[1],
+    SYMPTOMS[2],
+    SYMPTOMS[3],
+    SYMPTOMS[4],
+    Named::new("feed-across-a-merge", "two answers of the feed for one tag had one merge between them"),
+    Named::new("waited-for-a-lock", "a statement had to wait for a lock"),
+    Named::new("locked-too-long", "a statement waited for a lock as long as it may, in vain"),
+    Named::new("receiver-called", "a receiver was called inside a transaction"),
+    Named::new("crashed-in-commit", "the process died while it committed"),
+    Named::new("commit-lost", "a commit that had succeeded was gone after a crash"),
+    Named::new("sent-twice", "a form was sent a second time without waiting for the answer"),
+    Named::new("sent-again", "a form was sent again because no answer came"),
+];
+
+/// The story has reached this point.
+fn reached(node: &Node, symptom: &'static str) {
+    node.mark(symptom);
+    node.sometimes(symptom);
+}
+
+/// The witness of one run.
+pub struct Watch {
+    world: World,
+    findings: Findings,
+    inner: RefCell<Inner>,
+}
+
+/// What is known.
+struct Inner {
+    committed: Committed,
+    history: History,
+    reading: Reading,
+    /// Requests that workers have begun.
+    tickets: BTreeMap<u64, Ticket>,
+    last_ticket: u64,
+    /// Whose commit has begun and not ended.
+    committing: Option<(u64, Purpose)>,
+    /// How often the process was started.
+    lives: u32,
+}
+
+/// A request a worker has begun.
+struct Ticket {
+    request: Request,
+    asked: Option<Asked>,
+    /// The state that was committed when it began.
+    began: usize,
+    /// It has changed something.
+    changed: bool,
+}
+
+impl Watch {
+    /// A witness of the application on this node.
+    #[must_use]
+    pub fn new(world: &World, server: NodeId) -> Rc<Watch> {
+        let committed = Committed::new(world, server);
+        let history = History::new(committed.rows());
+        let inner = Inner {
+            committed,
+            history,
+            reading: Reading::default(),
+            tickets: BTreeMap::new(),
+            last_ticket: 0,
+            committing: None,
+            lives: 0,
+        };
+        Rc::new(Watch { world: world.clone(), findings: Findings::default(), inner: RefCell::new(inner) })
+    }
+
+    /// Registers the invariants; the website's file is looked at after each step that has changed it.
+    pub fn register(self: &Rc<Self>, website: NodeId) {
+        for (index, info) in INVARIANTS.iter().enumerate() {
+            let watch = Rc::clone(self);
+            match info.kind {
+                InvariantKind::Always => self.world.always(info.id, move || {
+                    if index == Id::ConsumerFile as usize {
+                        watch.look_at_the_website(website);
+                    }
+                    watch.findings.take(index)
+                }),
+                InvariantKind::Eventually | InvariantKind::AtEnd => {
+                    self.world.eventually(info.id, move || {
+                        let inner = watch.inner.borrow();
+                        state::audit_complete(inner.rows(), &inner.history.merges())
+                    });
+                }
+            }
+        }
+    }
+
+    fn report(&self, found: impl IntoIterator<Item = Finding>) {
+        for (id, outcome) in found {
+            self.findings.report(id, outcome);
+        }
+    }
+
+    // --- told by workers -------------------------------------------------------------------------------------------
+
+    /// A worker begins a request; answers the number under which it is known here.
+    pub fn request_begins(&self, request: &Request) -> u64 {
+        let mut inner = self.inner.borrow_mut();
+        let asked = (request.is_post && request.path == MERGE).then(|| Asked::of(request)).flatten();
+        let began = inner.history.index();
+        inner.last_ticket += 1;
+        let ticket = inner.last_ticket;
+        inner.tickets.insert(ticket, Ticket { request: request.clone(), asked, began, changed: false });
+        ticket
+    }
+
+    /// A worker is about to commit.
+    pub fn commit_begins(&self, ticket: u64, purpose: Purpose) {
+        self.inner.borrow_mut().committing = Some((ticket, purpose));
+    }
+
+    /// A worker's commit has succeeded or failed.
+    pub fn commit_ended(&self, node: &Node, ticket: u64, purpose: Purpose, is_done: bool) {
+        let mut inner = self.inner.borrow_mut();
+        inner.committing = None;
+        let changed = match inner.committed.refresh() {
+            Ok(changed) => changed,
+            Err(error) => {
+                let outcome = Outcome::violated("the database cannot be read", error.to_string());
+                return self.findings.report(Id::DatabaseIntact, outcome);
+            }
+        };
+        if changed {
+            let found = inner.take(node, ticket, purpose);
+            self.report(found);
+        } else if is_done && purpose == Purpose::Work {
+            inner.done_without_change(ticket);
+        }
+    }
+
+    /// A worker is about to send its answer.
+    pub fn answered(&self, node: &Node, ticket: u64, reply: &Reply) {
+        if !node.is_alive() {
+            return;
+        }
+        let mut inner = self.inner.borrow_mut();
+        let Some(ticket) = inner.tickets.remove(&ticket) else {
+            return;
+        };
+        if ticket.asked.is_some() && [400, 403, 404, 409].contains(&reply.status) {
+            let outcome = match ticket.changed {
+                true => Outcome::violated("refused, and yet done", format!("status {}", reply.status)),
+                false => Outcome::Held,
+            };
+            self.findings.report(Id::RefusalChangesNothing, outcome);
+        }
+        if ticket.request.path == FEED {
+            let found = inner.feed_answered(node, &ticket, reply);
+            self.report(found);
+        } else if !ticket.request.is_post {
+            inner.page_shown(node, reply);
+        }
+    }
+
+    // --- told by clients -------------------------------------------------------------------------------------------
+
+    /// Somebody was told that the merge of this request was done.
+    pub fn acknowledged(&self, number: u64) {
+        let is_known = self.inner.borrow_mut().history.acknowledge(number);
+        let outcome = match is_known {
+            true => Outcome::Held,
+            false => Outcome::violated("acknowledged, and not there", format!("request {number}")),
+        };
+        self.findings.report(Id::AcknowledgedSurvives, outcome);
+    }
+
+    // --- for people ------------------------------------------------------------------------------------------------
+
+    /// What is committed, in names.
+    #[must_use]
+    pub fn shown(&self) -> serde_json::Value {
+        let inner = self.inner.borrow();
+        let rows = &inner.history.last().rows;
+        let tags: Vec<_> = rows.of(Table::Tag).keys().filter_map(|tag| rows.tag_name(*tag)).collect();
+        let events: BTreeMap<_, _> = rows
+            .of(Table::Event)
+            .keys()
+            .map(|event| {
+                let names: Vec<_> = rows.tags_of(*event).iter().filter_map(|tag| rows.tag_name(*tag)).collect();
+                (rows.slug(*event).unwrap_or("?"), names.join(" "))
+            })
+            .collect();
+        serde_json::json!({ "tags": tags.join(" "), "events": events, "merges": inner.history.merges().len() })
+    }
+}
+
+impl Inner {
+    /// What was just committed becomes the last state; answers what the checks say.
+    fn take(&mut self, node: &Node, ticket: u64, purpose: Purpose) -> Vec<Finding> {
+        let before = Rc::clone(&self.history.last().rows);
+        let after = self.committed.rows();
+        let counts = [Table::Event, Table::Tag, Table::EventTags].map(|table| after.of(table).len() as u64);
+        node.event(&trace::COMMITTED, if purpose == Purpose::Audit { "audit" } else { "work" }, counts);
+        let has_worked = !before.is_same_work(&after);
+        let asked = self.tickets.get_mut(&ticket).filter(|_| has_worked).and_then(|ticket| {
+            ticket.changed = true;
+            Some((ticket.asked.clone()?, ticket.request.number))
+        });
+        let mut found = Vec::new();
+        if let Some((asked, _)) = &asked {
+            found.extend(merge::check(&before, &after, asked, self.history.has_done(asked)));
+            reached(node, "merged");
+            if before.of(Table::Tag).keys().any(|tag| !after.of(Table::Tag).contains_key(tag)) {
+                reached(node, "tag-lost");
+            }
+        }
+        found.push((Id::NoDangling, state::no_dangling(&after)));
+        found.push((Id::NoResurrection, state::no_resurrection(&after, &self.history.deleted())));
+        let (merged, number) = asked.unzip();
+        self.history.push(State { rows: after, merged, number, acknowledged: false, has_worked });
+        found.push((Id::AuditFollows, self.audit_follows()));
+        found
+    }
+
+    /// A merge that leaves everything as it was, as the second one of an event with itself does.
+    fn done_without_change(&mut self, ticket: u64) {
+        let ticket = self.tickets.get(&ticket);
+        if let Some((asked, number)) = ticket.and_then(|ticket| Some((ticket.asked.clone()?, ticket.request.number))) {
+            let (rows, merged, number) = (self.committed.rows(), Some(asked), Some(number));
+            self.history.push(State { rows, merged, number, acknowledged: false, has_worked: false });
+        }
+    }
+
+    fn audit_follows(&self) -> Outcome {
+        state::audit_follows(&self.history.last().rows, &self.history.merges())
+    }
+
+    fn rows(&self) -> &Rows {
+        &self.history.last().rows
+    }
+}

@@ -1,0 +1,132 @@
+//! What readers get: answers of the feed, pages, the website's file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Inner, Ticket, Watch, reached};
+use crate::check::Outcome;
+use crate::flows::merge::feed::entries;
+use crate::flows::merge::invariants::feed::{across_merge, asked, slugs, soundness};
+use crate::flows::merge::invariants::{Finding, Id};
+use crate::flows::merge::protocol::Reply;
+use crate::flows::merge::rows::Rows;
+use crate::flows::merge::schema::Table;
+use crate::flows::merge::website::{FILE, Published};
+use crate::kernel::NodeId;
+use crate::world::Node;
+
+/// What readers have got.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// By what was asked: where the history was when the last answer began and ended, and its slugs.
+    answers: BTreeMap<String, (usize, usize, BTreeSet<String>)>,
+    /// Rounds of the website that were complete.
+    rounds: BTreeMap<u64, BTreeSet<String>>,
+    /// The version of the website's file at the last look.
+    looked_at: Option<u64>,
+}
+
+impl Inner {
+    pub(super) fn feed_answered(&mut self, node: &Node, ticket: &Ticket, reply: &Reply) -> Vec<Finding> {
+        let states = self.history.states();
+        // A crash may have taken the end of the history away.
+        let (began, ended) = (ticket.began.min(states.len() - 1), states.len() - 1);
+        let list = entries(&reply.body);
+        let during: Vec<&Rows> = states[began..].iter().map(|state| &*state.rows).collect();
+        let earlier: Vec<&Rows> = states[..began].iter().map(|state| &*state.rows).collect();
+        let sound = soundness(&ticket.request, reply, list.as_deref(), &during, &earlier);
+        if let Outcome::Violated(violation) = &sound {
+            let (is_lost, is_unknown) =
+                (violation.cause == "a tag that is gone narrows nothing", violation.cause.ends_with("narrows nothing"));
+            if is_unknown {
+                reached(node, "feed-fails-open");
+            }
+            if is_lost {
+                reached(node, "feed-fails-open-after-loss");
+            }
+        }
+        let mut found = vec![(Id::FeedSoundness, sound)];
+        let (names, _) = asked(&ticket.request);
+        if let (200, Some(list), 1) = (reply.status, list, names.len()) {
+            let now = slugs(&list);
+            let key = format!("{:?}", ticket.request.query);
+            let before = self.reading.answers.insert(key, (began, ended, now.clone()));
+            if let Some((from, _, before)) = before.filter(|(from, ..)| *from <= ended) {
+                found.extend(self.feed_across(node, from, ended, &before, &now));
+            }
+        }
+        found
+    }
+
+    /// One merge and nothing else between two answers.
+    fn feed_across(
+        &self,
+        node: &Node,
+        from: usize,
+        to: usize,
+        before: &BTreeSet<String>,
+        after: &BTreeSet<String>,
+    ) -> Option<Finding> {
+        let states = self.history.states();
+        let mut worked = states.iter().enumerate().take(to + 1).skip(from + 1).filter(|(_, state)| state.has_worked);
+        let (index, state) = worked.next().filter(|_| worked.next().is_none())?;
+        let merged = state.merged.as_ref()?;
+        let slug = |rows: &Rows, event| rows.slug(event).map(str::to_owned);
+        let previous = &states[index - 1].rows;
+        let allowed = [slug(previous, merged.a), slug(previous, merged.b), slug(&state.rows, merged.base())];
+        node.sometimes("feed-across-a-merge");
+        let allowed = allowed.into_iter().flatten().collect();
+        Some((Id::FeedAcrossMerge, across_merge(before, after, &allowed)))
+    }
+
+    /// The page of an event lists the tags there are.
+    pub(super) fn page_shown(&self, node: &Node, reply: &Reply) {
+        let Some((_, offered)) = reply.body.split_once("&tags=").filter(|_| reply.status == 200) else {
+            return;
+        };
+        let first = &self.history.states()[0].rows;
+        let offered: BTreeSet<_> = offered.split(',').collect();
+        let is_missing = |tag: &i64| first.tag_name(*tag).is_some_and(|name| !offered.contains(name));
+        if self.history.states().iter().any(|state| state.merged.is_some())
+            && first.of(Table::Tag).keys().any(|tag| is_missing(tag) && !self.rows().of(Table::Tag).contains_key(tag))
+        {
+            reached(node, "loss-seen-on-a-page");
+        }
+    }
+}
+
+impl Watch {
+    /// The website has polled everything, and is about to write it.
+    pub fn round_is_complete(&self, published: &Published) {
+        self.inner.borrow_mut().reading.rounds.insert(published.round, published.events.clone());
+    }
+
+    /// Looks at the website's file if it has changed.
+    pub(super) fn look_at_the_website(&self, website: NodeId) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.reading.rounds.is_empty() || !self.world.sim().is_up(website) {
+            return;
+        }
+        let (version, content) = self.world.disks().look(website, |disk| {
+            let version = disk.version(FILE);
+            let is_new = version != inner.reading.looked_at;
+            (version, is_new.then(|| disk.content(FILE).ok()))
+        });
+        let Some(content) = content else {
+            return;
+        };
+        let was_there = inner.reading.looked_at.is_some();
+        inner.reading.looked_at = version;
+        let outcome = match content {
+            None if was_there => Outcome::violated("the file is gone", String::new()),
+            None => Outcome::Idle,
+            Some(bytes) => match serde_json::from_slice::<Published>(&bytes) {
+                Err(_) => Outcome::violated("the file cannot be read", format!("{} bytes", bytes.len())),
+                Ok(published) if inner.reading.rounds.get(&published.round) != Some(&published.events) => {
+                    Outcome::violated("the file is no complete round", format!("round {}", published.round))
+                }
+                Ok(_) => Outcome::Held,
+            },
+        };
+        self.findings.report(Id::ConsumerFile, outcome);
+    }
+}

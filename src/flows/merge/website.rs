@@ -1,0 +1,168 @@
+//! The website that lives on the feed: every half hour it asks for each tag it knows, puts the answers together, and writes
+//! one file. An answer that is too long makes the file too long; nobody gets an error.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::feed::entries;
+use super::protocol::{FEED, PORT, Reply, Request};
+use super::trace;
+use super::variants::Writing;
+use super::watch::Watch;
+use crate::disk::{DiskError, File, OpenMode};
+use crate::net::{Messages, NetError};
+use crate::world::Node;
+
+/// The tags the website has pages for.
+pub const TAGS: [&str; 3] = ["SWC", "DC", "TTT"];
+/// The file.
+pub const FILE: &str = "workshops.json";
+/// The file that is about to take its place.
+const NEXT_FILE: &str = "workshops.json.new";
+/// How often it asks.
+pub const PERIOD: Duration = Duration::from_secs(1_800);
+/// How long it waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The round of polls it is from.
+    pub round: u64,
+    /// Slugs.
+    pub events: BTreeSet<String>,
+}
+
+/// The website, beyond one life of its node.
+pub struct Website {
+    server: String,
+    writing: Writing,
+    parameter: String,
+    watch: Rc<Watch>,
+    rounds: Cell<u64>,
+    wanted: Cell<bool>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl Website {
+    /// A website that asks a server.
+    #[must_use]
+    pub fn new(server: &str, writing: Writing, parameter: &str, watch: &Rc<Watch>) -> Rc<Website> {
+        Rc::new(Website {
+            server: server.to_owned(),
+            writing,
+            parameter: parameter.to_owned(),
+            watch: Rc::clone(watch),
+            rounds: Cell::new(0),
+            wanted: Cell::new(false),
+            waiting: RefCell::default(),
+        })
+    }
+
+    /// Somebody does not want to wait for the half hour to pass.
+    pub fn poll_now(&self) {
+        self.wanted.set(true);
+        let waiting = self.waiting.take();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
+    async fn wanted(&self) {
+        poll_fn(|context| {
+            if self.wanted.take() {
+                return Poll::Ready(());
+            }
+            self.waiting.replace(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Polls for ever.
+    pub async fn run(self: Rc<Self>, node: Node) {
+        loop {
+            // Woken or not: it polls.
+            let _ = node.timeout(PERIOD, self.wanted()).await;
+            let Some(events) = self.round(&node).await else {
+                // The old file stays.
+                continue;
+            };
+            let round = self.rounds.get() + 1;
+            self.rounds.set(round);
+            node.event(&trace::ROUND, FILE, [round, events.len() as u64, 0]);
+            let published = Published { round, events };
+            self.watch.round_is_complete(&published);
+            let text = serde_json::to_vec(&published).unwrap_or_default();
+            if let Err(error) = self.write(&node, &text).await {
+                node.note(&trace::ROUND, "error", format_args!("{error}"));
+            }
+        }
+    }
+
+    /// Asks for one tag after the other; none if one answer does not come, or is no list.
+    async fn round(&self, node: &Node) -> Option<BTreeSet<String>> {
+        let mut all = BTreeSet::new();
+        for tag in TAGS {
+            let request = Request::get("", FEED, &[(&self.parameter, tag)]);
+            let reply = node.timeout(PATIENCE, ask(node, &self.server, &request)).await.ok()?.ok()?;
+            let list = entries(&reply.body).filter(|_| reply.status == 200)?;
+            all.extend(list.into_iter().map(|entry| entry.slug));
+        }
+        Some(all)
+    }
+
+    async fn write(&self, node: &Node, text: &[u8]) -> Result<(), DiskError> {
+        let disk = node.disk();
+        let path = match self.writing {
+            Writing::InPlace => FILE,
+            Writing::Replace => NEXT_FILE,
+        };
+        let file = disk.open(path, OpenMode::Create).await?;
+        retried(|| file.set_len(0)).await?;
+        write_all(&file, text).await?;
+        if self.writing == Writing::Replace {
+            retried(|| file.sync_all()).await?;
+            disk.rename(NEXT_FILE, FILE).await?;
+            disk.sync_dir("/").await?;
+        }
+        Ok(())
+    }
+}
+
+/// Repeats what was interrupted before it had any effect.
+async fn retried<T, F: Future<Output = Result<T, DiskError>>>(again: impl Fn() -> F) -> Result<T, DiskError> {
+    loop {
+        match again().await {
+            Err(DiskError::Interrupted) => {}
+            other => return other,
+        }
+    }
+}
+
+/// Writes from the beginning, however little is accepted at a time.
+async fn write_all(file: &File, bytes: &[u8]) -> Result<(), DiskError> {
+    let mut done = 0;
+    while done < bytes.len() {
+        done += retried(|| file.write_at(done as u64, &bytes[done..])).await?;
+    }
+    Ok(())
+}
+
+/// Sends a request on a connection of its own and waits for the answer.
+///
+/// # Errors
+/// The connection broke, before or after the server did what was asked.
+pub async fn ask(node: &Node, server: &str, request: &Request) -> Result<Reply, NetError> {
+    let messages = Messages::in_order(node.net().connect(server, PORT).await?);
+    messages.send_labelled("request", &request.encode())?;
+    let bytes = messages.recv().await?;
+    messages.close();
+    Reply::decode(&bytes).ok_or(NetError::Reset)
+}
