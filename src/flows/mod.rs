@@ -3,3 +3,4 @@
 
 pub mod mailbox;
 pub mod publish;
+pub mod sync;
