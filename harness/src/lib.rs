@@ -63,7 +63,10 @@ impl Harness {
     #[cfg(feature = "flows")]
     #[must_use]
     pub fn shipped() -> Harness {
-        Harness::new().flow::<seedbed::flows::mailbox::MailboxServer>().flow::<seedbed::flows::publish::Publish>()
+        Harness::new()
+            .flow::<seedbed::flows::mailbox::MailboxServer>()
+            .flow::<seedbed::flows::publish::Publish>()
+            .flow::<seedbed::flows::sync::Sync>()
     }
 
     /// Adds a flow.

@@ -40,7 +40,7 @@ impl HeaderFile {
         let mut lines = text.split('\n');
         let mut line = || lines.next().ok_or(FormatError::Text("ends too early"));
         let (ids, flags, acl) = (line()?, line()?, line()?);
-        if line()? != "" {
+        if !line()?.is_empty() {
             return Err(FormatError::Text("has more lines than it should"));
         }
         let (quota_root, unique_id) = ids.split_once('\t').ok_or(FormatError::Text("has no unique id"))?;
