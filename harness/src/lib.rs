@@ -70,6 +70,7 @@ impl Harness {
             .flow::<seedbed::flows::mailbox::MailboxServer>()
             .flow::<seedbed::flows::merge::EventMerge>()
             .flow::<seedbed::flows::publish::Publish>()
+            .flow::<seedbed::flows::sync::Sync>()
     }
 
     /// Adds a flow.

@@ -4,3 +4,4 @@
 pub mod mailbox;
 pub mod merge;
 pub mod publish;
+pub mod sync;

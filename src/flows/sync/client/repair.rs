@@ -1,0 +1,88 @@
+//! After a CRC failure: all records of both sides are compared, and the master is changed until the replica can follow.
+
+use super::v24::Summary;
+use super::{Client, SyncError, WireError};
+use crate::flows::sync::protocol::{Line, Token};
+use crate::flows::sync::server::v24::record_of_line;
+use crate::flows::sync::store::{Seen, single};
+
+impl Client {
+    /// Makes the master a state that the replica can be brought to; answers where the replica is now.
+    pub(super) async fn repair(&mut self, name: &str) -> Result<Summary, SyncError> {
+        let (lines, _) = self.ask(Line::new("GET FULLMAILBOX").word(name)).await?;
+        let (first, records) = lines.split_first().ok_or(WireError::Malformed)?;
+        let there = Summary::parse(first).ok_or(WireError::Malformed)?;
+        let theirs: Option<Vec<Seen>> =
+            records.iter().map(|line| record_of_line(line.get(2..).unwrap_or_default())).collect();
+        let theirs = theirs.ok_or(WireError::Malformed)?;
+        let view = self.store.view(name)?;
+        let mut gone = Vec::new();
+        let (mut renumber, mut fetch): (Vec<&Seen>, Vec<&Seen>) = (Vec::new(), Vec::new());
+        for message in &theirs {
+            match view.messages.iter().find(|mine| mine.uid == message.uid) {
+                None if message.expunged => {}
+                None => {
+                    // Not there any more, or never: an expunge that was repacked away has left its number. What is
+                    // there under another number was fetched before.
+                    let known = view.messages.iter().any(|mine| mine.guid == message.guid && !mine.expunged);
+                    if message.record.modseq > view.deletedmodseq && !known {
+                        fetch.push(message);
+                    }
+                    gone.push(message.uid);
+                }
+                Some(mine) if mine.guid != message.guid => {
+                    if !mine.expunged {
+                        renumber.push(mine);
+                    }
+                    if !message.expunged {
+                        fetch.push(message);
+                        gone.push(message.uid);
+                    }
+                }
+                Some(mine) if !mine.expunged && message.expunged => renumber.push(mine),
+                Some(_) => {}
+            }
+        }
+        for mine in view.messages.iter().filter(|mine| !mine.expunged && mine.uid <= there.last_uid) {
+            if !theirs.iter().any(|message| message.uid == mine.uid) {
+                renumber.push(mine);
+            }
+        }
+        single::raise(&self.store, name, there.last_uid, there.highestmodseq)?;
+        // The lower id gets the lower number.
+        let mut moves: Vec<(&Seen, bool)> = renumber
+            .into_iter()
+            .map(|mine| (mine, true))
+            .chain(fetch.into_iter().map(|theirs| (theirs, false)))
+            .collect();
+        moves.sort_by_key(|(message, _)| (message.guid, message.uid));
+        for (message, mine) in moves {
+            if mine {
+                single::clone_as_new(&self.store, name, message.uid)?;
+            } else {
+                let bytes = self.fetch(name, message.uid).await?;
+                single::store_copy(&self.store, name, &bytes, &message.record, &message.flags)?;
+            }
+        }
+        self.store.host.watch.repaired(&self.store.host, name);
+        if !gone.is_empty() {
+            let mut line = Line::new("APPLY EXPUNGE").word(name);
+            for uid in gone {
+                line = line.word(uid);
+            }
+            self.change(line).await?;
+        }
+        let (lines, _) = self.ask(Line::new("GET MAILBOXES").word(name)).await?;
+        let there = lines.first().and_then(|line| Summary::parse(line)).ok_or(WireError::Malformed)?;
+        single::raise(&self.store, name, there.last_uid, there.highestmodseq)?;
+        Ok(there)
+    }
+
+    async fn fetch(&mut self, name: &str, uid: u32) -> Result<Vec<u8>, SyncError> {
+        let (lines, _) = self.ask(Line::new(format!("GET FETCH {name} {uid}"))).await?;
+        match lines.first().and_then(|line| line.get(2)) {
+            Some(Token::Literal(bytes)) => Ok(bytes.clone()),
+            _ => Err(WireError::Malformed.into()),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The files of a mailbox as the code under test reads and writes them. Every number is big-endian.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `index` | headers and records of `cyrus.index` and `cyrus.expunge`, minor versions 10 and 12 |
+//! | `cache` | the framing of `cyrus.cache`, and what a message's record in it is |
+//! | `names` | the text of `cyrus.header` |
+//! | `digest` | the two sums the formats use |
+
+pub mod cache;
+pub mod digest;
+pub mod index;
+pub mod names;
+
+pub use cache::{GENERATION_BYTES, build, record_len};
+pub use digest::{Guid, crc32, guid};
+pub use index::{ANSWERED, DELETED, EXPUNGED, FLAGGED, Header, Minor, Record, UNLINKED};
+pub use names::HeaderFile;
+
+/// Why bytes are no mailbox file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FormatError {
+    /// The file ends before what should be there.
+    #[error("{what}: {len} bytes, expected at least {expected}")]
+    Short {
+        /// Which part.
+        what: &'static str,
+        /// Bytes there are.
+        len: usize,
+        /// Bytes needed.
+        expected: usize,
+    },
+    /// A minor version nobody wrote.
+    #[error("minor version {0}, expected 10 or 12")]
+    Version(u32),
+    /// A checksum of version 12 does not match.
+    #[error("the checksum of {0} does not match")]
+    Checksum(&'static str),
+    /// A text file that is not as it should be.
+    #[error("cyrus.header: {0}")]
+    Text(&'static str),
+}
