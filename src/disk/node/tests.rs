@@ -222,7 +222,7 @@ fn a_device_is_drawn_when_faults_begin() {
     pin(&mut settings, "disk/capacity", "4096", 1);
     let choices = Choices::new(Seed(1), Mode::Search, &Script::default(), &settings);
     let sim = Sim::new(choices, Trace::new(true, 100_000), Limits::default(), Dispatch::default());
-    let mut world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
+    let world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
     sim.with_choices(|choices| choices.arm(false));
     let notes = Notes::default();
     let shared = Rc::clone(&notes);
@@ -236,7 +236,7 @@ fn a_device_is_drawn_when_faults_begin() {
             note(&notes, format!("{:?}", file.write_at(8192, b"x")));
         }
     });
-    let mut run_until = |seconds| {
+    let run_until = |seconds| {
         let deadline = Time::ZERO + Duration::from_secs(seconds);
         sim.run(&Until { deadline, done: &|| false, last_step: 10_000 }, &mut world.clone())
     };
