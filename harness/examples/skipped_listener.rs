@@ -49,11 +49,10 @@ struct State {
 
 async fn room(node: Node, state: Rc<RefCell<State>>, copies: bool) {
     let Ok(listener) = node.net().listen("room") else { return };
-    let Ok(stream) = listener.accept().await else { return };
-    let (connection, host) = (Messages::new(stream), node.clone());
+    let Ok(connection) = listener.accept().await.map(Messages::new) else { return };
     connection.on_message(move |request| match request[0] {
         who if who < LISTENERS => state.borrow_mut().present.retain(|listener| *listener != who),
-        _ => tell(&host, &state, copies),
+        _ => tell(&node, &state, copies),
     });
     std::future::pending().await
 }
@@ -71,8 +70,7 @@ fn tell(node: &Node, state: &RefCell<State>, copies: bool) {
 }
 
 async fn client(node: Node, operations: Vec<(usize, u8)>) {
-    let Ok(stream) = node.net().connect("room", "room").await else { return };
-    let connection = Messages::new(stream);
+    let Ok(connection) = node.net().connect("room", "room").await.map(Messages::new) else { return };
     let _ = operations.iter().try_for_each(|(_, operation)| connection.send(&[*operation]));
     let _ = connection.recv().await; // nothing comes back: this waits for the connection's end
 }
