@@ -10,6 +10,7 @@ pub const TESTS: &[Test] = &[
     ("the_ticket_reads_as_a_card", the_ticket_reads_as_a_card),
     ("the_ticket_reads_in_columns", the_ticket_reads_in_columns),
     ("the_ticket_is_one_json_object", the_ticket_is_one_json_object),
+    ("the_incident_is_explained", the_incident_is_explained),
     ("everything_shipped_is_listed", everything_shipped_is_listed),
     ("runs_do_not_depend_on_their_company", runs_do_not_depend_on_their_company),
     ("the_reference_of_faults_is_up_to_date", the_reference_of_faults_is_up_to_date),
@@ -51,6 +52,16 @@ fn the_ticket_is_one_json_object() {
     let host = if cfg!(madsim) { "madsim" } else { "none" };
     let line = said.exits(0).out.replace(&format!("\"host\":\"{host}\""), "\"host\":\"HOST\"");
     snapshot("ticket-877-minimal-run-json", &line);
+}
+
+/// The chain of causes leads from the deletions that a failed close left pending to the other client's commit.
+fn the_incident_is_explained() {
+    let plan = "scenarios/mailbox/regressions/published-by-another.plan.toml";
+    let text = seedbed(&["explain", plan]).exits(0).out.clone();
+    let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("no `{words}` in\n{text}"));
+    assert!(at("delete mailbox_sides") < at("command z"), "{text}");
+    assert!(at("command z") < at("published"), "{text}");
+    assert!(text.contains("deviations: none"), "{text}");
 }
 
 fn everything_shipped_is_listed() {

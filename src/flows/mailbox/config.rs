@@ -8,6 +8,10 @@ use serde::Deserialize;
 pub struct Config {
     /// Kinds of clients that generated operations are about (default: all).
     pub clients: Vec<Kind>,
+    /// How many apps generated sessions belong to: one or two (default two).
+    pub apps: u8,
+    /// How many sides generated sessions have in each: one to three (default three).
+    pub sides: u8,
     /// Round start times in usage rows down to this many seconds (default: not at all).
     pub blur_usage: Option<i64>,
     /// Answer `list` with an empty list (default no).
@@ -52,6 +56,8 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             clients: vec![Kind::Python, Kind::Go, Kind::Careless, Kind::Malformed],
+            apps: 2,
+            sides: 3,
             blur_usage: None,
             disallow_list: false,
             may_crash: true,

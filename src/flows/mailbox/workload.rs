@@ -159,11 +159,12 @@ pub fn strategy(config: &Config) -> BoxedStrategy<Op> {
         },
     );
     let steps = proptest::collection::vec(step::strategy(malformed > 0, REFERENCES), 1..6);
-    let session =
-        (proptest::sample::select(&APPS[..]), proptest::sample::select(&SIDES[..]), any::<bool>(), steps.clone())
-            .prop_map(|(app, side, with_next, steps)| {
-                Op::Session(Session { app: app.to_owned(), side: side.to_owned(), unbound: false, with_next, steps })
-            });
+    let first = |names: &'static [&'static str], count: u8| &names[..usize::from(count).clamp(1, names.len())];
+    let (apps, sides) = (first(&APPS, config.apps), first(&SIDES, config.sides));
+    let session = (proptest::sample::select(apps), proptest::sample::select(sides), any::<bool>(), steps.clone())
+        .prop_map(|(app, side, with_next, steps)| {
+            Op::Session(Session { app: app.to_owned(), side: side.to_owned(), unbound: false, with_next, steps })
+        });
     let more = (0..REFERENCES, any::<bool>(), steps)
         .prop_map(|(of, with_next, steps)| Op::Continue(Continue { of, with_next, steps }));
     let wait = prop_oneof![

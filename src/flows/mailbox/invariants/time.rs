@@ -61,9 +61,11 @@ pub fn faulty_mailbox_is_isolated(tick: &TickRecord) -> Outcome {
         return Outcome::Idle;
     }
     let left: Vec<_> = expired.iter().filter(|m| tick.after.mailbox(&m.id).is_some()).map(|m| &m.id).collect();
-    match require(left.len() <= tick.errors, "expired mailboxes left behind", || {
-        format!("{} errors, left: {left:?}", tick.errors)
-    }) {
+    let cause = match tick.errors {
+        0 => "expired mailboxes left behind without an error",
+        _ => "other mailboxes left behind with a faulty one",
+    };
+    match require(left.len() <= tick.errors, cause, || format!("{} errors, left: {left:?}", tick.errors)) {
         Ok(()) => Outcome::Held,
         Err(violated) => violated,
     }
@@ -161,11 +163,11 @@ mod tests {
     fn starving_tick_fires() {
         let mut tick = TickRecord { at: 1000.0, before: rows(&[("a", 1.0), ("b", 2.0)]), ..TickRecord::default() };
         tick.after = rows(&[("a", 1.0)]);
-        assert_eq!(cause(&faulty_mailbox_is_isolated(&tick)), "expired mailboxes left behind");
+        assert_eq!(cause(&faulty_mailbox_is_isolated(&tick)), "expired mailboxes left behind without an error");
         tick.errors = 1;
         assert_eq!(faulty_mailbox_is_isolated(&tick), Outcome::Held);
         tick.after = tick.before.clone();
-        assert_eq!(cause(&faulty_mailbox_is_isolated(&tick)), "expired mailboxes left behind");
+        assert_eq!(cause(&faulty_mailbox_is_isolated(&tick)), "other mailboxes left behind with a faulty one");
         tick.at = 2.0;
         assert_eq!(faulty_mailbox_is_isolated(&tick), Outcome::Idle);
     }

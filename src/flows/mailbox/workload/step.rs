@@ -169,9 +169,9 @@ const NONSENSE: [&str; 16] = [
 pub(super) fn strategy(malformed: bool, references: usize) -> BoxedStrategy<Step> {
     let about = |names: &'static [&'static str]| {
         prop_oneof![
-            4 => Just(About::Own),
-            3 => (0..references).prop_map(About::Of),
-            1 => proptest::sample::select(names).prop_map(|name| About::Named(name.to_owned())),
+            3 => Just(About::Own),
+            2 => (0..references).prop_map(About::Of),
+            3 => proptest::sample::select(names).prop_map(|name| About::Named(name.to_owned())),
         ]
     };
     let name = about(&["1", "2"]);

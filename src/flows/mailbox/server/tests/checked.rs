@@ -151,7 +151,7 @@ fn historical_servers_are_flagged() {
         "dropped a client with IntegrityError",
         "channel transaction left open",
         "mailbox without sides",
-        "expired mailboxes left behind",
+        "other mailboxes left behind with a faulty one",
         "refused command refreshes a mailbox",
         "mailbox object without a row",
     ] {
@@ -161,7 +161,7 @@ fn historical_servers_are_flagged() {
     for cause in [
         "dropped a client with IntegrityError",
         "channel transaction left open",
-        "expired mailboxes left behind",
+        "other mailboxes left behind with a faulty one",
         "nameplate without sides",
         "nameplate without a usage row",
         "orphan message",
