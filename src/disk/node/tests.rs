@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::check::{CheckMode, Checks};
 use crate::choice::{Choices, Mode, Script, Seed, Settings, SiteSetting};
-use crate::disk::{Calm, Contract, Disk, DiskError, DiskSetup, OpenMode};
+use crate::disk::{Calm, Contract, Disk, DiskError, DiskSetup, LockKind, OpenMode};
 use crate::kernel::{Dispatch, Down, Limits, Sim, Time, Until};
 use crate::trace::Trace;
 use crate::world::{Node, World};
@@ -213,6 +213,26 @@ fn killed_in_flight() {
     assert_eq!(ran.notes, ["File { size: 7 }"]);
 }
 
+/// An advisory lock keeps other open files out, in both forms, and goes with its file.
+#[test]
+fn locks() {
+    let ran = run(&quiet(), Mode::Search, &Script::default(), |node, notes| async move {
+        let disk = node.disk();
+        let one = disk.open("a", OpenMode::Create).await.unwrap();
+        let two = disk.blocking().open("a", OpenMode::Create).unwrap();
+        one.try_lock(LockKind::Exclusive).unwrap();
+        assert_eq!(two.try_lock(LockKind::Shared), Err(DiskError::WouldBlock));
+        one.unlock();
+        two.try_lock(LockKind::Shared).unwrap();
+        one.try_lock(LockKind::Shared).unwrap();
+        assert_eq!(two.try_lock(LockKind::Exclusive), Err(DiskError::WouldBlock));
+        drop(one);
+        two.try_lock(LockKind::Exclusive).unwrap();
+        note(&notes, "done".into());
+    });
+    assert_eq!(ran.notes, ["done"]);
+}
+
 /// What is wrong with a device is drawn when faults begin to strike, also if its node has used it while it booted.
 #[test]
 fn a_device_is_drawn_when_faults_begin() {
@@ -220,7 +240,7 @@ fn a_device_is_drawn_when_faults_begin() {
     pin(&mut settings, "disk/capacity", "4096", 1);
     let choices = Choices::new(Seed(1), Mode::Search, &Script::default(), &settings);
     let sim = Sim::new(choices, Trace::new(true, 100_000), Limits::default(), Dispatch::default());
-    let mut world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
+    let world = World::new(&sim, Checks::new(&[], |_| CheckMode::Stop));
     sim.with_choices(|choices| choices.arm(false));
     let notes = Notes::default();
     let shared = Rc::clone(&notes);
@@ -234,7 +254,7 @@ fn a_device_is_drawn_when_faults_begin() {
             note(&notes, format!("{:?}", file.write_at(8192, b"x")));
         }
     });
-    let mut run_until = |seconds| {
+    let run_until = |seconds| {
         let deadline = Time::ZERO + Duration::from_secs(seconds);
         sim.run(&Until { deadline, done: &|| false, last_step: 10_000 }, &mut world.clone())
     };
