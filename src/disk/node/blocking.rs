@@ -6,7 +6,7 @@ use super::disks::{Class, Inner};
 use super::file::{File, FileRef, NodeDisk};
 use super::ops;
 use super::sim_chance::{Actor, SimChance};
-use crate::disk::{Disk, DiskError, InodeId, Kind, OpenMode};
+use crate::disk::{Disk, DiskError, InodeId, Kind, LockKind, OpenMode};
 use crate::kernel::NodeHandle;
 
 /// A node's disk, for synchronous code. The time its calls take is the node's debt.
@@ -228,5 +228,18 @@ impl BlockingFile {
     /// As [`Disk::sync_data`], and [`DiskError::Frozen`].
     pub fn sync_data(&self) -> Result<(), DiskError> {
         self.inner.at_once(Class::Sync, |disk, chance, file| ops::sync(disk, chance, file, true))
+    }
+
+    /// Takes an advisory lock without waiting: see [`File::try_lock`].
+    ///
+    /// # Errors
+    /// [`DiskError::WouldBlock`] if another open file is in the way, and [`DiskError::Frozen`].
+    pub fn try_lock(&self, kind: LockKind) -> Result<(), DiskError> {
+        self.file().try_lock(kind)
+    }
+
+    /// Gives the lock back.
+    pub fn unlock(&self) {
+        self.file().unlock();
     }
 }

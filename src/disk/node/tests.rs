@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::check::{CheckMode, Checks};
 use crate::choice::{Choices, Mode, Script, Seed, Settings, SiteSetting};
-use crate::disk::{Calm, Contract, Disk, DiskError, DiskSetup, OpenMode};
+use crate::disk::{Calm, Contract, Disk, DiskError, DiskSetup, LockKind, OpenMode};
 use crate::kernel::{Dispatch, Down, Limits, Sim, Time, Until};
 use crate::trace::Trace;
 use crate::world::{Node, World};
@@ -213,6 +213,26 @@ fn killed_in_flight() {
         std::future::pending::<()>().await;
     });
     assert_eq!(ran.notes, ["File { size: 7 }"]);
+}
+
+/// An advisory lock keeps other open files out, in both forms, and goes with its file.
+#[test]
+fn locks() {
+    let ran = run(&quiet(), Mode::Search, &Script::default(), |node, notes| async move {
+        let disk = node.disk();
+        let one = disk.open("a", OpenMode::Create).await.unwrap();
+        let two = disk.blocking().open("a", OpenMode::Create).unwrap();
+        one.try_lock(LockKind::Exclusive).unwrap();
+        assert_eq!(two.try_lock(LockKind::Shared), Err(DiskError::WouldBlock));
+        one.unlock();
+        two.try_lock(LockKind::Shared).unwrap();
+        one.try_lock(LockKind::Shared).unwrap();
+        assert_eq!(two.try_lock(LockKind::Exclusive), Err(DiskError::WouldBlock));
+        drop(one);
+        two.try_lock(LockKind::Exclusive).unwrap();
+        note(&notes, "done".into());
+    });
+    assert_eq!(ran.notes, ["done"]);
 }
 
 /// What is wrong with a device is drawn when faults begin to strike, also if its node has used it while it booted.

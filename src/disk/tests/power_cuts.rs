@@ -20,6 +20,7 @@ enum Step {
     SetLen(Place, usize),
     Unlink(Place),
     Rename(Place, Place),
+    Link(Place, Place),
     SyncFile(Place),
     SyncDir(usize),
 }
@@ -34,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (place(), 0..2_000_usize).prop_map(|(at, len)| Step::SetLen(at, len)),
         1 => place().prop_map(Step::Unlink),
         1 => (place(), place()).prop_map(|(from, to)| Step::Rename(from, to)),
+        1 => (place(), place()).prop_map(|(from, to)| Step::Link(from, to)),
         2 => place().prop_map(Step::SyncFile),
         1 => (0..DIRS.len()).prop_map(Step::SyncDir),
     ]
@@ -85,6 +87,10 @@ impl Pair {
             Step::Rename(from, to) if exists(self, from) && from != to => {
                 self.disk.rename(&path(from), &path(to)).unwrap();
                 self.spec.rename((from.0, NAMES[from.1]), (to.0, NAMES[to.1]));
+            }
+            Step::Link(from, to) if exists(self, from) && !exists(self, to) => {
+                self.disk.link(&path(from), &path(to)).unwrap();
+                self.spec.link((from.0, NAMES[from.1]), (to.0, NAMES[to.1]));
             }
             Step::SyncFile(at) if exists(self, at) => {
                 let file = self.disk.open(&path(at), OpenMode::Write).unwrap();
@@ -190,7 +196,7 @@ proptest! {
 fn touches(step: &Step, place: Place) -> bool {
     match *step {
         Step::Write(at, ..) | Step::SetLen(at, _) | Step::Unlink(at) | Step::SyncFile(at) => at == place,
-        Step::Rename(from, to) => from == place || to == place,
+        Step::Rename(from, to) | Step::Link(from, to) => from == place || to == place,
         Step::SyncDir(_) => false,
     }
 }

@@ -84,6 +84,11 @@ impl Spec {
         self.push(vec![Did::Drop { dir, name: name.to_owned() }]);
     }
 
+    pub(super) fn link(&mut self, from: (usize, &str), to: (usize, &str)) {
+        let file = self.names()[&(from.0, from.1.to_owned())];
+        self.push(vec![Did::Put { dir: to.0, name: to.1.to_owned(), file }]);
+    }
+
     pub(super) fn rename(&mut self, from: (usize, &str), to: (usize, &str)) {
         let file = self.names()[&(from.0, from.1.to_owned())];
         if self.names().get(&(to.0, to.1.to_owned())) == Some(&file) {
