@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::facts::Handling;
 use super::storage::{MemoryShares, ShareNumber, Shares, TestAndWrite};
 
-/// What a write request did to a slot, from the slot before and after it. If the server died of it, what else a
-/// power cut took away is no work of this request.
+/// What a write request did to a slot, from the slot before and after it. If the server died of it, a power cut may have
+/// taken away, or brought back, what was not durable before: that is no work of this request.
 #[must_use]
 pub fn observe(before: &MemoryShares, request: &TestAndWrite, after: &MemoryShares, died: bool) -> Handling {
     let present: BTreeSet<ShareNumber> = before.iter().map(|(number, _)| number).collect();
@@ -26,15 +26,13 @@ pub fn observe(before: &MemoryShares, request: &TestAndWrite, after: &MemoryShar
     };
     let numbers: BTreeSet<ShareNumber> =
         present.iter().copied().chain(after.iter().map(|(number, _)| number)).collect();
-    let by_request = |number: &ShareNumber| !died || request.shares.contains_key(number);
+    let failed_tests: BTreeSet<ShareNumber> = request.shares.keys().copied().filter(|number| fails(number)).collect();
+    let by_request = |number: &ShareNumber| !died || failed_tests.is_empty() && request.shares.contains_key(number);
+    let changed = |number: &ShareNumber| before.get(*number) != after.get(*number) && by_request(number);
     Handling {
         enabler_held,
-        failed_tests: request.shares.keys().copied().filter(|number| fails(number)).collect(),
-        changed: numbers
-            .into_iter()
-            .filter(|number| before.get(*number) != after.get(*number))
-            .filter(by_request)
-            .collect(),
+        changed: numbers.into_iter().filter(changed).collect(),
+        failed_tests,
         as_asked: request.shares.keys().copied().filter(|number| holds(number)).collect(),
         present,
         died,

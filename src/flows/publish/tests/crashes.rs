@@ -150,6 +150,30 @@ fn a_server_that_dies_replacing_a_share_leaves_the_old_one_the_new_one_or_a_torn
 }
 
 #[test]
+fn what_is_shown_of_a_node_says_what_is_on_its_disk_and_showing_changes_nothing() {
+    let scenario = scenario("1.6.0", &dies_while_creating("lease-count", "after it"));
+    let run = |keep_states| {
+        erased::<Publish>().run(&RunRequest {
+            scenario: &scenario,
+            seed: Some(Seed(0)),
+            source: Source::Search,
+            operations: None,
+            keep_trace: false,
+            keep_offers: false,
+            keep_states,
+            dispatch: Dispatch::ByTime,
+            until_step: None,
+        })
+    };
+    let shown = run(KeepStates::EachStep);
+    let last = shown.states.last();
+    assert_eq!(last["s1.sh0"], "0 bytes, at least 57 needed");
+    assert!(last["s1.sh1"].as_str().is_some_and(|version| version.starts_with("#2-")), "{last:?}");
+    assert!(shown.states.changes().iter().any(|change| change.field == "client.publish.outstanding.s1"));
+    assert_eq!(run(KeepStates::Never).digest, shown.digest);
+}
+
+#[test]
 fn a_server_that_dies_between_two_shares_of_a_message_keeps_one_old_and_both_are_moved() {
     let text = r#"
         [flow-config]
