@@ -76,13 +76,24 @@ is pinned stays pinned. A schedule runs until nothing is under way, and every in
 --faults N executes the quiet run, then each single fault it could have met (once, and staying from there on where
 that makes sense), then each second one after a first. Of a site with many values some representatives are tried.
 
+--reduce independence,state leaves out schedules that can show nothing new: of two events on different nodes one order is
+enough, and nothing is executed twice from an equal state (nodes with equal histories). It needs a flow whose events
+touch the state of their own node only, with invariants about such state; then outcomes and violated invariants are the
+same, and the numbers of schedules are smaller. A flow that keeps one log of what happened on all nodes is none.
+
+--crash-states executes the quiet run, and at each barrier (an operation that makes something durable, and the end of
+the run) cuts the power of a node that may crash. With at most 8 pending operations every subset of them survives that
+the file system allows, whole and with its last write torn in four ways; with more a sample. The node starts again on
+what is left, and the run goes on to its end. Disks have the weakest profile that [contract] allows.
+
 The first failure is written as a plan that replays by time (-o); an order of events is told as latencies.
 
 Examples:
   seedbed explore x.toml --exhaustive -o first.plan.toml
   seedbed explore x.toml --exhaustive --sites net/notice --variant correct
   seedbed explore x.toml --faults 1 --format json
-  seedbed explore x.toml --faults 2 --max-runs 100000";
+  seedbed explore x.toml --faults 2 --max-runs 100000
+  seedbed explore x.toml --crash-states -o lost.plan.toml";
 
 const POWER_EXAMPLES: &str = "\
 The catalogue is every scenario that must fail. A trial takes seeds of its own until the claimed invariant breaks, or
@@ -143,7 +154,7 @@ pub enum Command {
     /// One run: a scenario with a seed, or a plan.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
-    /// Systematic search instead of seeds: every order of events, or every placement of a few faults.
+    /// Systematic search instead of seeds: every order of events, every placement of a few faults, every crash state.
     #[command(after_help = EXPLORE_EXAMPLES)]
     Explore(ExploreArguments),
     /// The smallest run that fails in the same way, from a failing seed or a plan.
@@ -280,7 +291,7 @@ pub struct ReplayArguments {
 
 /// Arguments of `explore`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["exhaustive", "faults"])))]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["exhaustive", "faults", "crash_states"])))]
 pub struct ExploreArguments {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
@@ -291,6 +302,12 @@ pub struct ExploreArguments {
     /// Every placement of at most N faults
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub faults: Option<u8>,
+    /// Recovery from every crash state at every barrier
+    #[arg(long)]
+    pub crash_states: bool,
+    /// With --exhaustive: leave out schedules that show what others do
+    #[arg(long, value_name = "HOW,…", value_enum, value_delimiter = ',', requires = "exhaustive")]
+    pub reduce: Vec<Reduce>,
     /// Only these sites [default: with --exhaustive those of [explore], with --faults every fault and re-entry]
     #[arg(long, value_name = "SITE,…", value_delimiter = ',')]
     pub sites: Option<Vec<String>>,
@@ -452,6 +469,15 @@ pub struct WorkerArguments {
     /// Wall time of one seed.
     #[arg(long, default_value = "60s", value_parser = duration)]
     pub run_limit: Duration,
+}
+
+/// Which schedules are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Reduce {
+    /// Those that reach a state from which everything was executed
+    State,
+    /// Those that differ in the order of events on different nodes only
+    Independence,
 }
 
 /// How results are written.

@@ -12,7 +12,8 @@ use seedbed::kernel::Dispatch;
 use seedbed::scenario::{Plan, Scenario};
 use seedbed_harness::execute::Execution;
 use seedbed_harness::explore::{
-    Bounds, Coverage, Deviations, Placements, Schedules, Subject, Summary, Told, explore_schedules, place_faults, tell,
+    Bounds, Coverage, Deviations, Placements, Reduction, Schedules, Subject, Summary, Told, explore_schedules,
+    place_faults, tell,
 };
 use seedbed_harness::sweep::Live;
 use toys::toys;
@@ -256,4 +257,69 @@ fn followed(plan: &Plan) -> seedbed::run::RunReport {
     let flow = toys();
     let scenario = plan.to_scenario("followed.plan.toml");
     Execution::of_plan(&*flow, &scenario, plan).run(false).expect("the toy works")
+}
+
+fn reduced(scenario: &Scenario, reduction: Reduction) -> Summary {
+    let flow = toys();
+    let subject = Subject { flow: &*flow, scenario, seed: 0 };
+    let schedules = Schedules::new(subject, None).reduced(reduction);
+    let explored = with_bounds(2, 1_000_000, |bounds| explore_schedules(&schedules, bounds));
+    let (summary, complete) = explored.unwrap_or_else(|trouble| panic!("{trouble:?}"));
+    assert!(complete);
+    summary
+}
+
+const INDEPENDENCE: Reduction = Reduction { state: false, independence: true };
+const STATE: Reduction = Reduction { state: true, independence: false };
+const BOTH: Reduction = Reduction { state: true, independence: true };
+
+/// Outcomes and violated invariants are the same whether schedules are left out or not, and fewer are executed.
+#[test]
+fn reductions_lose_nothing() {
+    let one_server = |requests: [usize; 3]| {
+        let clients: Vec<String> =
+            requests.iter().map(|requests| format!("{{ requests = {requests}, one-way = true }}")).collect();
+        format!("flow-config.clients = [{}]\n", clients.join(", "))
+    };
+    let cases = [
+        // Three clients with servers of their own: nothing that happens to one concerns another.
+        (chains(&[(1, false); 3]), String::new()),
+        (chains(&[(2, false), (1, false), (2, true)]), String::new()),
+        // Three clients of one server: every order of arrival is another state, of which one is forbidden.
+        (one_server([1, 1, 1]), "flow-config.forbidden = [2, 1, 0]\n".to_owned()),
+        (one_server([2, 1, 1]), "flow-config.forbidden = [2, 0, 1, 0]\n".to_owned()),
+        // Replies go to clients of their own, arrivals to one server.
+        (
+            "flow-config.clients = [{ requests = 2 }, { requests = 1 }, { server = 1, requests = 1 }]\n".to_owned(),
+            "flow-config.slips-max = 0\n".to_owned(),
+        ),
+    ];
+    for (clients, rest) in cases {
+        let scenario = scenario(&format!("{clients}{rest}{HOLDS}{LISTED}"));
+        let (all, complete) = explored(&scenario, 2, 1_000_000);
+        assert!(complete);
+        for reduction in [INDEPENDENCE, STATE, BOTH] {
+            let fewer = reduced(&scenario, reduction);
+            let same = |summary: &Summary| {
+                let ids: Vec<String> = summary.by_invariant.keys().cloned().collect();
+                let outcomes: Vec<String> = summary.by_outcome.keys().cloned().collect();
+                (ids, outcomes, summary.failures.keys().cloned().collect::<Vec<_>>())
+            };
+            assert_eq!(same(&fewer), same(&all), "{clients}{rest}{reduction:?}");
+            assert!(fewer.runs <= all.runs, "{clients}{rest}{reduction:?}: {} of {}", fewer.runs, all.runs);
+        }
+    }
+}
+
+/// How much is left out: of clients that have nothing to do with each other nearly everything, of arrivals at one
+/// server nothing.
+#[test]
+fn what_reductions_save() {
+    let apart = scenario(&format!("{}{HOLDS}{LISTED}", chains(&[(1, false); 3])));
+    let saved = [INDEPENDENCE, STATE, BOTH].map(|reduction| reduced(&apart, reduction).runs);
+    assert!(saved.iter().all(|runs| *runs < 45), "of 90: {saved:?}");
+    let together = "flow-config.clients = [{ requests = 1, one-way = true }, { requests = 1, one-way = true }, { requests = 1, one-way = true }]\n";
+    let together = scenario(&format!("{together}{HOLDS}{LISTED}"));
+    assert_eq!(explored(&together, 2, 1_000).0.runs, 6);
+    assert_eq!(reduced(&together, BOTH).runs, 6);
 }

@@ -42,6 +42,9 @@ pub struct Offer {
     pub chosen: String,
     /// Deviating values that stand for all of them (see [`Domain::representatives`]).
     pub representatives: Vec<String>,
+    /// The operation that asked makes something durable (see [`Domain::is_barrier`]).
+    #[serde(default)]
+    pub barrier: bool,
     /// If it deviates: simpler values to try instead, the simplest first.
     pub simpler: Vec<String>,
 }
@@ -92,6 +95,7 @@ impl Choices {
             values: values.map(words),
             chosen: domain.words(chosen),
             representatives: domain.representatives().iter().map(|value| domain.words(value)).collect(),
+            barrier: domain.is_barrier(),
             simpler: words(simpler),
         });
     }

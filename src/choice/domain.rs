@@ -65,6 +65,11 @@ pub trait Domain {
         None
     }
 
+    /// Whether the operation that asks makes something durable: right before it the most is pending.
+    fn is_barrier(&self) -> bool {
+        false
+    }
+
     /// How a recorded value is kept until somebody asks for its words. Worth overriding where choices are
     /// made often; it must stand for the same text as `words`.
     fn note(&self, value: &Self::Value) -> Note {

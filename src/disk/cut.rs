@@ -8,7 +8,7 @@ use super::cut_words;
 use super::profile::Profile;
 use super::sampler::kept_if;
 use super::tear::{SectorFate, Sectors, Tear};
-use crate::choice::{Domain, Expander};
+use crate::choice::{Domain, Expander, distinct};
 
 /// What became of one pending operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +159,20 @@ impl Domain for CutShape {
 
     fn parse(&self, words: &str) -> Option<Cut> {
         cut_words::parse(words, self).filter(|cut| self.allows(cut))
+    }
+
+    /// Nothing, every half of what is pending in order, and some draws.
+    fn representatives(&self) -> Vec<Cut> {
+        const DRAWS: u64 = 24;
+        let n = self.ops.len();
+        if n <= 1 {
+            return self.values().unwrap_or_default().into_iter().filter(|cut| *cut != self.quiet()).collect();
+        }
+        let prefix = |kept| Cut { fates: (0..n).map(|index| kept_if(index < kept)).collect(), pages: Vec::new() };
+        let prefixes = [0, 1, n / 2, n - 1].map(prefix);
+        let drawn = (0..DRAWS).map(|word| self.draw(&mut Expander::new(word)));
+        let some = prefixes.into_iter().chain(drawn).filter(|cut| *cut != self.quiet() && self.allows(cut));
+        distinct(some.collect())
     }
 
     fn values(&self) -> Option<Vec<Cut>> {

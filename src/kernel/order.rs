@@ -3,6 +3,7 @@
 use super::kinds;
 use super::queue::QueueKey;
 use super::sim::{Action, Lane, Queued, Schedule, Sim};
+use super::timing::Dispatched;
 use super::{NodeId, Time};
 use crate::trace::NameId;
 use std::time::Duration;
@@ -88,7 +89,7 @@ impl Sim {
             match admission {
                 Admission::Now => {
                     let (at, queued) = self.core.queue.borrow_mut().pop()?;
-                    self.note_dispatched(key, at, &queued, false);
+                    self.note_dispatched(key, at, &queued, Dispatched::default());
                     return Some(Next::Event(at, queued));
                 }
                 Admission::Later(until) => self.core.queue.borrow_mut().postpone(key, until),
@@ -148,11 +149,14 @@ impl Sim {
         if at > deadline {
             return None;
         }
+        let mut pick = None;
         let key = match enabled {
             Enabled::Soon(key) => key,
             Enabled::Any(candidates) if candidates.is_empty() => return None,
             Enabled::Any(candidates) => {
-                let chosen = &candidates[self.choose_event(&candidates)];
+                let (index, position) = self.choose_event(&candidates);
+                let chosen = &candidates[index];
+                pick = position;
                 at = at.max(chosen.free_at);
                 chosen.key
             }
@@ -161,17 +165,20 @@ impl Sim {
             return None;
         }
         let queued = self.core.queue.borrow_mut().cancel(key)?;
-        self.note_dispatched(key, at, &queued, true);
+        self.note_dispatched(key, at, &queued, Dispatched { chosen: true, pick });
         Some(Next::Event(at, queued))
     }
 
-    fn choose_event(&self, candidates: &[Candidate]) -> usize {
+    /// Which of them, and at which position of the choice's stream, if it was asked.
+    fn choose_event(&self, candidates: &[Candidate]) -> (usize, Option<u64>) {
         if candidates.len() == 1 {
-            return 0;
+            return (0, None);
         }
         let names: Vec<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
         let stream = self.stream(&kinds::NEXT_EVENT, "world");
-        self.core.choices.borrow_mut().pick(stream, &names)
+        let mut choices = self.core.choices.borrow_mut();
+        let position = choices.position(stream);
+        (choices.pick(stream, &names), Some(position))
     }
 
     /// Nothing is enabled: when something will be.
@@ -230,7 +237,7 @@ impl Sim {
     }
 
     /// `request client->s2`, `timer s2/retry`.
-    fn candidate_name(&self, queued: &Queued) -> String {
+    pub(super) fn candidate_name(&self, queued: &Queued) -> String {
         let schedule = &queued.schedule;
         let subject = self.name_text(schedule.subject);
         if schedule.lane == Lane::TIMER && schedule.node != NodeId::WORLD {

@@ -6,14 +6,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Time;
 use super::queue::QueueKey;
 use super::sim::{Queued, Sim};
+use super::{NodeId, Time};
 use crate::choice::StreamId;
 
 /// A dispatched event of an explored run, as far as times are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
+    /// The step it was dispatched in.
+    pub step: u64,
+    /// What it is called where its order is chosen: `request client->s2`, `timer s2/retry`.
+    pub name: String,
+    /// The node it happened on; `None`: on none.
+    pub node: Option<String>,
+    /// Which choice of an order it is the answer to; `None`: nothing else was possible.
+    pub pick: Option<u64>,
     /// The instant at which it was dispatched.
     pub at: Time,
     /// Whether that was chosen; before the exploration begins it is by time.
@@ -74,6 +82,14 @@ struct Queueing {
     governed: Option<Governed>,
 }
 
+/// How it was decided that an event is next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Dispatched {
+    pub(super) chosen: bool,
+    /// The choice it is the answer to, if several were possible.
+    pub(super) pick: Option<u64>,
+}
+
 impl Sim {
     /// Tells that an event's instant was decided by a latency choice. Without effect unless the run is explored.
     pub fn governed(&self, key: QueueKey, by: Governed) {
@@ -102,7 +118,7 @@ impl Sim {
     }
 
     #[inline]
-    pub(super) fn note_dispatched(&self, key: QueueKey, at: Time, queued: &Queued, chosen: bool) {
+    pub(super) fn note_dispatched(&self, key: QueueKey, at: Time, queued: &Queued, how: Dispatched) {
         let Some(timings) = &self.core.timings else {
             return;
         };
@@ -126,6 +142,17 @@ impl Sim {
                 }
             }
         };
-        timings.done.push(Timing { at, chosen, parent, due });
+        let node = queued.schedule.node;
+        timings.done.push(Timing {
+            // The step begins with it.
+            step: self.step() + 1,
+            name: self.candidate_name(queued),
+            node: (node != NodeId::WORLD).then(|| self.node_name(node).to_string()),
+            pick: how.pick,
+            at,
+            chosen: how.chosen,
+            parent,
+            due,
+        });
     }
 }

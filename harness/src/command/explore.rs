@@ -13,12 +13,12 @@ use seedbed::scenario::{Claim, Complaint, Plan, write_plan};
 use super::check::json;
 use super::{Done, Stop, interrupt};
 use crate::Harness;
-use crate::cli::{ExploreArguments, Format};
+use crate::cli::{ExploreArguments, Format, Reduce};
 use crate::execute::{Difference, on_large_stack};
 use crate::exit::Exit;
 use crate::explore::{
-    Bounds, Coverage, Deviations, Placements, Schedules, Subject, Summary, Told, Trouble, all_sites, explore_schedules,
-    listed, place_faults, tell,
+    Bounds, Coverage, CrashStates, Deviations, Placements, Reduction, Schedules, Subject, Summary, Told, Trouble,
+    all_sites, explore_crashes, explore_schedules, listed, place_faults, tell,
 };
 use crate::files::{Loaded, LoadedScenario, is_plan, load};
 use crate::judge::kind_of;
@@ -61,6 +61,8 @@ pub fn explore(harness: &Harness, arguments: &ExploreArguments) -> Done {
         complete: result.complete,
         interrupted: interrupted.load(Ordering::Relaxed),
         coverage: &result.coverage,
+        crashes: arguments.crash_states.then_some(result.summary.crashes),
+        reduced: !arguments.reduce.is_empty(),
         plan: written.as_deref(),
     };
     match arguments.format {
@@ -114,7 +116,18 @@ fn search(subject: &Subject<'_>, arguments: &ExploreArguments, interrupted: &Ato
             dispatch: Dispatch::ByTime,
         });
     }
-    let schedules = Schedules::new(*subject, sites);
+    if arguments.crash_states {
+        let crashes = CrashStates::new(*subject);
+        let (summary, all) = with_progress(name, "crash states", None, &live, || explore_crashes(&crashes, &bounds))?;
+        return Ok(Searched {
+            complete: all && summary.exhausted == 0 && summary.crashes.sampled == 0,
+            summary,
+            coverage: Vec::new(),
+            sites: crashes.sites().to_vec(),
+            dispatch: Dispatch::ByTime,
+        });
+    }
+    let schedules = Schedules::new(*subject, sites).reduced(reduction(arguments));
     let (summary, all) = with_progress(name, "schedules", None, &live, || explore_schedules(&schedules, &bounds))?;
     Ok(Searched {
         complete: all && summary.exhausted == 0,
@@ -123,6 +136,11 @@ fn search(subject: &Subject<'_>, arguments: &ExploreArguments, interrupted: &Ato
         sites: schedules.sites().to_vec(),
         dispatch: subject.by_choice(),
     })
+}
+
+fn reduction(arguments: &ExploreArguments) -> Reduction {
+    let wants = |wanted| arguments.reduce.contains(&wanted);
+    Reduction { state: wants(Reduce::State), independence: wants(Reduce::Independence) }
 }
 
 fn check_sites(loaded: &LoadedScenario<'_>, arguments: &ExploreArguments) -> Result<(), Vec<Complaint>> {
@@ -153,6 +171,7 @@ fn write(plan: &Plan, arguments: &ExploreArguments) -> Result<Option<String>, St
     let mut plan = plan.clone();
     let what = match arguments.faults {
         Some(faults) => format!("--faults {faults}"),
+        None if arguments.crash_states => "--crash-states".to_owned(),
         None => "--exhaustive".to_owned(),
     };
     plan.found_at = Some(format!("explore {} {what}", arguments.path));

@@ -1,4 +1,5 @@
-//! Systematic search instead of seeds: every order of events of a small case, or every placement of a few faults.
+//! Systematic search instead of seeds: every order of events of a small case, every placement of a few faults, or every
+//! crash state.
 //!
 //! Both are trees of runs. A run is a script on top of the quiet run; its children deviate once more, later than
 //! all that the script says. Each node of the tree is executed exactly once, and the offers that its run made say
@@ -7,23 +8,29 @@
 //! | file | holds |
 //! |---|---|
 //! | `schedules` | the tree of all orders |
+//! | `reduce` | schedules that need not be executed |
 //! | `faults` | the tree of fault placements |
+//! | `crashes` | the tree of crash states |
 //! | `tree` | walking a tree on several threads, with a result that does not depend on their number |
 //! | `summary` | what is kept of the runs |
 //! | `latencies` | an order, told as latencies |
 //! | `plan` | a found failure as a plan that replays by time |
 
+mod crashes;
 mod faults;
 mod latencies;
 mod parallel;
 mod plan;
+mod reduce;
 mod schedules;
 mod summary;
 mod tree;
 
+pub use crashes::{CrashCount, CrashStates, explore_crashes};
 pub use faults::{Coverage, Placements, listed, place_faults};
 pub use parallel::{Flow, in_order};
 pub use plan::{Told, tell};
+pub use reduce::Reduction;
 pub use schedules::{Schedules, explore_schedules};
 pub use summary::{Found, Summary};
 pub use tree::{Bounds, Trouble};

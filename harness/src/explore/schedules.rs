@@ -4,11 +4,13 @@
 //! several ready tasks goes first, which value a listed site takes. The quiet schedule takes the first value
 //! everywhere. A child keeps its parent's answers up to some point, takes another value there, and is quiet after it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seedbed::choice::{Deviation, Offer, Script};
 use seedbed::run::RunReport;
 
+use super::reduce::{Asleep, Followed, Reduction, Seen};
 use super::tree::{Bounds, Tree, Trouble, walk};
 use super::{Deviations, Subject, Summary};
 use crate::execute::Difference;
@@ -22,6 +24,8 @@ const READY_TASK: &str = "kernel/ready-task";
 pub struct Schedules<'a> {
     subject: Subject<'a>,
     sites: Vec<String>,
+    reduction: Reduction,
+    seen: Seen,
 }
 
 /// Executes all schedules; answers what was found, and whether that is all of them.
@@ -29,7 +33,9 @@ pub struct Schedules<'a> {
 /// # Errors
 /// When the tool fails, or a run is not what it was.
 pub fn explore_schedules(schedules: &Schedules<'_>, bounds: &Bounds<'_>) -> Result<(Summary, bool), Trouble> {
-    walk(schedules, bounds)
+    // What was seen before depends on what was executed before.
+    let jobs = if schedules.reduction.state { 1 } else { bounds.jobs };
+    walk(schedules, &Bounds { jobs, ..*bounds })
 }
 
 impl<'a> Schedules<'a> {
@@ -50,7 +56,13 @@ impl<'a> Schedules<'a> {
         if bounds.events.is_empty() {
             listed.push(READY_TASK.to_owned());
         }
-        Schedules { subject, sites: listed }
+        Schedules { subject, sites: listed, reduction: Reduction::default(), seen: Seen::default() }
+    }
+
+    /// Leaves out schedules that show what others do; see `reduce` for what the flow has to fulfil.
+    #[must_use]
+    pub fn reduced(self, reduction: Reduction) -> Schedules<'a> {
+        Schedules { reduction, ..self }
     }
 
     /// The labels whose offers are points of choice.
@@ -66,6 +78,7 @@ pub struct Point {
     site: String,
     actor: String,
     n: u64,
+    step: u64,
     values: Vec<String>,
     /// Which of the values was taken.
     taken: usize,
@@ -77,6 +90,8 @@ pub struct Prefix {
     points: Arc<[Point]>,
     length: usize,
     last_taken: usize,
+    /// Events that need not come next.
+    asleep: Arc<Asleep>,
 }
 
 impl Prefix {
@@ -94,7 +109,7 @@ impl Tree for Schedules<'_> {
     type Node = Prefix;
 
     fn root(&self) -> Prefix {
-        Prefix { points: Arc::new([]), length: 0, last_taken: 0 }
+        Prefix { points: Arc::new([]), length: 0, last_taken: 0, asleep: Arc::default() }
     }
 
     fn deviations(&self, node: &Prefix) -> Deviations {
@@ -115,6 +130,11 @@ impl Tree for Schedules<'_> {
         let points = points_of(&report, summary);
         same_so_far(node, &points, &report)?;
         let points: Arc<[Point]> = points.into();
+        if self.reduction.is_on() {
+            let mut children = self.reduced_children(node, &points, &report, summary);
+            children.reverse();
+            return Ok(children);
+        }
         let later = (node.length..points.len()).rev();
         let children = later.flat_map(|index| {
             let points = Arc::clone(&points);
@@ -122,9 +142,78 @@ impl Tree for Schedules<'_> {
                 points: Arc::clone(&points),
                 length: index + 1,
                 last_taken,
+                asleep: Arc::default(),
             })
         });
         Ok(children.collect())
+    }
+}
+
+impl Schedules<'_> {
+    /// The children of a run that show something new, in the order of their points.
+    fn reduced_children(
+        &self,
+        node: &Prefix,
+        points: &Arc<[Point]>,
+        report: &RunReport,
+        summary: &mut Summary,
+    ) -> Vec<Prefix> {
+        // Where each event happens: known of those that happened in this run.
+        let places: BTreeMap<&str, &str> =
+            report.timings.iter().filter_map(|timing| Some((timing.name.as_str(), timing.node.as_deref()?))).collect();
+        let mut followed = Followed::new(report, NEXT_EVENT);
+        let mut asleep = Asleep::new();
+        if let Some(last) = node.length.checked_sub(1).map(|last| &points[last]) {
+            if last.site == NEXT_EVENT {
+                followed.go_before(last.n, &mut asleep);
+                followed.pass(&mut asleep);
+            } else {
+                followed.go_into(last.step, &mut asleep);
+            }
+            asleep = (*node.asleep).clone();
+        }
+        let mut children = Vec::new();
+        for (index, point) in points.iter().enumerate().skip(node.length) {
+            let mut child = |last_taken, asleep: Asleep| {
+                let points = Arc::clone(points);
+                children.push(Prefix { points, length: index + 1, last_taken, asleep: Arc::new(asleep) });
+            };
+            if point.site != NEXT_EVENT {
+                followed.go_into(point.step, &mut asleep);
+                (1..point.values.len()).for_each(|taken| child(taken, asleep.clone()));
+                continue;
+            }
+            followed.go_before(point.n, &mut asleep);
+            asleep.retain(|sleeper, _| point.values.contains(sleeper));
+            if self.reduction.state && self.seen.covers(followed.state(), &asleep) {
+                summary.redundant += 1;
+                break;
+            }
+            let mut before = asleep.clone();
+            // The event that this run takes comes first: its subtree is the run's own continuation.
+            let others = (0..point.values.len()).filter(|taken| *taken != point.taken);
+            for taken in std::iter::once(point.taken).chain(others) {
+                let name = &point.values[taken];
+                if asleep.contains_key(name) {
+                    continue;
+                }
+                let place = places.get(name.as_str()).copied();
+                if taken != point.taken {
+                    let mut still = before.clone();
+                    still.retain(|_, other| place.is_some_and(|place| place != other));
+                    child(taken, still);
+                }
+                if let Some(place) = place.filter(|_| self.reduction.independence) {
+                    before.insert(name.clone(), place.to_owned());
+                }
+            }
+            if asleep.contains_key(&point.values[point.taken]) {
+                summary.redundant += 1;
+                break;
+            }
+            followed.pass(&mut asleep);
+        }
+        children
     }
 }
 
@@ -132,7 +221,7 @@ impl Tree for Schedules<'_> {
 fn points_of(report: &RunReport, summary: &mut Summary) -> Vec<Point> {
     let mut points = Vec::new();
     for offer in &report.offers {
-        let Offer { site, actor, n, .. } = offer;
+        let Offer { site, actor, n, step, .. } = offer;
         let Some(values) = &offer.values else {
             if !summary.not_enumerable.contains(site) {
                 summary.not_enumerable.insert(site.clone());
@@ -145,7 +234,14 @@ fn points_of(report: &RunReport, summary: &mut Summary) -> Vec<Point> {
         let Some(taken) = values.iter().position(|value| *value == offer.chosen) else {
             continue;
         };
-        points.push(Point { site: site.clone(), actor: actor.clone(), n: *n, values: values.clone(), taken });
+        points.push(Point {
+            site: site.clone(),
+            actor: actor.clone(),
+            n: *n,
+            step: *step,
+            values: values.clone(),
+            taken,
+        });
     }
     points
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use seedbed::check::{Failure, Fingerprint, Verdict};
 use seedbed::run::RunReport;
 
-use super::Deviations;
+use super::{CrashCount, Deviations};
 
 /// Runs kept per fingerprint; the first may be one whose order cannot be told as latencies.
 const FOUND_MAX: usize = 8;
@@ -28,6 +28,10 @@ pub struct Summary {
     pub by_outcome: BTreeMap<String, u64>,
     /// Failures of each kind.
     pub failures: BTreeMap<Fingerprint, Kind>,
+    /// Runs that a reduction found to show nothing that others do not; they are among the runs.
+    pub redundant: u64,
+    /// Crash states; only where they are explored.
+    pub crashes: CrashCount,
     /// Sites whose values are too many to be enumerated; there the quiet one was taken.
     pub not_enumerable: BTreeSet<String>,
 }
@@ -93,6 +97,8 @@ impl Summary {
         self.steps += later.steps;
         self.violating += later.violating;
         self.exhausted += later.exhausted;
+        self.redundant += later.redundant;
+        self.crashes.add(later.crashes);
         for (ours, theirs) in [(&mut self.by_invariant, later.by_invariant), (&mut self.by_outcome, later.by_outcome)] {
             for (key, count) in theirs {
                 *ours.entry(key).or_default() += count;

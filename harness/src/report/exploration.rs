@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{Paint, thousands};
-use crate::explore::{Coverage, Summary};
+use crate::explore::{Coverage, CrashCount, Summary};
 
 /// The version of the JSON object.
 const VERSION: u32 = 1;
@@ -25,6 +25,20 @@ pub struct ExploreLine<'a> {
     first: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     placements: Vec<PlacementLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crash_states: Option<CrashLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redundant: Option<u64>,
+}
+
+/// Crash states.
+#[derive(Debug, Serialize)]
+struct CrashLine {
+    executed: u64,
+    of: u64,
+    barriers: u64,
+    barriers_of: u64,
+    sampled: u64,
 }
 
 /// Placements of some number of faults.
@@ -50,6 +64,10 @@ pub struct Explored<'a> {
     pub interrupted: bool,
     /// With faults: how many placements.
     pub coverage: &'a [Coverage],
+    /// With crash states: how many.
+    pub crashes: Option<CrashCount>,
+    /// Whether schedules were left out that show nothing new.
+    pub reduced: bool,
     /// Where the first failure was written to.
     pub plan: Option<&'a str>,
 }
@@ -75,6 +93,14 @@ impl Explored<'_> {
             by_outcome: &self.summary.by_outcome,
             first: self.plan,
             placements: placements.collect(),
+            crash_states: self.crashes.map(|crashes| CrashLine {
+                executed: crashes.states,
+                of: crashes.states_of,
+                barriers: crashes.barriers,
+                barriers_of: crashes.barriers_of,
+                sampled: crashes.sampled,
+            }),
+            redundant: self.reduced.then_some(self.summary.redundant),
         }
     }
 
@@ -119,6 +145,24 @@ impl Explored<'_> {
             (false, true) => ", interrupted",
             (false, false) => ", not complete",
         };
+        if let Some(crashes) = self.crashes {
+            let CrashCount { barriers, barriers_of, states, states_of, sampled } = crashes;
+            let all = format!(
+                "{} of {} crash states at {} of {} barriers",
+                thousands(states),
+                thousands(states_of),
+                thousands(barriers),
+                thousands(barriers_of)
+            );
+            let samples =
+                if sampled > 0 { format!(", {} of which were sampled", thousands(sampled)) } else { String::new() };
+            let why = if sampled > 0 && why == ", not complete" { "" } else { why };
+            return format!("{all}{samples}{why}");
+        }
+        if self.coverage.is_empty() && self.reduced {
+            let redundant = thousands(self.summary.redundant);
+            return format!("{runs} schedules with --reduce, {redundant} of them redundant{why}");
+        }
         if self.coverage.is_empty() {
             let all = if self.complete { ", which is all of them" } else { why };
             return format!("{runs} schedules{all}");
@@ -140,6 +184,7 @@ impl Explored<'_> {
     fn clean_sentence(&self, paint: Paint) -> String {
         let faults = self.coverage.last().map(|coverage| coverage.faults);
         match (self.complete, faults) {
+            (true, None) if self.crashes.is_some() => paint.good("no violation after any of these crashes"),
             (true, None) => paint.good("no violation in any schedule"),
             (true, Some(1)) => paint.good("no violation with any single fault"),
             (true, Some(faults)) => paint.good(&format!("no violation with any {faults} faults or fewer")),

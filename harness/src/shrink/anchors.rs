@@ -137,6 +137,7 @@ mod tests {
             chosen: "no".into(),
             simpler: Vec::new(),
             representatives: Vec::new(),
+            barrier: false,
         }
     }
 

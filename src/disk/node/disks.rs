@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::in_flight::{InFlight, Requests};
 use super::kinds;
+use super::moments::Moments;
 use super::sim_chance::{Actor, SimChance};
 use crate::choice::{Domain, Settings, stable_hash};
-use crate::disk::{CUT_MOMENTS, Contract, CutMoment, Disk, DiskError, DiskLatency, DiskSetup, FAULTS, Fault};
+use crate::disk::{Contract, CutMoment, Disk, DiskError, DiskLatency, DiskSetup, FAULTS, Fault};
 use crate::kernel::{Down, Eligible, NodeHandle, NodeId, Resource, ResourceId, Sim};
 use crate::trace::NameId;
 
@@ -259,7 +260,8 @@ impl Inner {
         if matches!(class, Class::Ask | Class::Look) || !self.may_cut.borrow().contains_key(&node) {
             return CutMoment::None;
         }
-        self.sim.choose(actor.stream(&self.sim, Fault::PowerCut), &CUT_MOMENTS)
+        let moments = Moments { barrier: class == Class::Sync };
+        self.sim.choose(actor.stream(&self.sim, Fault::PowerCut), &moments)
     }
 
     fn cut(&self, node: NodeId, actor: &Actor) {

@@ -46,6 +46,7 @@ mod disks;
 mod file;
 mod in_flight;
 mod kinds;
+mod moments;
 mod ops;
 mod sim_chance;
 
