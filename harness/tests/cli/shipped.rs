@@ -10,6 +10,7 @@ pub const TESTS: &[Test] = &[
     ("the_ticket_reads_as_a_card", the_ticket_reads_as_a_card),
     ("the_ticket_reads_in_columns", the_ticket_reads_in_columns),
     ("the_ticket_is_one_json_object", the_ticket_is_one_json_object),
+    ("a_replay_leaves_the_files_of_its_nodes", a_replay_leaves_the_files_of_its_nodes),
     ("everything_shipped_is_listed", everything_shipped_is_listed),
 ];
 
@@ -49,6 +50,25 @@ fn the_ticket_is_one_json_object() {
     let host = if cfg!(madsim) { "madsim" } else { "none" };
     let line = said.exits(0).out.replace(&format!("\"host\":\"{host}\""), "\"host\":\"HOST\"");
     snapshot("ticket-877-minimal-run-json", &line);
+}
+
+/// What the incident has left behind, decoded by nothing that Seedbed has: offsets of the expunge file as they were,
+/// and a cache that is shorter than the last one.
+fn a_replay_leaves_the_files_of_its_nodes() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("dump");
+    // It is there only if this test ran before.
+    let _ = std::fs::remove_dir_all(&folder);
+    let plan = "scenarios/sync/regressions/table.plan.toml";
+    let path = folder.to_str().expect("the target folder is text");
+    seedbed(&["replay", plan, "--dump", path]).exits(0);
+    let file = |name: &str| std::fs::read(folder.join("replica/spool/user.a").join(name)).expect("it was written");
+    let word = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    let (index, expunge, cache) = (file("cyrus.index"), file("cyrus.expunge"), file("cyrus.cache"));
+    assert_eq!((word(&index, 8), word(&expunge, 8)), (10, 10), "minor versions");
+    assert_eq!(index[..4], cache[..4], "generations");
+    assert_ne!(expunge[..4], cache[..4], "generations");
+    assert!(word(&expunge, 96 + 24) >= 4 && file("1.").starts_with(b"Subject: m0.0"));
+    assert!(folder.join("master/spool/user.a/cyrus.header").exists());
 }
 
 fn everything_shipped_is_listed() {

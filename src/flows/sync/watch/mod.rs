@@ -61,6 +61,8 @@ struct Model {
     dirty: BTreeSet<String>,
     in_work: BTreeSet<String>,
     last: Final,
+    /// Messages that were acknowledged and that nobody has begun to expunge.
+    survivors: BTreeSet<(String, [u8; 20])>,
 }
 
 /// The witness.
@@ -191,11 +193,13 @@ impl Watch {
         let since = self.tick();
         let acked = Acked { guid: guid.0, flags: flags.to_vec(), state: State::Live, since };
         self.ghost(host, mailbox, |ghost| ghost.acked.insert(uid, acked));
+        self.model.borrow_mut().survivors.insert((mailbox.to_owned(), guid.0));
         self.acked(host, mailbox);
     }
 
     /// Somebody begins to expunge this message.
-    pub fn leaves(&self, host: &Host, mailbox: &str, uid: u32) {
+    pub fn leaves(&self, host: &Host, mailbox: &str, uid: u32, guid: Guid) {
+        self.model.borrow_mut().survivors.remove(&(mailbox.to_owned(), guid.0));
         self.ghost(host, mailbox, |ghost| {
             if let Some(acked) = ghost.acked.get_mut(&uid) {
                 acked.state = State::Leaving;
