@@ -186,7 +186,7 @@ impl Driver {
     fn logged(&self, store: &Store, event: &Event) -> Result<(), Fail> {
         log::write(store, event)?;
         let (Event::Append(mailbox) | Event::Mailbox(mailbox) | Event::User(mailbox)) = event;
-        self.pair.watch().to_be_synced(mailbox);
+        self.pair.watch().to_be_synced(&store.host, mailbox);
         Ok(())
     }
 
