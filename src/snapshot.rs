@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
 
+use crate::disk::Disks;
 use crate::kernel::Sim;
 
 /// Fields by name, each with a plain value. An empty list or map has no fields.
@@ -23,6 +24,8 @@ pub enum KeepStates {
     Never,
     /// How it was at the end of the run.
     Last,
+    /// That, with the files of every node.
+    Files,
     /// What changed in each step.
     EachStep,
 }
@@ -45,6 +48,18 @@ pub struct Change {
 pub struct States {
     last: Fields,
     changes: Vec<Change>,
+    files: Vec<FileAtEnd>,
+}
+
+/// A file of a simulated node when the run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileAtEnd {
+    /// The node's name.
+    pub node: String,
+    /// The path on its disk.
+    pub path: String,
+    /// What everybody saw in it.
+    pub bytes: Vec<u8>,
 }
 
 impl States {
@@ -52,6 +67,12 @@ impl States {
     #[must_use]
     pub fn last(&self) -> &Fields {
         &self.last
+    }
+
+    /// The files of every node, by node and path; with [`KeepStates::Files`] only.
+    #[must_use]
+    pub fn files(&self) -> &[FileAtEnd] {
+        &self.files
     }
 
     /// Every change in the order of steps, then of field names; with [`KeepStates::EachStep`] only.
@@ -125,6 +146,18 @@ impl Recorder {
             }));
         }
         self.states.last = now;
+    }
+
+    /// Keeps the files of every node, if that is wanted.
+    pub(crate) fn record_files(&mut self, sim: &Sim, disks: &Disks) {
+        if self.keep != KeepStates::Files {
+            return;
+        }
+        for node in sim.node_ids() {
+            let name = sim.node_name(node).to_string();
+            let files = disks.files(node).into_iter();
+            self.states.files.extend(files.map(|(path, bytes)| FileAtEnd { node: name.clone(), path, bytes }));
+        }
     }
 
     pub(crate) fn take(&mut self) -> States {

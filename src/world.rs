@@ -267,6 +267,10 @@ impl World {
         self.inner.recorder.borrow_mut().record(&self.inner.sim);
     }
 
+    pub(crate) fn record_files(&self) {
+        self.inner.recorder.borrow_mut().record_files(&self.inner.sim, &self.inner.disks);
+    }
+
     pub(crate) fn take_states(&self) -> States {
         self.inner.recorder.borrow_mut().take()
     }

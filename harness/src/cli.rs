@@ -275,6 +275,9 @@ pub struct ReplayArguments {
     /// End the run after this step, and show the state of each node as it is then
     #[arg(long, value_name = "STEP")]
     pub until: Option<u64>,
+    /// Write the files of the simulated nodes, as they are when the run ends, to DIR/<node>/<path>
+    #[arg(long, value_name = "DIR")]
+    pub dump: Option<String>,
     /// For people, or one JSON object
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -66,6 +66,23 @@ impl Disk {
         Ok(())
     }
 
+    /// Every file with its path, as everybody sees it, in the order of paths.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let (mut files, mut dirs) = (Vec::new(), vec![String::new()]);
+        while let Some(dir) = dirs.pop() {
+            for name in self.read_dir(&dir).unwrap_or_default() {
+                let path = if dir.is_empty() { name } else { format!("{dir}/{name}") };
+                match self.content(&path) {
+                    Ok(bytes) => files.push((path, bytes)),
+                    Err(_) => dirs.push(path),
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
     /// A whole file, as everybody sees it.
     ///
     /// # Errors

@@ -82,6 +82,7 @@ pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
     world.record_states();
     let exhausted = pass_phases(&mut world, budget.virtual_time, request.until_step.unwrap_or(u64::MAX));
     world.record_states();
+    world.record_files();
     let report = report::<F>(&sim, &world, exhausted, &operations, request);
     world.tear_down();
     report

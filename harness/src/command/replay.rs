@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::path::Path;
 
 use seedbed::check::Verdict;
 use seedbed::run::RunReport;
@@ -106,7 +107,11 @@ struct Twice {
 fn twice(execution: &Execution<'_>, arguments: &ReplayArguments) -> Result<Twice, Stop> {
     let keep = Keep {
         trace: arguments.trace == Some(TraceMode::Full),
-        states: arguments.until.map_or(KeepStates::Never, |_| KeepStates::Last),
+        states: match (&arguments.dump, arguments.until) {
+            (Some(_), _) => KeepStates::Files,
+            (None, Some(_)) => KeepStates::Last,
+            (None, None) => KeepStates::Never,
+        },
         ..Keep::default()
     };
     let done = supervised(arguments.run_limit, &|| hang(execution, arguments), || {
@@ -173,6 +178,16 @@ fn save(execution: &Execution<'_>, report: &RunReport, path: &str, arguments: &R
     fs::write(path, write_plan(&plan)).map_err(|error| Stop::Usage(format!("{path}: cannot be written: {error}")))
 }
 
+/// Writes the files of the nodes into a folder of each one's own.
+fn dump(report: &RunReport, folder: &str) -> Result<(), Stop> {
+    for file in report.states.files() {
+        let path = Path::new(folder).join(&file.node).join(&file.path);
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, &file.bytes));
+        written.map_err(|error| Stop::Usage(format!("{}: cannot be written: {error}", path.display())))?;
+    }
+    Ok(())
+}
+
 struct Shown<'a> {
     arguments: &'a ReplayArguments,
     execution: &'a Execution<'a>,
@@ -185,6 +200,9 @@ struct Shown<'a> {
 
 fn show(shown: &Shown<'_>) -> Done {
     let Shown { arguments, execution, verdict, run, .. } = shown;
+    if let Some(folder) = &arguments.dump {
+        dump(&run.report, folder)?;
+    }
     let seed = execution.seed.unwrap_or_default();
     let failed = FailedRun::new(execution.scenario, seed, &run.report, run.second.clone());
     let exit =

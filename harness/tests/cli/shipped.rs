@@ -11,6 +11,7 @@ pub const TESTS: &[Test] = &[
     ("the_ticket_reads_in_columns", the_ticket_reads_in_columns),
     ("the_ticket_is_one_json_object", the_ticket_is_one_json_object),
     ("the_incident_is_explained", the_incident_is_explained),
+    ("a_replay_leaves_the_files_of_its_nodes", a_replay_leaves_the_files_of_its_nodes),
     ("everything_shipped_is_listed", everything_shipped_is_listed),
     ("runs_do_not_depend_on_their_company", runs_do_not_depend_on_their_company),
     ("the_reference_of_faults_is_up_to_date", the_reference_of_faults_is_up_to_date),
@@ -62,6 +63,25 @@ fn the_incident_is_explained() {
     assert!(at("delete mailbox_sides") < at("command z"), "{text}");
     assert!(at("command z") < at("published"), "{text}");
     assert!(text.contains("deviations: none"), "{text}");
+}
+
+/// What the incident has left behind, decoded by nothing that Seedbed has: offsets of the expunge file as they were,
+/// and a cache that is shorter than the last one.
+fn a_replay_leaves_the_files_of_its_nodes() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("dump");
+    // It is there only if this test ran before.
+    let _ = std::fs::remove_dir_all(&folder);
+    let plan = "scenarios/sync/regressions/table.plan.toml";
+    let path = folder.to_str().expect("the target folder is text");
+    seedbed(&["replay", plan, "--dump", path]).exits(0);
+    let file = |name: &str| std::fs::read(folder.join("replica/spool/user.a").join(name)).expect("it was written");
+    let word = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    let (index, expunge, cache) = (file("cyrus.index"), file("cyrus.expunge"), file("cyrus.cache"));
+    assert_eq!((word(&index, 8), word(&expunge, 8)), (10, 10), "minor versions");
+    assert_eq!(index[..4], cache[..4], "generations");
+    assert_ne!(expunge[..4], cache[..4], "generations");
+    assert!(word(&expunge, 96 + 24) >= 4 && file("1.").starts_with(b"Subject: m0.0"));
+    assert!(folder.join("master/spool/user.a/cyrus.header").exists());
 }
 
 fn everything_shipped_is_listed() {

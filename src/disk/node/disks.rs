@@ -134,6 +134,13 @@ impl Disks {
         self.inner.with_host(node, |host| look(&host.disk))
     }
 
+    /// The files on a node's disk; none if it was never used. Makes no disk and no choice.
+    #[must_use]
+    pub fn files(&self, node: NodeId) -> Vec<(String, Vec<u8>)> {
+        let hosts = self.inner.hosts.borrow();
+        hosts.get(&node).map(|host| host.disk.files()).unwrap_or_default()
+    }
+
     /// The node's disk is lost: an empty one is in its place. Only while the node is down.
     pub fn lose(&self, node: NodeId) {
         assert!(!self.inner.sim.is_up(node), "the disk of a running node cannot be taken away");

@@ -97,6 +97,12 @@ invariants! {
         "after healing and a full sync both servers hold the same messages with the same flags",
     )
     .unless(LASTING);
+    /// Nothing is lost in a failover.
+    Survives = InvariantInfo::eventually(
+        "delivered-message-survives",
+        "a message that was acknowledged and that nobody wanted gone is on both servers, whoever was the master",
+    )
+    .unless(LASTING);
     /// Idempotence.
     SecondSync = InvariantInfo::eventually("second-sync-is-quiet", "a second full sync changes nothing").unless(LASTING);
     /// Expunged sets.

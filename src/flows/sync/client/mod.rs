@@ -71,8 +71,8 @@ pub async fn run_log(store: &Store, settings: &Settings) -> Result<bool, SyncErr
     client.begin().await?;
     client.process(&work.events).await?;
     client.end().await?;
-    log::done(store, &work)?;
     store.host.watch.work_done(&store.host);
+    log::done(store, &work)?;
     Ok(true)
 }
 

@@ -48,6 +48,7 @@ impl Client {
                 renumber.push(mine);
             }
         }
+        self.store.host.watch.repairs(&self.store.host, name);
         single::raise(&self.store, name, there.last_uid, there.highestmodseq)?;
         // The lower id gets the lower number.
         let mut moves: Vec<(&Seen, bool)> = renumber
@@ -64,7 +65,6 @@ impl Client {
                 single::store_copy(&self.store, name, &bytes, &message.record, &message.flags)?;
             }
         }
-        self.store.host.watch.repaired(&self.store.host, name);
         if !gone.is_empty() {
             let mut line = Line::new("APPLY EXPUNGE").word(name);
             for uid in gone {

@@ -71,6 +71,11 @@ pub fn write_synced(disk: &BlockingDisk, path: &str, bytes: &[u8]) -> Result<(),
     file.sync_all()
 }
 
+/// Makes a file durable under the name it has.
+pub fn sync(disk: &BlockingDisk, path: &str) -> Result<(), DiskError> {
+    disk.open(path, OpenMode::Write)?.sync_all()
+}
+
 /// Takes a name away if it is there.
 pub fn remove(disk: &BlockingDisk, path: &str) -> Result<(), DiskError> {
     match disk.unlink(path) {

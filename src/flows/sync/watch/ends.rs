@@ -43,6 +43,22 @@ impl Watch {
             }
             let [one, other] = &found[..] else { return };
             self.report(Id::Agree, self.agree(one, other, mailbox));
+            let mut due = model.survivors.iter().filter(|(name, _)| name == mailbox).map(|(_, guid)| guid);
+            let lost = due.clone().find(|guid| found.iter().any(|found| !found.live().any(|e| e.guid == **guid)));
+            self.report(
+                Id::Survives,
+                match (lost, due.next()) {
+                    (Some(guid), _) => {
+                        let names = [0, 1].map(|which| found[which].live().any(|entry| entry.guid == *guid));
+                        Outcome::violated(
+                            "lost",
+                            format!("{mailbox}: message {:02x?}.. is there: {names:?}", &guid[..4]),
+                        )
+                    }
+                    (None, Some(_)) => Outcome::Held,
+                    (None, None) => Outcome::Idle,
+                },
+            );
             self.report(Id::ExpungedAgree, self.expunged_agree(one, other, mailbox));
         }
         if last.done > 1 {

@@ -61,6 +61,8 @@ struct Model {
     dirty: BTreeSet<String>,
     in_work: BTreeSet<String>,
     last: Final,
+    /// Messages that were acknowledged and that nobody has begun to expunge.
+    survivors: BTreeSet<(String, [u8; 20])>,
 }
 
 /// The witness.
@@ -168,6 +170,12 @@ impl Watch {
         server.ghosts.get_mut(mailbox).map(change)
     }
 
+    /// A server that is no longer the master promises nothing of its own: the new one may change it.
+    fn is_master(&self, host: &Host) -> bool {
+        let model = self.model.borrow();
+        model.servers.get(model.master).is_some_and(|server| server.host.name == host.name)
+    }
+
     // --- what servers tell -----------------------------------------------------------------------------------------
 
     /// A server has started and serves.
@@ -190,12 +198,16 @@ impl Watch {
     pub fn delivered(&self, host: &Host, mailbox: &str, uid: u32, guid: Guid, flags: &[String]) {
         let since = self.tick();
         let acked = Acked { guid: guid.0, flags: flags.to_vec(), state: State::Live, since };
-        self.ghost(host, mailbox, |ghost| ghost.acked.insert(uid, acked));
+        if self.is_master(host) {
+            self.ghost(host, mailbox, |ghost| ghost.acked.insert(uid, acked));
+        }
+        self.model.borrow_mut().survivors.insert((mailbox.to_owned(), guid.0));
         self.acked(host, mailbox);
     }
 
     /// Somebody begins to expunge this message.
-    pub fn leaves(&self, host: &Host, mailbox: &str, uid: u32) {
+    pub fn leaves(&self, host: &Host, mailbox: &str, uid: u32, guid: Guid) {
+        self.model.borrow_mut().survivors.remove(&(mailbox.to_owned(), guid.0));
         self.ghost(host, mailbox, |ghost| {
             if let Some(acked) = ghost.acked.get_mut(&uid) {
                 acked.state = State::Leaving;
@@ -223,8 +235,11 @@ impl Watch {
     }
 
     /// An acknowledged change was to be written to the sync log.
-    pub fn to_be_synced(&self, mailbox: &str) {
-        self.model.borrow_mut().dirty.insert(mailbox.to_owned());
+    pub fn to_be_synced(&self, host: &Host, mailbox: &str) {
+        // Nobody reads the log of a server that is no longer the master.
+        if self.is_master(host) {
+            self.model.borrow_mut().dirty.insert(mailbox.to_owned());
+        }
     }
 
     /// A message was brought back; the witness compares it with what it was.
@@ -250,11 +265,13 @@ impl Watch {
         self.report(Id::UnexpungeRestores, outcome);
         if let Some(entry) = found.live().find(|entry| entry.uid == new_uid) {
             let acked = Acked { guid: was.guid, flags: found.flags(entry), state: State::Live, since };
-            self.ghost(host, mailbox, |ghost| ghost.acked.insert(new_uid, acked));
+            if self.is_master(host) {
+                self.ghost(host, mailbox, |ghost| ghost.acked.insert(new_uid, acked));
+            }
         }
         self.acked(host, mailbox);
         if self.rules.unexpunge == UnexpungeLog::Logged {
-            self.to_be_synced(mailbox);
+            self.to_be_synced(host, mailbox);
         }
     }
 
@@ -341,10 +358,9 @@ impl Watch {
         self.model.borrow_mut().in_work.clear();
     }
 
-    /// The master has given messages new numbers so that the replica can follow.
-    pub fn repaired(&self, host: &Host, mailbox: &str) {
+    /// The master begins to give messages new numbers so that the replica can follow.
+    pub fn repairs(&self, host: &Host, mailbox: &str) {
         self.ghost(host, mailbox, |ghost| ghost.renumbered = true);
-        self.acked(host, mailbox);
     }
 
     /// The servers swap their roles. What the old master alone has promised is in danger by design.

@@ -186,7 +186,7 @@ impl Driver {
     fn logged(&self, store: &Store, event: &Event) -> Result<(), Fail> {
         log::write(store, event)?;
         let (Event::Append(mailbox) | Event::Mailbox(mailbox) | Event::User(mailbox)) = event;
-        self.pair.watch().to_be_synced(mailbox);
+        self.pair.watch().to_be_synced(&store.host, mailbox);
         Ok(())
     }
 
@@ -254,8 +254,8 @@ impl Driver {
         let found = self.find_all(store, messages)?;
         for (mailbox, list) in &found {
             let uids: Vec<u32> = list.iter().map(|(uid, _)| *uid).collect();
-            for uid in &uids {
-                self.pair.watch().leaves(&store.host, mailbox, *uid);
+            for (uid, guid) in list {
+                self.pair.watch().leaves(&store.host, mailbox, *uid, *guid);
             }
             store.expunge(mailbox, &uids, force)?;
             self.logged(store, &Event::Mailbox(mailbox.clone()))?;

@@ -19,6 +19,7 @@ pub fn append(store: &Store, mailbox: &str, messages: &[NewMessage]) -> Result<V
         let uid = open.header.last_uid + 1;
         open.header.last_uid = uid;
         io::link_over(&store.disk, file, &open.paths.message(uid))?;
+        io::sync(&store.disk, &open.paths.message(uid))?;
         let mut record = record_of(&message.bytes, now);
         (record.uid, record.modseq) = (uid, modseq);
         put_flags(&mut record, &message.flags, &mut open.names);

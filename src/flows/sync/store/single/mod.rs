@@ -150,7 +150,8 @@ impl Open {
 
     /// Makes the change durable and visible.
     fn commit(mut self, store: &Store) -> Result<(), Fail> {
-        if self.names != self.old_names {
+        let new_names = self.names != self.old_names;
+        if new_names && store.rules().commit == Commit::InPlace {
             store.write_names(&self.paths, &self.names)?;
         }
         self.header.v12.header_file_crc = crc32(&self.names.encode());
@@ -159,10 +160,19 @@ impl Open {
         match store.rules().commit {
             Commit::InPlace => self.commit_in_place(store),
             Commit::WholeFile => {
-                let path = self.paths.index();
+                // Everything that can fail for lack of space or a bad write comes before the first rename; what a
+                // crash leaves between two of them is found at the next start.
+                let (path, names) = (self.paths.index(), self.paths.header());
+                if new_names {
+                    io::write_synced(&store.disk, &fresh(&names), &self.names.encode())?;
+                }
                 let file = write_new(store, &path, &self.header, &self.records)?;
                 file.sync_all()?;
                 store.preempted("a new index and its rename");
+                if new_names {
+                    store.disk.rename(&fresh(&names), &names)?;
+                    store.sync_dir(self.paths.dir())?;
+                }
                 store.disk.rename(&fresh(&path), &path)?;
                 store.sync_dir(self.paths.dir())?;
                 store.notify();

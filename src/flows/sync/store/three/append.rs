@@ -20,6 +20,7 @@ pub fn append(store: &Store, mailbox: &str, messages: &[NewMessage]) -> Result<V
     for (message, file) in messages.iter().zip(&staged) {
         let uid = open.header.last_uid + 1;
         io::link_over(&store.disk, file, &open.paths.message(uid))?;
+        io::sync(&store.disk, &open.paths.message(uid))?;
         let cache = build(&message.bytes);
         io::write_all(&open.cache, end, &cache)?;
         let mut record = record_of(&message.bytes, now);
