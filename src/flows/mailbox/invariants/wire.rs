@@ -69,8 +69,10 @@ pub fn answer_is_durable(app: &str, side: &str, answer: &Durable, rows: &Channel
     let claims = |name: &str| -> Option<&NameplateSideRow> {
         rows.sides_of_nameplate(nameplate(name)?.id).find(|s| s.side == side && s.claimed)
     };
+    // Ids are global: the mailbox of another app is not the one that is meant.
+    let own_app = |mailbox: &str| rows.mailbox(mailbox).is_none_or(|row| row.app == app);
     let opened = |mailbox: &str| {
-        let own = rows.sides_of_mailbox(mailbox).find(|s| s.side == side);
+        let own = rows.sides_of_mailbox(mailbox).find(|s| s.side == side && own_app(mailbox));
         own.map(|s| s.opened)
     };
     let durable = match answer {
