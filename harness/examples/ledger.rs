@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 const PATH: &str = "ledger.sqlite";
 
 /// The flow. Variants are named `<journal mode>-<synchronous>`.
-pub struct Ledger;
+struct Ledger;
 
 /// One transaction.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 mod ledger;
 mod observer;
 mod panics;
+mod syncs;
 
 use super::Volume;
 use crate::disk::{Disk, DiskSetup};
