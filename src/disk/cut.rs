@@ -199,6 +199,25 @@ impl Domain for CutShape {
         }
         Some(cuts)
     }
+
+    /// Where there are too many subsets: every prefix, every operation lost alone, every operation kept alone.
+    fn representatives(&self) -> Vec<Cut> {
+        let (n, quiet) = (self.ops.len(), self.quiet());
+        let cut = |kept: &dyn Fn(usize) -> bool| Cut {
+            fates: (0..n).map(|index| kept_if(kept(index))).collect(),
+            pages: Vec::new(),
+        };
+        let some = match self.values() {
+            Some(values) => values,
+            None => {
+                let prefixes = (0..n).map(|length| cut(&|index| index < length));
+                let lost = (0..n).map(|lost| cut(&|index| index != lost));
+                let kept = (0..n).map(|kept| cut(&|index| index == kept));
+                distinct(prefixes.chain(lost).chain(kept).filter(|cut| self.allows(cut)).collect())
+            }
+        };
+        some.into_iter().filter(|cut| *cut != quiet).collect()
+    }
 }
 
 fn tear_classes(op: OpShape) -> Vec<Fate> {
@@ -263,6 +282,21 @@ mod tests {
                 prop_assert_eq!(shape.parse(&shape.words(cut)), Some(cut.clone()));
             }
         }
+    }
+
+    /// Where subsets are too many, what stands for them is allowed, each once, and has the edges in it.
+    #[test]
+    fn representatives_of_many() {
+        let writes = vec![OpShape::Write { sectors: 2, extends: false }; 20];
+        let many = shape(Profile::PosixStrict, writes.clone());
+        let cuts = many.representatives();
+        // Twenty prefixes, of which the longest is an operation lost alone and the second one kept alone.
+        assert_eq!(cuts.len(), 20 + 19 + 19);
+        for words in ["none", "keep {7}", "keep {1-6}", "keep {1-6,8-20}"] {
+            assert!(cuts.contains(&many.parse(words).unwrap()), "{words}");
+        }
+        assert!(!cuts.contains(&many.quiet()));
+        assert_eq!(shape(Profile::InOrder, writes).representatives().len(), 20, "prefixes only");
     }
 
     /// The notation people read and edit.

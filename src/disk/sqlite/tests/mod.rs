@@ -4,6 +4,7 @@ mod hooked;
 mod ledger;
 mod observer;
 mod panics;
+mod syncs;
 
 use super::Volume;
 use crate::disk::{Disk, DiskSetup};
