@@ -1,8 +1,15 @@
 //! Each scenario as a test of its own, over the seeds that it sets for tests.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use seedbed::run::erased;
+use seedbed::flow::FlowSchema;
+use seedbed::run::{engine_sites, erased};
+use seedbed::scenario::{Catalogue, Override, read_scenario};
+use seedbed_harness::explore::{Bounds, CrashStates, Deviations, Subject, Summary, explore_crashes};
+use seedbed_harness::sweep::Live;
 
 use super::Ledger;
 
@@ -76,4 +83,37 @@ fn all_are_tested() {
     let names = files.map(|file| file.expect("readable").file_name().into_string().expect("plain names"));
     let found: BTreeSet<String> = names.filter_map(|name| name.strip_suffix(".toml").map(str::to_owned)).collect();
     assert_eq!(found, NAMES.iter().map(|name| (*name).to_owned()).collect());
+}
+
+/// Executes recovery from every crash state of a small ledger.
+fn crashed(name: &str) -> (Summary, bool) {
+    let flow = erased::<Ledger>();
+    let schema: &dyn FlowSchema = &*flow;
+    let catalogue = Catalogue { flows: vec![schema], engine_sites: engine_sites() };
+    let path = format!("examples/ledger/{name}.toml");
+    let text = fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let few = Override::parse("workload.operations=3").expect("a key and a value");
+    let scenario = read_scenario(&path, &text, &catalogue, &[few]).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let crashes = CrashStates::new(Subject { flow: &*flow, scenario: &scenario, seed: 0 });
+    let (live, never) = (Live::default(), AtomicBool::new(false));
+    let on_hang = |deviations: &Deviations| panic!("hangs: {deviations:?}");
+    let run_limit = Duration::from_secs(60);
+    let bounds = Bounds { jobs: 1, runs_max: u64::MAX, interrupted: &never, live: &live, run_limit, on_hang: &on_hang };
+    explore_crashes(&crashes, &bounds).unwrap_or_else(|trouble| panic!("{trouble:?}"))
+}
+
+/// With FULL, recovery from every crash state of every barrier finds what was acknowledged, whole; with OFF it does not.
+#[test]
+fn crash_states() {
+    for name in ["persist-full", "wal-full"] {
+        let (summary, whole) = crashed(name);
+        let crashes = summary.crashes;
+        assert!(whole && summary.violating == 0, "{name}: {:?}", summary.failures);
+        assert_eq!((crashes.states, crashes.barriers), (crashes.states_of, crashes.barriers_of), "{name}");
+        assert!(crashes.barriers > 3 && crashes.states > 30, "{name}: {crashes:?}");
+    }
+    for name in ["persist-off-loses", "wal-off-loses"] {
+        let (summary, whole) = crashed(name);
+        assert!(whole && summary.by_invariant.contains_key("acknowledged-survives"), "{name}: {summary:?}");
+    }
 }

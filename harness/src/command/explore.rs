@@ -120,7 +120,7 @@ fn search(subject: &Subject<'_>, arguments: &ExploreArguments, interrupted: &Ato
         let crashes = CrashStates::new(*subject);
         let (summary, all) = with_progress(name, "crash states", None, &live, || explore_crashes(&crashes, &bounds))?;
         return Ok(Searched {
-            complete: all && summary.exhausted == 0 && summary.crashes.sampled == 0,
+            complete: all && summary.exhausted == 0,
             summary,
             coverage: Vec::new(),
             sites: crashes.sites().to_vec(),
