@@ -39,6 +39,7 @@ pub enum Id {
     Backlinks,
     RefusalChangesNothing,
     AuditFollows,
+    BackupRestores,
     AuditComplete,
 }
 
@@ -74,6 +75,8 @@ pub const INVARIANTS: &[InvariantInfo] = &[
     InvariantInfo::always("backlinks", "the loser's request is the survivor's if it had none"),
     InvariantInfo::always("refusal-changes-nothing", "a request that was refused has changed nothing"),
     InvariantInfo::always("audit-follows", "there is no record of a merge that was not done"),
+    InvariantInfo::always("backup-restores", "a finished backup can be read, and is a state that was committed")
+        .unless(LYING),
     InvariantInfo::eventually("audit-complete", "in the end there is a record of each merge that was done"),
 ];
 
