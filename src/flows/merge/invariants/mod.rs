@@ -9,6 +9,8 @@
 pub mod feed;
 pub mod merge;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
 use crate::check::{InvariantInfo, Outcome};
 
@@ -89,20 +91,4 @@ pub type Finding = (Id, Outcome);
 /// Held, or violated.
 fn verdict(is_held: bool, cause: &str, detail: impl FnOnce() -> String) -> Outcome {
     if is_held { Outcome::Held } else { Outcome::violated(cause, detail()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Claim: the table is in the order of the names, and labels are unique.
-    #[test]
-    fn the_table_is_in_order() {
-        assert_eq!(INVARIANTS[Id::Frame as usize].id, "frame");
-        assert_eq!(INVARIANTS[Id::ConsumerFile as usize].id, "consumer-file");
-        assert_eq!(INVARIANTS[Id::AuditComplete as usize].id, "audit-complete");
-        assert_eq!(INVARIANTS.len(), Id::AuditComplete as usize + 1);
-        let ids: std::collections::BTreeSet<_> = INVARIANTS.iter().map(|info| info.id).collect();
-        assert_eq!(ids.len(), INVARIANTS.len());
-    }
 }
