@@ -45,6 +45,8 @@ pub struct Config {
     pub choices: BTreeMap<String, Choice>,
     /// Receivers that may be connected; each run draws which of them are.
     pub receivers: Vec<String>,
+    /// Seconds between two backups of the database (default: there are none).
+    pub backup_every: Option<u32>,
     /// Who does generated operations (default: everybody).
     pub people: Vec<Kind>,
     /// Whether the sites that kill server and website, pause them or cut their power may strike (default yes).
@@ -83,6 +85,7 @@ impl Default for Config {
             base: None,
             choices: BTreeMap::new(),
             receivers: Vec::new(),
+            backup_every: None,
             people: vec![Kind::Merger, Kind::Careless, Kind::Editor, Kind::Administrator],
             may_crash: true,
         }

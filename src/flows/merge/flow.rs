@@ -1,6 +1,6 @@
 //! The flow: what it declares, and how a run is built.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -114,6 +114,8 @@ impl Flow for EventMerge {
             journal,
             receivers: connected(world, &config.receivers),
             workers: config.workers,
+            backup_every: config.backup_every.map(|seconds| Duration::from_secs(u64::from(seconds.max(1)))),
+            backups: Cell::new(0),
             watch: Rc::clone(&watch),
         };
         let _ = running.set(Rc::new(machine));

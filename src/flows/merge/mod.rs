@@ -12,10 +12,11 @@
 //! | [`protocol`], [`view`], [`feed`] | requests and answers; what requests do; the published feed |
 //! | [`invariants`] | what must hold, as pure functions over rows |
 //! | [`flow`], [`config`], [`sites`], [`trace`] | declaration and building; what a scenario pins; choices; events |
-//! | [`server`], [`files`], [`website`] | the application as a node; its database on the simulated disk; who reads the feed |
+//! | [`server`], [`files`], [`backup`], [`website`] | the application as a node; its database and the copies of it on the simulated disk; who reads the feed |
 //! | [`workload`] | people and what they do |
 //! | [`watch`] | the witness: what the invariants are evaluated on, and when |
 
+pub mod backup;
 pub mod config;
 pub mod feed;
 pub mod files;

@@ -16,7 +16,7 @@ use super::schema::Era;
 use super::variants::Journal;
 use super::view::Application;
 use super::watch::Watch;
-use super::{sites, trace};
+use super::{backup, sites, trace};
 use crate::disk::sqlite::Volume;
 use crate::kernel::Time;
 use crate::net::Messages;
@@ -34,6 +34,10 @@ pub struct Machine {
     pub receivers: Rc<[&'static Receiver]>,
     /// How many workers there are.
     pub workers: u8,
+    /// How often a backup is made; not at all if `None`.
+    pub backup_every: Option<Duration>,
+    /// How many were begun.
+    pub backups: Cell<u64>,
     /// The witness.
     pub watch: Rc<Watch>,
 }
@@ -89,6 +93,9 @@ pub async fn serve(node: Node, machine: Rc<Machine>) {
                 job.messages.close();
             }
         });
+    }
+    if let Some(every) = machine.backup_every {
+        node.spawn("backup", backup::run(node.clone(), Rc::clone(&machine), every));
     }
     while let Ok(stream) = listener.accept().await {
         let (messages, jobs) = (Messages::in_order(stream), Rc::clone(&jobs));

@@ -16,5 +16,7 @@ pub static LOCKED: Kind = Kind::new("locked", 'L', "a worker waits for a lock", 
 pub static RECEIVER: Kind = Kind::new("receiver", '!', "a receiver is called inside a transaction", &[]);
 /// A person does something.
 pub static PERSON: Kind = Kind::new("person", 'o', "a person begins an operation", &[]);
+/// A backup is finished.
+pub static BACKUP: Kind = Kind::new("backup", 'B', "a backup is finished and durable", &["number"]);
 /// The website has asked for everything it wants.
 pub static ROUND: Kind = Kind::new("round", '=', "the website has polled all its tags", &["round", "events"]);

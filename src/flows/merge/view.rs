@@ -1,7 +1,6 @@
 //! What requests do: the page with the form, the merge, the record of it; a small editor and a few things an administrator
 //! does. Transactions begin and end where those of the releases did.
 
-use super::feed;
 use super::form::Choices;
 use super::functions::correct::Refused;
 use super::functions::{self, Pair, correct};
@@ -9,6 +8,7 @@ use super::orm::{Instance, Orm, OrmError, OrmResult, Query, RELATIONS, Related, 
 use super::protocol::{FEED, LOGIN, MERGE, Reply, Request};
 use super::schema::Table;
 use super::variants::{Feed, Function};
+use super::{backup, feed};
 use crate::choice::stable_hash;
 
 /// Who may do everything.
@@ -49,6 +49,13 @@ impl Application {
             (MERGE, false, _) => self.show_form(orm, request).await,
             (MERGE, true, _) if self.function == Function::Correct => merge_correctly(orm, request).await,
             (MERGE, true, _) => self.merge(orm, request).await,
+            ("/workshops/admin", true, _) if request.body.contains_key("restore") => {
+                let tag = request.body.get("restore").map_or("", String::as_str);
+                match request.key("from").and_then(|number| u64::try_from(number).ok()) {
+                    Some(number) => backup::restore(orm, tag, number).await,
+                    None => Ok(Reply::new(404, "no such backup")),
+                }
+            }
             ("/workshops/admin", true, _) => administer(orm, request).await,
             (_, false, Some(slug)) => show_event(orm, slug).await,
             (_, true, Some(slug)) => edit(orm, slug, request).await,

@@ -251,3 +251,37 @@ fn shortened(sql: &str) -> String {
         other => other.to_owned(),
     }
 }
+
+/// Claim: upstream's own strategy for merging events gives what its tests expect, in every release: fields from both sides,
+/// addresses one behind the other, all tags, no tasks, A's to-dos.
+#[test]
+fn the_strategy_of_upstreams_tests() {
+    let own = |of: &[(&str, &[&str])]| {
+        of.iter().map(|(name, list)| ((*name).to_owned(), list.iter().map(ToString::to_string).collect())).collect()
+    };
+    let fixture = Fixture {
+        events: own(&[("A", &["LC", "DC"]), ("B", &["SWC"])]),
+        tasks: own(&[("A", &["ann/instructor"])]),
+        todos: own(&[("A", &["Find instructors"]), ("B", &["Test merging"])]),
+        ..Fixture::default()
+    };
+    let from_b = "completed start host url admin_fee attendance latitude learners_pre instructors_pre learners_longterm \
+                  venue task_set id";
+    let mut chosen: Vec<_> = from_b.split_whitespace().map(|field| (field, Choice::B)).collect();
+    chosen.extend([("address", Choice::Combine), ("tags", Choice::Combine)]);
+    for function in ALL {
+        let (before, after, result) = merged(function, &fixture, &[], &chosen);
+        assert_eq!(result, Ok(()), "{function}");
+        assert_eq!(after.of(Table::Event).keys().copied().collect::<Vec<_>>(), [2], "{function}");
+        let value = |field| after.value(Table::Event, 2, column_of(field)).cloned();
+        for field in fields().filter(|field| *field != "id" && !RELATIONS.contains(field) && *field != "address") {
+            let side = if from_b.split_whitespace().any(|other| other == field) { 2 } else { 1 };
+            assert_eq!(value(field), before.value(Table::Event, side, column_of(field)).cloned(), "{function} {field}");
+        }
+        assert_eq!(value("address"), Some("address Aaddress B".into()), "{function}");
+        assert_eq!(names(&after, after.tags_of(2)), ["SWC", "DC", "LC"], "{function}");
+        assert_eq!(after.of(Table::Task).len(), 0, "{function}");
+        let titles: Vec<_> = after.of(Table::TodoItem).values().filter_map(|row| row[2].text()).collect();
+        assert_eq!(titles, ["Find instructors"], "{function}");
+    }
+}

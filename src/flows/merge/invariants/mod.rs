@@ -9,6 +9,8 @@
 pub mod feed;
 pub mod merge;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
 use crate::check::{InvariantInfo, Outcome};
 
@@ -39,6 +41,7 @@ pub enum Id {
     Backlinks,
     RefusalChangesNothing,
     AuditFollows,
+    BackupRestores,
     AuditComplete,
 }
 
@@ -74,6 +77,8 @@ pub const INVARIANTS: &[InvariantInfo] = &[
     InvariantInfo::always("backlinks", "the loser's request is the survivor's if it had none"),
     InvariantInfo::always("refusal-changes-nothing", "a request that was refused has changed nothing"),
     InvariantInfo::always("audit-follows", "there is no record of a merge that was not done"),
+    InvariantInfo::always("backup-restores", "a finished backup can be read, and is a state that was committed")
+        .unless(LYING),
     InvariantInfo::eventually("audit-complete", "in the end there is a record of each merge that was done"),
 ];
 
@@ -86,20 +91,4 @@ pub type Finding = (Id, Outcome);
 /// Held, or violated.
 fn verdict(is_held: bool, cause: &str, detail: impl FnOnce() -> String) -> Outcome {
     if is_held { Outcome::Held } else { Outcome::violated(cause, detail()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Claim: the table is in the order of the names, and labels are unique.
-    #[test]
-    fn the_table_is_in_order() {
-        assert_eq!(INVARIANTS[Id::Frame as usize].id, "frame");
-        assert_eq!(INVARIANTS[Id::ConsumerFile as usize].id, "consumer-file");
-        assert_eq!(INVARIANTS[Id::AuditComplete as usize].id, "audit-complete");
-        assert_eq!(INVARIANTS.len(), Id::AuditComplete as usize + 1);
-        let ids: std::collections::BTreeSet<_> = INVARIANTS.iter().map(|info| info.id).collect();
-        assert_eq!(ids.len(), INVARIANTS.len());
-    }
 }

@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) acknowledged: bool,
     /// Something besides the record of merges has changed.
     pub(super) has_worked: bool,
+    /// It brought back what was deleted before, on purpose.
+    pub(super) restored: bool,
 }
 
 /// All of them.
@@ -26,7 +28,14 @@ pub(super) struct History(Vec<State>);
 
 impl History {
     pub(super) fn new(rows: Rc<Rows>) -> History {
-        History(vec![State { rows, merged: None, number: None, acknowledged: false, has_worked: false }])
+        History(vec![State {
+            rows,
+            merged: None,
+            number: None,
+            acknowledged: false,
+            has_worked: false,
+            restored: false,
+        }])
     }
 
     pub(super) fn last(&self) -> &State {
@@ -48,7 +57,7 @@ impl History {
 
     /// Goes on from what was found, whoever has made it.
     pub(super) fn goes_on_from(&mut self, rows: Rc<Rows>) {
-        self.0.push(State { rows, merged: None, number: None, acknowledged: false, has_worked: true });
+        self.0.push(State { rows, merged: None, number: None, acknowledged: false, has_worked: true, restored: false });
     }
 
     /// Forgets what came after a state.
@@ -85,6 +94,9 @@ impl History {
                 if !std::ptr::eq(rows, after) {
                     deleted.extend(rows.keys().filter(|id| !after.contains_key(id)).map(|id| (table, *id)));
                 }
+            }
+            if pair[1].restored {
+                deleted.retain(|(table, id)| !pair[1].rows.of(*table).contains_key(id));
             }
         }
         deleted

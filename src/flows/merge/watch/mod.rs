@@ -6,8 +6,10 @@
 //! | `history` | committed states, which merge made each, who was told |
 //! | `crash` | what a start finds |
 //! | `reading` | answers of the feed, pages, the website's file |
+//! | `backups` | what is in them |
 //! | `findings` | one slot per invariant |
 
+mod backups;
 mod crash;
 mod findings;
 mod history;
@@ -17,6 +19,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use self::backups::Backups;
 use self::findings::Findings;
 use self::history::{History, State};
 use self::reading::Reading;
@@ -40,6 +43,7 @@ pub const SYMPTOMS: &[Named] = &[
     Named::new("feed-fails-open", "the feed has answered with everything because it did not know a tag"),
     Named::new("feed-fails-open-after-loss", "it did so for a tag that was there before"),
     Named::new("loss-seen-on-a-page", "a page offers tags to choose from, and one that was lost is missing"),
+    Named::new("tag-restored", "a tag is back from a backup, under its old key, for every third event that had it"),
 ];
 
 /// What should happen now and then.
@@ -49,6 +53,7 @@ pub const MARKS: &[Named] = &[
     SYMPTOMS[2],
     SYMPTOMS[3],
     SYMPTOMS[4],
+    SYMPTOMS[5],
     Named::new("feed-across-a-merge", "two answers of the feed for one tag had one merge between them"),
     Named::new("waited-for-a-lock", "a statement had to wait for a lock"),
     Named::new("locked-too-long", "a statement waited for a lock as long as it may, in vain"),
@@ -77,6 +82,7 @@ struct Inner {
     committed: Committed,
     history: History,
     reading: Reading,
+    backups: Backups,
     /// Requests that workers have begun.
     tickets: BTreeMap<u64, Ticket>,
     last_ticket: u64,
@@ -106,6 +112,7 @@ impl Watch {
             committed,
             history,
             reading: Reading::default(),
+            backups: Backups::default(),
             tickets: BTreeMap::new(),
             last_ticket: 0,
             committing: None,
@@ -241,6 +248,7 @@ impl Inner {
         let after = self.committed.rows();
         let counts = [Table::Event, Table::Tag, Table::EventTags].map(|table| after.of(table).len() as u64);
         node.event(&trace::COMMITTED, if purpose == Purpose::Audit { "audit" } else { "work" }, counts);
+        let restored = self.tickets.get(&ticket).is_some_and(|ticket| ticket.request.body.contains_key("restore"));
         let has_worked = !before.is_same_work(&after);
         let asked = self.tickets.get_mut(&ticket).filter(|_| has_worked).and_then(|ticket| {
             ticket.changed = true;
@@ -255,9 +263,14 @@ impl Inner {
             }
         }
         found.push((Id::NoDangling, state::no_dangling(&after)));
-        found.push((Id::NoResurrection, state::no_resurrection(&after, &self.history.deleted())));
+        if !restored {
+            found.push((Id::NoResurrection, state::no_resurrection(&after, &self.history.deleted())));
+        }
         let (merged, number) = asked.unzip();
-        self.history.push(State { rows: after, merged, number, acknowledged: false, has_worked });
+        self.history.push(State { rows: after, merged, number, acknowledged: false, has_worked, restored });
+        if restored {
+            self.restored(node);
+        }
         found.push((Id::AuditFollows, self.audit_follows()));
         found
     }
@@ -267,7 +280,7 @@ impl Inner {
         let ticket = self.tickets.get(&ticket);
         if let Some((asked, number)) = ticket.and_then(|ticket| Some((ticket.asked.clone()?, ticket.request.number))) {
             let (rows, merged, number) = (self.committed.rows(), Some(asked), Some(number));
-            self.history.push(State { rows, merged, number, acknowledged: false, has_worked: false });
+            self.history.push(State { rows, merged, number, acknowledged: false, has_worked: false, restored: false });
         }
     }
 

@@ -197,6 +197,12 @@ impl Driver {
 
     async fn administer(&self, node: &Node, what: &Administer) {
         node.note(&trace::PERSON, "administer", format_args!("{what:?}"));
+        if let Administer::Restore(tag) = what {
+            let number = self.watch.newest_backup_with(tag).map(|number| number.to_string());
+            let from = number.as_deref().unwrap_or_default();
+            self.send(node, &Request::post(ADMIN, "/workshops/admin", &[], &[("restore", tag), ("from", from)])).await;
+            return;
+        }
         let (name, value) = match what {
             Administer::CreateTag(tag) => ("create-tag", tag),
             Administer::DeleteTag(tag) => ("delete-tag", tag),
@@ -204,6 +210,7 @@ impl Driver {
             Administer::Award(event) => ("award", event),
             Administer::Invoice(event) => ("invoice", event),
             Administer::Task(event) => ("task", event),
+            Administer::Restore(tag) => ("restore", tag),
         };
         self.send(node, &Request::post(ADMIN, "/workshops/admin", &[], &[(name, value)])).await;
     }

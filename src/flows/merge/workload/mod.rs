@@ -117,6 +117,8 @@ pub enum Administer {
     Invoice(String),
     /// Gives somebody a task.
     Task(String),
+    /// Brings a tag back from the newest backup that has it.
+    Restore(String),
 }
 
 /// A request for the feed.

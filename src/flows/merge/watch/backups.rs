@@ -1,0 +1,68 @@
+//! Backups: what is in them, and what can be had back from them.
+
+use super::{Inner, Watch, reached};
+use crate::check::Outcome;
+use crate::disk::sqlite::Observer;
+use crate::flows::merge::backup::file_of;
+use crate::flows::merge::invariants::Id;
+use crate::flows::merge::rows::Rows;
+use crate::flows::merge::schema::Table;
+use crate::world::Node;
+
+/// Finished backups, with what is in them.
+#[derive(Default)]
+pub(super) struct Backups(Vec<(u64, Rows)>);
+
+impl Watch {
+    /// The job is about to copy; answers where the history is.
+    #[must_use]
+    pub fn backup_begins(&self) -> usize {
+        self.inner.borrow().history.index()
+    }
+
+    /// The job has finished one.
+    pub fn backup_made(&self, node: &Node, number: u64, began: usize) {
+        let mut observer = Observer::new(&file_of(number));
+        let looked = self.world.disks().look(node.id(), |disk| observer.refresh(disk));
+        let rows = looked.and_then(|_| observer.database().map(|database| Rows::read(database, None)).transpose());
+        let mut inner = self.inner.borrow_mut();
+        let outcome = match rows {
+            Ok(Some(rows)) => {
+                let states = inner.history.states();
+                let is_known = states[began.min(states.len() - 1)..].iter().any(|state| *state.rows == rows);
+                inner.backups.0.push((number, rows));
+                match is_known {
+                    true => Outcome::Held,
+                    false => Outcome::violated("a state that never was", file_of(number)),
+                }
+            }
+            Ok(None) => Outcome::violated("there is none", file_of(number)),
+            Err(error) => Outcome::violated("it cannot be read", error.to_string()),
+        };
+        self.findings.report(Id::BackupRestores, outcome);
+    }
+
+    /// The newest backup that has a tag by this name.
+    #[must_use]
+    pub fn newest_backup_with(&self, tag: &str) -> Option<u64> {
+        let inner = self.inner.borrow();
+        inner.backups.0.iter().rev().find(|(_, rows)| rows.tag(tag).is_some()).map(|(number, _)| *number)
+    }
+}
+
+impl Inner {
+    /// A tag has come back: the story ends well if every third event has it again.
+    pub(super) fn restored(&self, node: &Node) {
+        let (first, now) = (&self.history.states()[0].rows, self.rows());
+        let is_back = |event: &i64| {
+            let tags = first.tags_of(*event);
+            tags.is_subset(&now.tags_of(*event))
+        };
+        let merged: Vec<_> = self.history.states().iter().filter_map(|state| state.merged.as_ref()).collect();
+        let is_third = |event: &&i64| !merged.iter().any(|asked| asked.a == **event || asked.b == **event);
+        let mut third = now.of(Table::Event).keys().filter(is_third);
+        if first.of(Table::Tag) == now.of(Table::Tag) && third.all(is_back) {
+            reached(node, "tag-restored");
+        }
+    }
+}
