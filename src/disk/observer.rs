@@ -173,3 +173,25 @@ impl Disk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Claim: every file of every directory is listed with its path and its bytes, in order, and empty directories
+    /// are not.
+    #[test]
+    fn files_of_a_disk() {
+        let mut disk = Disk::new(DiskSetup::default());
+        for dir in ["b", "b/c", "empty"] {
+            disk.create_dir(dir).unwrap();
+        }
+        for path in ["b/c/z", "b/a", "a"] {
+            disk.install(path, path.as_bytes()).unwrap();
+        }
+        let files: Vec<(String, Vec<u8>)> =
+            ["a", "b/a", "b/c/z"].map(|path| (path.to_owned(), path.as_bytes().to_vec())).into();
+        assert_eq!(disk.files(), files);
+        assert_eq!(disk.fork().files(), files);
+    }
+}

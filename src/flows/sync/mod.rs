@@ -16,6 +16,10 @@
 //! | `workload/` | operations, messages, and who takes them |
 //! | `checker/` | a decoder of its own over raw bytes, and what must hold of one mailbox |
 //! | `watch/`, `invariants` | what was acknowledged; what must hold |
+//!
+//! Left out: IMAP and its other front ends, folders that come, go and are renamed, seen state, sieve, annotations and
+//! quota roots; assigned and null ids of before September 2007 (every id is a SHA-1); PARSED uploads. A process's work
+//! on files is synchronous: others run between two of its steps only where `sync/preempted` and `sync/notifier` say.
 
 pub mod checker;
 pub mod client;

@@ -6,5 +6,8 @@ pub mod decode;
 pub mod mailbox;
 pub mod rules;
 
+#[cfg(test)]
+mod rules_tests;
+
 pub use decode::{Entry, Index, Names, decode_index, decode_names, item_walk};
 pub use mailbox::{FileCache, MessageFile, OnDisk};

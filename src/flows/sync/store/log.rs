@@ -72,7 +72,8 @@ pub fn take(store: &Store, pid: u32) -> Result<Option<Work>, Fail> {
     let left_behind = store.rules().work_log == WorkLog::RunFirst && io::exists(disk, RUN)?;
     if !left_behind {
         match disk.rename(LOG, &path) {
-            Ok(()) => {}
+            // The next log must not take the name before this is durable.
+            Ok(()) => store.sync_dir(DIR)?,
             Err(DiskError::NotFound) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
