@@ -1,8 +1,9 @@
 //! The checks of one run: evaluated after each step, at the end of settling, and at the very end.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::{BUILT_IN, CheckMode, Failure, InvariantInfo, InvariantKind, Outcome, Promise, Verdict};
+use super::{BUILT_IN, CheckMode, Failure, InvariantInfo, InvariantKind, Outcome, Promise, Verdict, Violation};
 use crate::kernel::{IncidentKind, Sim};
 
 /// How often an invariant was looked at.
@@ -60,27 +61,15 @@ impl Checks {
     /// Evaluates the invariants of one kind, and what the kernel noticed. Answers whether the run shall stop.
     pub fn evaluate(&mut self, sim: &Sim, kind: InvariantKind) -> bool {
         self.take_incidents(sim);
-        for index in 0..self.entries.len() {
+        let mut from = 0;
+        while let Some((index, violation)) = self.look_from(from, sim, kind) {
+            from = index + 1;
             let entry = &mut self.entries[index];
-            if entry.info.kind != kind || entry.mode == CheckMode::Off {
-                continue;
-            }
-            entry.counts.evaluated += 1;
-            let mut outcome = None;
-            sim.guard(entry.info.id, || outcome = Some((entry.check)()));
-            let Some(outcome) = outcome else {
+            let Some(violation) = violation else {
                 // A check that panics is a failure of its own, and not asked again.
                 entry.mode = CheckMode::Off;
                 self.take_incidents(sim);
                 continue;
-            };
-            let violation = match outcome {
-                Outcome::Idle => continue,
-                Outcome::Held => {
-                    entry.counts.antecedent += 1;
-                    continue;
-                }
-                Outcome::Violated(violation) => violation,
             };
             entry.counts.antecedent += 1;
             if !promised(entry.info, sim) {
@@ -98,6 +87,40 @@ impl Checks {
             self.add(failure, mode, Verdict::Violates);
         }
         self.failure.is_some()
+    }
+
+    /// Evaluates one check after the other, up to the first that is violated, or panics (then there is no violation).
+    fn look_from(&mut self, from: usize, sim: &Sim, kind: InvariantKind) -> Option<(usize, Option<Violation>)> {
+        let at = Cell::new((from, ""));
+        let mut violation = None;
+        let entries = &mut self.entries;
+        // One guard for all of them: entering it costs more than most checks.
+        let returned = sim.guard_named(
+            || at.get().1,
+            || {
+                for (index, entry) in entries.iter_mut().enumerate().skip(from) {
+                    if entry.info.kind != kind || entry.mode == CheckMode::Off {
+                        continue;
+                    }
+                    at.set((index, entry.info.id));
+                    entry.counts.evaluated += 1;
+                    match (entry.check)() {
+                        Outcome::Idle => {}
+                        Outcome::Held => entry.counts.antecedent += 1,
+                        Outcome::Violated(violated) => {
+                            violation = Some(violated);
+                            return;
+                        }
+                    }
+                }
+            },
+        );
+        let at = at.get().0;
+        match (returned, violation) {
+            (true, None) => None,
+            (true, violation) => Some((at, violation)),
+            (false, _) => Some((at, None)),
+        }
     }
 
     fn take_incidents(&mut self, sim: &Sim) {

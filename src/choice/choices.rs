@@ -1,6 +1,7 @@
 //! The answers of one run: drawn from a seed, looked up in a script, or first one and then the other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::account::Offer;
 use super::domain::{Domain, Note};
@@ -52,6 +53,8 @@ pub struct Choices {
     pub(super) cold: Vec<Cold>,
     pub(super) sites: Vec<SiteState>,
     by_label: BTreeMap<&'static str, usize>,
+    /// The statics that were met: a few dozen addresses are compared faster than labels.
+    by_site: Vec<(&'static Site, usize)>,
     records: Vec<Record>,
     rejected_pins: BTreeMap<&'static str, String>,
     forced: Vec<Forced>,
@@ -93,6 +96,7 @@ impl Choices {
             cold: Vec::new(),
             sites: Vec::new(),
             by_label: BTreeMap::new(),
+            by_site: Vec::new(),
             records: Vec::new(),
             rejected_pins: BTreeMap::new(),
             forced: Vec::new(),
@@ -118,32 +122,33 @@ impl Choices {
 
     /// The stream of a site and an actor. Two look-ups by name: ask once and keep the id.
     pub fn stream(&mut self, site: &'static Site, actor: &str) -> StreamId {
-        let at = match self.by_label.get(site.first_label()) {
-            Some(at) => *at,
-            None => self.add_site(site),
+        let known = self.by_site.iter().find(|(known, _)| std::ptr::eq(*known, site));
+        let at = match known {
+            Some((_, at)) => *at,
+            None => self.site(site),
         };
         if let Some(stream) = self.sites[at].by_actor.get(actor) {
             return *stream;
         }
         let stream = StreamId(u32::try_from(self.cold.len()).expect("fewer than 2^32 streams in a run"));
         let state = &mut self.sites[at];
-        state.by_actor.insert(actor.into(), stream);
+        let actor: Rc<str> = actor.into();
+        state.by_actor.insert(Rc::clone(&actor), stream);
         state.streams.push(stream);
         let actors = &state.resolved.actors;
-        let covered = actors.is_empty() || actors.iter().any(|covered| covered == actor);
-        let mut scripted = self.script.stream(state.site, actor);
+        let covered = actors.is_empty() || actors.iter().any(|covered| **covered == *actor);
+        let mut scripted = self.script.stream(state.site, &actor);
         scripted.reverse();
         self.cold.push(Cold {
             site: at,
-            actor: actor.into(),
-            id: stable_hash(&[site.first_label(), actor]),
+            id: stable_hash(&[site.first_label(), &actor]),
             covered,
             scripted,
             forced: self
                 .forced
                 .iter()
                 .find(|Forced { deviation, .. }| {
-                    deviation.actor == actor && site.names().any(|name| name == deviation.site)
+                    *deviation.actor == *actor && site.names().any(|name| name == deviation.site)
                 })
                 .map(|Forced { deviation, stays }| ForcedHere {
                     from: deviation.n,
@@ -151,11 +156,22 @@ impl Choices {
                     words: deviation.value.clone(),
                 }),
             ruled: self.is_ruled(at),
+            actor,
             candidates: BTreeMap::new(),
         });
         self.hot.push(Hot { n: 0, live: 0, scripted: u64::MAX, armed: 0, reader: None });
         self.refresh(stream);
         stream
+    }
+
+    /// A site that was not met as this very static before: by its label.
+    fn site(&mut self, site: &'static Site) -> usize {
+        let at = match self.by_label.get(site.first_label()) {
+            Some(at) => *at,
+            None => self.add_site(site),
+        };
+        self.by_site.push((site, at));
+        at
     }
 
     fn add_site(&mut self, site: &'static Site) -> usize {

@@ -149,6 +149,9 @@ impl Followed {
 
     /// What the script says about one stream, under any name of the site, by n.
     pub(super) fn stream(&self, site: &Site, actor: &str) -> Vec<Scripted> {
+        if self.deviations.is_empty() {
+            return Vec::new();
+        }
         let indices = site.names().filter_map(|name| self.places.get(name)?.get(actor)).flatten();
         let mut scripted: Vec<Scripted> =
             indices.map(|index| Scripted { n: self.deviations[*index].n, index: *index }).collect();

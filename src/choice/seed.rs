@@ -45,8 +45,10 @@ pub fn stable_hash(parts: &[&str]) -> u64 {
     // No byte of UTF-8 text has this value.
     const END: u8 = 0xff;
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in parts.iter().flat_map(|part| part.bytes().chain([END])) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let mut absorb = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    for part in parts {
+        part.bytes().for_each(&mut absorb);
+        absorb(END);
     }
     mix(hash)
 }

@@ -1,6 +1,7 @@
 //! What is kept per stream and per site during a run.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::domain::Note;
 use super::script::Scripted;
@@ -49,7 +50,7 @@ impl Hot {
 #[derive(Debug)]
 pub(super) struct Cold {
     pub site: usize,
-    pub actor: Box<str>,
+    pub actor: Rc<str>,
     /// Stable name of its words.
     pub id: u64,
     /// Whether the site's setting covers this actor.
@@ -90,7 +91,7 @@ pub(super) struct SiteState {
     pub observed: u64,
     pub ineligible: u64,
     pub streams: Vec<StreamId>,
-    pub by_actor: BTreeMap<Box<str>, StreamId>,
+    pub by_actor: BTreeMap<Rc<str>, StreamId>,
 }
 
 /// A deviation that was taken.

@@ -379,10 +379,19 @@ impl Sim {
     }
 
     /// Runs code that belongs to no node (building, checks) as code under test: a panic becomes an incident.
-    pub fn guard(&self, name: &str, code: impl FnOnce()) {
-        if let Err(caught) = guarded(code) {
-            let name = self.name(name);
-            self.note_panic(Frame::of_world(name), 0, &caught);
+    pub fn guard(&self, name: &'static str, code: impl FnOnce()) {
+        self.guard_named(|| name, code);
+    }
+
+    /// [`Sim::guard`] for code that has many names: `name` is asked only after a panic. Answers whether there was none.
+    pub(crate) fn guard_named(&self, name: impl FnOnce() -> &'static str, code: impl FnOnce()) -> bool {
+        match guarded(code) {
+            Ok(()) => true,
+            Err(caught) => {
+                let name = self.name(name());
+                self.note_panic(Frame::of_world(name), 0, &caught);
+                false
+            }
         }
     }
 

@@ -91,6 +91,13 @@ pub(super) struct Dispatched {
 }
 
 impl Sim {
+    /// Whether anybody wants to know what decides the instants: only if the run is explored.
+    #[must_use]
+    #[inline]
+    pub fn keeps_timings(&self) -> bool {
+        self.core.timings.is_some()
+    }
+
     /// Tells that an event's instant was decided by a latency choice. Without effect unless the run is explored.
     pub fn governed(&self, key: QueueKey, by: Governed) {
         if let Some(timings) = &self.core.timings

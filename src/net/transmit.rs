@@ -325,8 +325,10 @@ impl Inner {
             },
         };
         let key = self.sim.schedule_caused(schedule, sent);
-        let base = (sent_at - self.sim.now()) + piece.stall;
-        self.sim.governed(key, piece.transit.governs(base));
+        if self.sim.keeps_timings() {
+            let base = (sent_at - self.sim.now()) + piece.stall;
+            self.sim.governed(key, piece.transit.governs(base));
+        }
         pipe.pending_bytes += bytes;
         pipe.in_flight.push_back(Segment { payload, sent, marks: piece.marks, ends: piece.ends, key });
     }

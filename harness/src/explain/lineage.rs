@@ -1,9 +1,7 @@
-//! What outlives its step without a message or a timer: links between events beyond their causes.
+//! What outlives its step without a message or a timer: a link between events beyond their causes.
 //!
-//! Two of them can be read from a trace. A kind may carry the number of an earlier event in an argument whose name ends
-//! with `event`; so a flow says itself what a later event takes up. And a rollback journal that is created in one
-//! step and removed in a later one means that a transaction stayed open when its step ended: whoever ends it
-//! decides about changes that somebody else made.
+//! A rollback journal that is created in one step and removed in a later one means that a transaction stayed open when
+//! its step ended: whoever ends it decides about changes that somebody else made.
 
 use std::collections::BTreeMap;
 
@@ -107,15 +105,4 @@ pub(super) fn left_open(steps: &Steps<'_>, until: u64) -> Vec<LeftOpen> {
     found.extend(open.into_values().filter(|transaction| transaction.step < until));
     found.sort_by_key(|transaction| transaction.begin);
     found
-}
-
-/// Earlier events that an event itself refers to.
-pub(super) fn referred(event: &Event, id: EventId) -> impl Iterator<Item = EventId> + use<> {
-    let named = event.header.kind.args.iter().zip(event.header.args);
-    let events: Vec<EventId> = named
-        .filter(|(name, _)| name.ends_with("event"))
-        .filter_map(|(_, number)| u32::try_from(number).ok().map(EventId))
-        .filter(|earlier| (EventId(1)..id).contains(earlier))
-        .collect();
-    events.into_iter()
 }

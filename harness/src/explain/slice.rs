@@ -7,7 +7,7 @@
 //! events, names in fields), and the marks of its story, count too: so a flow steers the slice with its own words.
 //! There is room for forty lines; what is nearest to the failure gets it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use seedbed::check::Failure;
 use seedbed::choice::{Deviation, Script};
@@ -16,7 +16,7 @@ use seedbed::trace::{Event, EventId};
 use serde::Serialize;
 
 use super::align::{Steps, node, value_words};
-use super::lineage::{LeftOpen, left_open, referred};
+use super::lineage::{LeftOpen, left_open};
 use super::telling::Telling;
 
 /// Lines of a slice, all in all.
@@ -156,19 +156,15 @@ pub fn chain(steps: &Steps<'_>, from: &[EventId]) -> Slice {
     Slice { lines: lines(steps, &chosen, &BTreeSet::new()), left_out: (all.len() - chosen.len()) as u64 }
 }
 
-/// The event itself and its causes, the nearest first; then those of the earlier events it refers to.
+/// The event itself and its causes, the nearest first.
 fn ancestors(steps: &Steps<'_>, event: EventId) -> Vec<EventId> {
-    let mut found = Vec::new();
-    let mut open = VecDeque::from([event]);
-    while let Some(start) = open.pop_front() {
-        let mut at = start;
-        while let Some(event) = steps.trace.event(at).filter(|_| !found.contains(&at)) {
-            found.push(at);
-            open.extend(referred(event, at));
-            at = event.header.cause;
-        }
+    let mut chain = Vec::new();
+    let mut at = event;
+    while let Some(found) = steps.trace.event(at) {
+        chain.push(at);
+        at = found.header.cause;
     }
-    found
+    chain
 }
 
 /// What belongs into a slice, the most important first.

@@ -70,7 +70,7 @@ impl<'s, 'a> Telling<'s, 'a> {
     }
 
     /// A transaction that is left open: what the flow says after its begin, the event that ends it, and what the flow
-    /// says before that.
+    /// says around that.
     pub fn around(&self, transaction: &LeftOpen) -> Vec<EventId> {
         let LeftOpen { begin, step, end, .. } = transaction;
         let said = |step: u64| self.steps.events(step).filter(|(_, event)| self.weight(event) == Weight::Tells);
@@ -82,7 +82,9 @@ impl<'s, 'a> Telling<'s, 'a> {
             && let Some(event) = self.steps.trace.event(*end)
         {
             chosen.push(*end);
-            chosen.extend(said(event.step).map(|(id, _)| id).filter(|id| id < end).take(SAID_AROUND_MAX / 2));
+            let said: Vec<EventId> = said(event.step).map(|(id, _)| id).collect();
+            let (before, after) = said.split_at(said.partition_point(|id| id < end));
+            chosen.extend(before.iter().take(SAID_AROUND_MAX / 2).chain(after.iter().take(SAID_AROUND_MAX)));
             chosen.extend(self.of_step(event.step, 2));
         }
         chosen

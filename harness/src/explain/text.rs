@@ -209,11 +209,11 @@ pub fn slice_text(lines: &[SliceLine], left_out: u64) -> String {
             if line.deviation { "DEVIATION " } else { "" },
             cut(&line.text)
         );
-        if !line.changes.is_empty() {
-            let _ = write!(row, "   [{}]", line.changes.join("; "));
-        }
         if !line.notes.is_empty() {
             let _ = write!(row, "   ! {}", line.notes.join("; "));
+        }
+        if !line.changes.is_empty() {
+            let _ = write!(row, "   [{}]", line.changes.join("; "));
         }
         let _ = writeln!(out, "{}", row.trim_end());
     }

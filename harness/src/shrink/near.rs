@@ -42,6 +42,7 @@ impl Search<'_> {
             base: Arc::new(case),
             edit: Edit::Nothing,
             purpose: Purpose::Candidate,
+            steps_max: u64::MAX,
         });
         if let Some(found) = self.found(trials.collect())? {
             return Ok(found);
@@ -64,6 +65,7 @@ impl Search<'_> {
                             until_step,
                             scenario: Arc::clone(&settings[seed as usize % settings.len()]),
                         },
+                        steps_max: u64::MAX,
                     });
                 }
             }

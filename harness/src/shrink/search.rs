@@ -21,6 +21,10 @@ const EARLIER_DEVIATIONS_MAX: usize = 24;
 /// How many places earlier it is tried.
 const EARLIER_PLACES_MAX: u64 = 3;
 
+/// A candidate may take so many times the steps of the best run, and so many more.
+const STEPS_FACTOR: u64 = 4;
+const STEPS_MORE: u64 = 1_000;
+
 /// Why a pass ended early.
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
@@ -34,6 +38,8 @@ pub(super) struct Search<'a> {
     pool: &'a Pool<'a, Trial, Result<Tried, ToolFailure>>,
     pub(super) options: &'a Options<'a>,
     pub(super) best: Arc<Case>,
+    /// Steps of the best run.
+    steps: u64,
     pub(super) executions: u64,
     relatives: BTreeMap<Fingerprint, Relative>,
 }
@@ -58,7 +64,7 @@ impl<'a> Search<'a> {
             operations: Vec::new(),
             script: seedbed::choice::Script::default(),
         };
-        Search { bench, pool, options, best: Arc::new(nothing), executions: 0, relatives: BTreeMap::new() }
+        Search { bench, pool, options, best: Arc::new(nothing), steps: 0, executions: 0, relatives: BTreeMap::new() }
     }
 
     /// Shrinks a case to its end.
@@ -117,17 +123,25 @@ impl<'a> Search<'a> {
                     Purpose::Verified => Purpose::Verified,
                     _ => Purpose::Candidate,
                 },
+                steps_max: self.steps_max(),
             })
             .collect();
         let tried = self.execute(trials)?;
         let at = tried.len().wrapping_sub(1);
         let hit = tried.into_iter().last().filter(|last| self.is_hit(last));
-        let Some(case) = hit.and_then(|hit| hit.case) else {
+        let Some((case, steps)) = hit.and_then(|hit| Some((hit.case?, hit.steps))) else {
             return Ok(None);
         };
         self.best = Arc::new(case);
+        self.steps = steps;
         self.show();
         Ok(Some(at))
+    }
+
+    /// A smaller run that takes so much longer to fail is no candidate: most of those that go on do not fail at all, and
+    /// would go on for hours of virtual time. In the end, single removals are executed to their ends all the same.
+    pub(super) fn steps_max(&self) -> u64 {
+        self.steps.saturating_mul(STEPS_FACTOR).saturating_add(STEPS_MORE)
     }
 
     fn is_hit(&self, tried: &Tried) -> bool {
@@ -317,6 +331,7 @@ impl<'a> Search<'a> {
                 base: Arc::clone(&self.best),
                 edit: Edit::Operations(at..count),
                 purpose: Purpose::Compared(Arc::clone(&digests)),
+                steps_max: digests.len() as u64,
             })
             .collect();
         let tried = self.execute(trials)?;
@@ -328,7 +343,12 @@ impl<'a> Search<'a> {
 
     /// The best run with its offers.
     pub(super) fn inspect(&mut self) -> Result<Tried, Stop> {
-        let trial = Trial { base: Arc::clone(&self.best), edit: Edit::Nothing, purpose: Purpose::Inspected };
+        let trial = Trial {
+            base: Arc::clone(&self.best),
+            edit: Edit::Nothing,
+            purpose: Purpose::Inspected,
+            steps_max: u64::MAX,
+        };
         let mut tried = self.execute(vec![trial])?;
         Ok(tried.pop().unwrap_or_default())
     }

@@ -17,13 +17,21 @@ pub(super) struct Trial {
     pub base: Arc<Case>,
     pub edit: Edit,
     pub purpose: Purpose,
+    /// Steps after which a mere candidate counts as one that does not fail, and a comparison is over.
+    pub steps_max: u64,
+}
+
+impl Trial {
+    fn is_cut(&self) -> bool {
+        matches!(self.purpose, Purpose::Candidate | Purpose::Compared(_))
+    }
 }
 
 /// What is wanted of it.
 pub(super) enum Purpose {
     /// Does it fail in the same way? Not executed if it is known that it does not.
     Candidate,
-    /// The same, executed even if it is known.
+    /// The same, executed even if it is known, and to its end.
     Verified,
     /// Its offers and the digest of each step.
     Inspected,
@@ -98,7 +106,7 @@ impl Bench<'_> {
             seed,
             source,
             operations: Some(&case.operations),
-            until_step: None,
+            until_step: trial.is_cut().then_some(trial.steps_max),
         };
         let keep_trace = matches!(trial.purpose, Purpose::Inspected | Purpose::Compared(_));
         let keep_offers = matches!(trial.purpose, Purpose::Inspected);

@@ -203,5 +203,9 @@ fn explain_names_who_published_what_was_left_pending() {
     assert_eq!(published["step"], explanation["step"], "the commit is what the check saw");
     let asked = lines.iter().find(|line| line["event"] == published["cause"]).expect("its cause is in the chain");
     assert!(asked["text"].as_str().is_some_and(|text| text.starts_with("deliver b->server")), "{asked}");
+    let told = find("published ");
+    let change = lines.iter().find(|line| line["event"] == told["cause"]).expect("what it publishes is in the chain");
+    assert!(change["text"].as_str().is_some_and(|text| text.contains("delete mailbox_sides")), "{change}");
+    assert_eq!((&change["step"], &told["step"]), (&pending["step"], &published["step"]));
     assert!(lines.len() <= 40);
 }

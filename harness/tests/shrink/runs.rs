@@ -1,12 +1,12 @@
 //! Runs of the toy, executed past all that shrinking is made of.
 
 use seedbed::check::{Fingerprint, Verdict};
-use seedbed::choice::Seed;
 use seedbed::flow::FlowSchema;
 use seedbed::kernel::Dispatch;
 use seedbed::run::{AnyFlow, RunReport, RunRequest, Source, engine_sites};
 use seedbed::scenario::{Catalogue, Override, Scenario, read_scenario};
 use seedbed::snapshot::KeepStates;
+use seedbed_harness::execute::Execution;
 use seedbed_harness::shrink::Case;
 
 /// A scenario of the toy; `settings` as for `--set`.
@@ -28,24 +28,24 @@ pub fn catalogue(flow: &dyn AnyFlow) -> Catalogue<'_> {
 
 /// Executes a case by itself, past all that shrinking is made of.
 pub fn follow(flow: &dyn AnyFlow, scenario: &Scenario, case: &Case) -> RunReport {
-    run(flow, &case.scenario(scenario), None, Source::Replay(&case.script), Some(&case.operations))
+    run(flow, &case.scenario(scenario), Source::Replay(&case.script), Some(&case.operations))
 }
 
-/// Executes a seed.
+/// Executes a seed, by the strategy that it stands for.
 pub fn search(flow: &dyn AnyFlow, scenario: &Scenario, seed: u64) -> RunReport {
-    run(flow, scenario, Some(Seed(seed)), Source::Search, None)
+    let execution = Execution::of_seed(flow, scenario, seed);
+    execution.run(false).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"))
 }
 
 fn run(
     flow: &dyn AnyFlow,
     scenario: &Scenario,
-    seed: Option<Seed>,
     source: Source<'_>,
     operations: Option<&[(usize, toml::Value)]>,
 ) -> RunReport {
     flow.run(&RunRequest {
         scenario,
-        seed,
+        seed: None,
         source,
         operations,
         keep_trace: false,
