@@ -161,20 +161,6 @@ impl Domain for CutShape {
         cut_words::parse(words, self).filter(|cut| self.allows(cut))
     }
 
-    /// Nothing, every half of what is pending in order, and some draws.
-    fn representatives(&self) -> Vec<Cut> {
-        const DRAWS: u64 = 24;
-        let n = self.ops.len();
-        if n <= 1 {
-            return self.values().unwrap_or_default().into_iter().filter(|cut| *cut != self.quiet()).collect();
-        }
-        let prefix = |kept| Cut { fates: (0..n).map(|index| kept_if(index < kept)).collect(), pages: Vec::new() };
-        let prefixes = [0, 1, n / 2, n - 1].map(prefix);
-        let drawn = (0..DRAWS).map(|word| self.draw(&mut Expander::new(word)));
-        let some = prefixes.into_iter().chain(drawn).filter(|cut| *cut != self.quiet() && self.allows(cut));
-        distinct(some.collect())
-    }
-
     fn values(&self) -> Option<Vec<Cut>> {
         let n = self.ops.len();
         if n > ENUMERABLE_MAX {
@@ -200,23 +186,24 @@ impl Domain for CutShape {
         Some(cuts)
     }
 
-    /// Where there are too many subsets: every prefix, every operation lost alone, every operation kept alone.
+    /// Every prefix of what is pending, every operation lost alone, every one kept alone, and some draws, which tear.
     fn representatives(&self) -> Vec<Cut> {
+        const DRAWS: u64 = 24;
         let (n, quiet) = (self.ops.len(), self.quiet());
         let cut = |kept: &dyn Fn(usize) -> bool| Cut {
             fates: (0..n).map(|index| kept_if(kept(index))).collect(),
             pages: Vec::new(),
         };
-        let some = match self.values() {
-            Some(values) => values,
-            None => {
-                let prefixes = (0..n).map(|length| cut(&|index| index < length));
-                let lost = (0..n).map(|lost| cut(&|index| index != lost));
-                let kept = (0..n).map(|kept| cut(&|index| index == kept));
-                distinct(prefixes.chain(lost).chain(kept).filter(|cut| self.allows(cut)).collect())
-            }
+        let some = if n <= 1 {
+            self.values().unwrap_or_default()
+        } else {
+            let prefixes = (0..n).map(|length| cut(&|index| index < length));
+            let lost = (0..n).map(|lost| cut(&|index| index != lost));
+            let kept = (0..n).map(|kept| cut(&|index| index == kept));
+            let drawn = (0..DRAWS).map(|word| self.draw(&mut Expander::new(word)));
+            prefixes.chain(lost).chain(kept).chain(drawn).filter(|cut| self.allows(cut)).collect()
         };
-        some.into_iter().filter(|cut| *cut != quiet).collect()
+        distinct(some).into_iter().filter(|cut| *cut != quiet).collect()
     }
 }
 
