@@ -17,13 +17,16 @@ const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// The longest.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
+/// Who is told the name.
+pub type OnName = Box<dyn FnOnce(&str)>;
+
 /// Where two people meet: who hears of the name.
 #[derive(Default)]
 pub struct Meeting {
     /// The name, once somebody has it.
     pub name: RefCell<Option<String>>,
     /// Called once with the name.
-    pub on_name: RefCell<Option<Box<dyn FnOnce(&str)>>>,
+    pub on_name: RefCell<Option<OnName>>,
 }
 
 /// A client on a node.

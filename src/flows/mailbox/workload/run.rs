@@ -97,11 +97,11 @@ impl Careless {
         let name = |about: &About| named(about, &|made| made.name.borrow().clone());
         let mailbox = |about: &About| named(about, &|made| made.mailbox.borrow().clone());
         match step {
-            Step::Wait(seconds) => return self.node.sleep(Duration::from_secs(u64::from(*seconds))).await,
-            Step::Leave => return self.hang_up(Line::leave),
-            Step::Linger => return self.hang_up(Line::linger),
-            Step::Drop => return self.hang_up(Line::abort),
-            Step::Vanish => return self.hang_up(Line::vanish),
+            Step::Wait(seconds) => self.node.sleep(Duration::from_secs(u64::from(*seconds))).await,
+            Step::Leave => self.hang_up(Line::leave),
+            Step::Linger => self.hang_up(Line::linger),
+            Step::Drop => self.hang_up(Line::abort),
+            Step::Vanish => self.hang_up(Line::vanish),
             Step::Allocate => self.ask(&[json!({ "type": "allocate" }).to_string()], &["allocated"]).await,
             Step::List => self.ask(&[json!({ "type": "list" }).to_string()], &["nameplates"]).await,
             Step::Ping => self.ask(&[json!({ "type": "ping", "ping": 1 }).to_string()], &["pong"]).await,
@@ -134,7 +134,7 @@ impl Careless {
                 }
                 self.ask(&[close.to_string()], &["closed"]).await;
             }
-            Step::Say(text) => self.ask(&[text.clone()], &["ack"]).await,
+            Step::Say(text) => self.ask(std::slice::from_ref(text), &["ack"]).await,
         }
     }
 
