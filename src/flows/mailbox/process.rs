@@ -147,7 +147,7 @@ impl Process {
                 return;
             };
             while let Ok(stream) = listener.accept().await {
-                self.clock_jumps(stream.peer().as_ref());
+                self.clock_jumps(&stream.peer());
                 let number = self.machine.connections.get();
                 self.machine.connections.set(number + 1);
                 Session::open(&self, number, stream);

@@ -17,7 +17,7 @@ const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// The longest.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
-/// What is done with a nameplate's name once it is known.
+/// Who is told the name.
 pub type OnName = Box<dyn FnOnce(&str)>;
 
 /// Where two people meet: who hears of the name.

@@ -212,14 +212,11 @@ impl Watch {
             "close" if !current.refused => {
                 session.subscribed = None;
                 let mailbox = current.text("mailbox").map(str::to_owned).or_else(|| session.opened.clone());
-                if let Some(mailbox) = mailbox.filter(|mailbox| returned && state.history.retired.contains(mailbox))
-                    && current.before.mailbox(&mailbox).is_none()
-                {
+                let gone = mailbox.filter(|mailbox| returned && state.history.retired.contains(mailbox));
+                if gone.is_some_and(|mailbox| current.before.mailbox(&mailbox).is_none()) {
                     let after = self.accounts().mailboxes.len();
-                    self.report(
-                        Id::RepeatedCloseAddsNoUsage,
-                        usage::repeated_close_adds_no_usage(current.usage_rows, after),
-                    );
+                    let outcome = usage::repeated_close_adds_no_usage(current.usage_rows, after);
+                    self.report(Id::RepeatedCloseAddsNoUsage, outcome);
                 }
             }
             "add" => {
