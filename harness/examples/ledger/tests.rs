@@ -30,6 +30,7 @@ scenarios! {
     bit_rot = "bit-rot",
     bit_rot_in_the_log = "bit-rot-in-the-log",
     delete_extra = "delete-extra",
+    delete_full = "delete-full",
     delete_full_damages = "delete-full-damages",
     delete_full_loses = "delete-full-loses",
     delete_normal_damages = "delete-normal-damages",
