@@ -110,6 +110,7 @@ pub static POWER_CUT: Site = Site::fault(
     rate(500),
     rate(20_000),
 )
+.passing()
 .grounded("Power failures, kernel panics, hypervisors that are killed.");
 /// What a power cut leaves behind.
 pub static CUT_STATE: Site =

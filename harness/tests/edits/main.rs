@@ -82,7 +82,17 @@ fn plans_of_publish_survive_edits() {
 
 #[test]
 fn plans_of_mailbox_survive_edits() {
-    survive_edits::<seedbed::flows::mailbox::MailboxServer>();
+    assert!(survive_edits::<seedbed::flows::mailbox::MailboxServer>() >= 9);
+}
+
+#[test]
+fn plans_of_merge_survive_edits() {
+    assert!(survive_edits::<seedbed::flows::merge::EventMerge>() >= 9);
+}
+
+#[test]
+fn plans_of_sync_survive_edits() {
+    assert!(survive_edits::<seedbed::flows::sync::Sync>() >= 9);
 }
 
 /// The wrapper does what it says: the edits are in the run, which is another one than before.
@@ -118,7 +128,7 @@ fn an_edit_is_an_edit() {
 /// Whoever stores plans of another flow adds a line above.
 #[test]
 fn every_flow_with_stored_plans_is_here() {
-    let known = ["mailbox", "publish"];
+    let known = ["mailbox", "publish", "sync", "merge"];
     for flow in ["mailbox", "publish", "sync", "connections", "merge"] {
         assert!(known.contains(&flow) || plans(flow).is_empty(), "plans of {flow} are not tried after edits");
     }
