@@ -102,8 +102,10 @@ async fn visit(node: Node, world: World, edits: Rc<Vec<String>>) {
             if has("log") {
                 node.note(&LINE, &name, format_args!("{} is still there", node.name()));
             }
-            // Nobody listens there; the connection is refused.
-            let _ = node.net().connect(&name, "nothing").await;
+            if !has("at-home") {
+                // Nobody listens there; the connection is refused.
+                let _ = node.net().connect(&name, "nothing").await;
+            }
         }
         let pause = Latency { quiet: Duration::from_micros(700), max: Duration::from_millis(9) };
         node.sleep(node.choose(&PAUSE, &pause)).await;

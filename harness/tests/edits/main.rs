@@ -56,7 +56,11 @@ fn survive_edits<F: Flow>() -> usize {
 fn edited_plan(plan: &Plan, edits: &[&str], more_operations: bool) -> Plan {
     let mut edited = plan.clone();
     if !edits.is_empty() {
-        let edits: Vec<toml::Value> = edits.iter().map(|edit| (*edit).into()).collect();
+        // A visit is a step of the visited node, and whether a process dies is asked after each of its steps: where
+        // that is what the plan is about, a visitor is no unrelated edit.
+        let dies = plan.script.deviations.iter().any(|deviation| deviation.site.starts_with("node/"));
+        let at_home = dies.then_some("at-home");
+        let edits: Vec<toml::Value> = edits.iter().copied().chain(at_home).map(Into::into).collect();
         edited.config.insert("edits".to_owned(), edits.into());
     }
     if more_operations {

@@ -16,10 +16,14 @@ impl Watch {
     /// A process starts. It is not the first one if there was a life before.
     pub fn starts(&self, node: &Node, clock: &Rc<dyn Surroundings>) {
         self.life.replace(Some(Life { node: node.clone(), server: std::rc::Weak::new(), clock: Rc::clone(clock) }));
+        let now = self.now();
         let mut state = self.state.borrow_mut();
         state.sessions.clear();
         state.deliveries.clear();
-        state.times.listening.clear();
+        // Whoever listened when the process died had the mailbox in use until then; a tick may have noted it.
+        for mailbox in std::mem::take(&mut state.times.listening) {
+            state.history.active.insert(mailbox, now);
+        }
     }
 
     /// The databases are open; the server has not looked at them yet. `again`: a process was there before.
