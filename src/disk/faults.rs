@@ -22,6 +22,7 @@ pub static INTERRUPTED: Site = Site::fault(
     rate(5_000),
     rate(100_000),
 )
+.passing()
 .grounded("POSIX: a signal without SA_RESTART; NFS mounted with intr, FUSE.");
 /// `EIO` on a write.
 pub static WRITE_ERROR: Site =
