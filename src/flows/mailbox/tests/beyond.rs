@@ -62,8 +62,22 @@ const FINDINGS: &[Finding] = &[
     finding(
         "bound-app-is-registered: bound to a forgotten app object",
         &[
-            r#"session = { side = "a", steps = [] }"#,
             r#"session = { side = "z", steps = ["allocate"] }"#,
+            "kill = { seconds = 1 }",
+            "wait = { seconds = 10 }",
+            r#"session = { side = "a", steps = [] }"#,
+            "wait = { seconds = 400 }",
+        ],
+    ),
+    finding(
+        "tick-spares-the-living: tick deletes a mailbox with a listener",
+        &[
+            r#"session = { side = "z", steps = ["allocate"] }"#,
+            "kill = { seconds = 1 }",
+            "wait = { seconds = 10 }",
+            r#"session = { side = "a", steps = [] }"#,
+            "wait = { seconds = 400 }",
+            r#"continue = { of = 3, steps = ["open m"] }"#,
             "wait = { seconds = 1_300 }",
         ],
     ),
@@ -77,13 +91,6 @@ const FINDINGS: &[Finding] = &[
             r#"session = { side = "b", steps = ["open m"] }"#,
             r#"session = { side = "a", steps = ["open m", "close"] }"#,
             r#"session = { side = "a", steps = ["open m"] }"#,
-        ],
-    ),
-    finding(
-        "listener-on-a-registered-mailbox: listens to a mailbox without a row",
-        &[
-            r#"session = { side = "a", steps = ["open m"] }"#,
-            r#"session = { side = "a", steps = ["close m"] }"#,
         ],
     ),
     finding(

@@ -148,8 +148,12 @@ impl Watch {
             self.report(Id::AckedOnceAndInOrder, outcome);
         }
         for (_, mut delivery) in deliveries.drain(..) {
+            // A sender that was dropped for it was there until then.
+            let dropped = delivery.sender_dropped.then_some(delivery.sender);
             let failed = |number: &&u64| {
-                sessions.get(number).is_none_or(|session| !session.is_open() || session.subscribed.is_none())
+                let gone =
+                    sessions.get(number).is_none_or(|session| !session.is_open() || session.subscribed.is_none());
+                gone && dropped != Some(**number)
             };
             delivery.failed = delivery.listeners.iter().filter(failed).copied().collect();
             self.report(Id::BadListenerHarmsNobody, wire::bad_listener_harms_nobody(&delivery));
