@@ -8,6 +8,8 @@
 //! Source: magic-wormhole-mailbox-server issue #13; the code of commit 60c924a (release 0.3.1), of release 0.8.0
 //! (commit d4e42ad), and what both should have done.
 //!
+//! What is wrong with release 0.8.0, with seeds and mechanisms, is in `docs/mailbox.md`.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`protocol`] | frames, error texts, Python's view of a client's values |

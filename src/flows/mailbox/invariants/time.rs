@@ -1,6 +1,7 @@
 //! Pruning and expiry.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::{each, require};
 use crate::check::Outcome;
@@ -10,12 +11,12 @@ use crate::flows::mailbox::server::{EXPIRY_S, PERIOD_S, RETRY_S};
 /// How late a tick, and what it does, may be, in seconds: latencies of the disk, and one retry after a failure.
 pub const SLACK_S: f64 = RETRY_S + 5.0;
 
-/// `status-row-is-fresh`: `up_since` is when the server started.
+/// `status-row-is-fresh`: `up_since` is when the server started, `excused` for how many seconds nothing could be written.
 #[must_use]
-pub fn status_row_is_fresh(now: f64, up_since: f64, usage: &UsageRows) -> Outcome {
+pub fn status_row_is_fresh(now: f64, excused: f64, up_since: f64, usage: &UsageRows) -> Outcome {
     let updated = usage.current.iter().map(|row| row.updated).fold(up_since, f64::max);
-    match require(now - updated <= PERIOD_S + SLACK_S, "status row is stale", || {
-        format!("last written by the timer at {updated}, now {now}")
+    match require(now - excused - updated <= PERIOD_S + SLACK_S, "status row is stale", || {
+        format!("last written by the timer at {updated}, now {now}{}", Excused(excused))
     }) {
         Ok(()) => Outcome::Held,
         Err(violated) => violated,
@@ -23,15 +24,24 @@ pub fn status_row_is_fresh(now: f64, up_since: f64, usage: &UsageRows) -> Outcom
 }
 
 /// `idle-mailbox-expires`: `active` is when a mailbox last had a listener, or a command that was not refused.
-/// A mailbox it does not know counts from its own clock.
+/// A mailbox it does not know counts from its own clock. `excused`: for how many seconds nothing could be pruned.
 #[must_use]
-pub fn idle_mailbox_expires(now: f64, rows: &ChannelRows, active: &BTreeMap<String, f64>) -> Outcome {
+pub fn idle_mailbox_expires(now: f64, excused: f64, rows: &ChannelRows, active: &BTreeMap<String, f64>) -> Outcome {
     each(&rows.mailboxes, |m| {
         let since = active.get(&m.id).copied().unwrap_or(m.updated);
-        require(now - since <= EXPIRY_S + PERIOD_S + SLACK_S, "idle mailbox does not expire", || {
-            format!("mailbox {} of {} idle since {since}, now {now}", m.id, m.app)
+        require(now - excused - since <= EXPIRY_S + PERIOD_S + SLACK_S, "idle mailbox does not expire", || {
+            format!("mailbox {} of {} idle since {since}, now {now}{}", m.id, m.app, Excused(excused))
         })
     })
+}
+
+/// Seconds that are excused, where they are worth a word.
+struct Excused(f64);
+
+impl fmt::Display for Excused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 1.0 { Ok(()) } else { write!(f, ", of which {:.0} s are excused", self.0) }
+    }
 }
 
 /// `tick-spares-the-living`
@@ -130,10 +140,11 @@ mod tests {
             current: vec![CurrentRow { rebooted: 0.0, updated, connections: 0 }],
             ..UsageRows::default()
         };
-        assert_eq!(status_row_is_fresh(1300.0, 0.0, &usage(1000.0)), Outcome::Held);
-        assert_eq!(status_row_is_fresh(1300.0, 1200.0, &usage(10.0)), Outcome::Held);
-        assert_eq!(cause(&status_row_is_fresh(1400.0, 0.0, &usage(1000.0))), "status row is stale");
-        assert_eq!(cause(&status_row_is_fresh(400.0, 0.0, &UsageRows::default())), "status row is stale");
+        assert_eq!(status_row_is_fresh(1300.0, 0.0, 0.0, &usage(1000.0)), Outcome::Held);
+        assert_eq!(status_row_is_fresh(1300.0, 0.0, 1200.0, &usage(10.0)), Outcome::Held);
+        assert_eq!(cause(&status_row_is_fresh(1400.0, 0.0, 0.0, &usage(1000.0))), "status row is stale");
+        assert_eq!(status_row_is_fresh(1400.0, 80.0, 0.0, &usage(1000.0)), Outcome::Held);
+        assert_eq!(cause(&status_row_is_fresh(400.0, 0.0, 0.0, &UsageRows::default())), "status row is stale");
     }
 
     /// Claim: idleness counts from the last activity, not from a clock that refused commands may have refreshed.
@@ -141,10 +152,13 @@ mod tests {
     fn idle_mailbox_fires() {
         let active = BTreeMap::from([("m".to_owned(), 100.0)]);
         let mailbox = rows(&[("m", 5000.0)]);
-        assert_eq!(idle_mailbox_expires(1000.0, &mailbox, &active), Outcome::Held);
-        assert_eq!(cause(&idle_mailbox_expires(1100.0, &mailbox, &active)), "idle mailbox does not expire");
-        assert_eq!(idle_mailbox_expires(1100.0, &rows(&[]), &active), Outcome::Idle);
-        assert_eq!(cause(&idle_mailbox_expires(6000.0, &mailbox, &BTreeMap::new())), "idle mailbox does not expire");
+        assert_eq!(idle_mailbox_expires(1000.0, 0.0, &mailbox, &active), Outcome::Held);
+        assert_eq!(cause(&idle_mailbox_expires(1100.0, 0.0, &mailbox, &active)), "idle mailbox does not expire");
+        assert_eq!(idle_mailbox_expires(1100.0, 0.0, &rows(&[]), &active), Outcome::Idle);
+        assert_eq!(
+            cause(&idle_mailbox_expires(6000.0, 0.0, &mailbox, &BTreeMap::new())),
+            "idle mailbox does not expire"
+        );
     }
 
     /// Claim: deleting what is listened to, or young, is a violation; deleting what is old is not.

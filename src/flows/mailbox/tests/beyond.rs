@@ -131,3 +131,12 @@ fn each_story_shows_its_cause() {
         assert_eq!(failures(&run(&text(finding, "correct"), 1)), Vec::<String>::new(), "{}", finding.shows);
     }
 }
+
+/// Claim: the page that tells the mechanisms has a row for each story's cause.
+#[test]
+fn each_cause_is_told() {
+    let page = include_str!("../../../../docs/mailbox.md");
+    for finding in FINDINGS {
+        assert!(page.contains(&format!("`{}`", finding.shows)), "{}", finding.shows);
+    }
+}
