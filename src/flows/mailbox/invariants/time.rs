@@ -24,12 +24,20 @@ pub fn status_row_is_fresh(now: f64, excused: f64, up_since: f64, usage: &UsageR
 }
 
 /// `idle-mailbox-expires`: `active` is when a mailbox last had a listener, or a command that was not refused.
-/// A mailbox it does not know counts from its own clock. `excused`: for how many seconds nothing could be pruned.
+/// A mailbox it does not know counts from its own clock. `up_since` is when the server started, whose first tick prunes
+/// at once whatever has become old meanwhile; `excused`: for how many seconds nothing could be pruned.
 #[must_use]
-pub fn idle_mailbox_expires(now: f64, excused: f64, rows: &ChannelRows, active: &BTreeMap<String, f64>) -> Outcome {
+pub fn idle_mailbox_expires(
+    now: f64,
+    excused: f64,
+    up_since: f64,
+    rows: &ChannelRows,
+    active: &BTreeMap<String, f64>,
+) -> Outcome {
     each(&rows.mailboxes, |m| {
         let since = active.get(&m.id).copied().unwrap_or(m.updated);
-        require(now - excused - since <= EXPIRY_S + PERIOD_S + SLACK_S, "idle mailbox does not expire", || {
+        let due = (since + EXPIRY_S + PERIOD_S).max(up_since);
+        require(now - excused <= due + SLACK_S, "idle mailbox does not expire", || {
             format!("mailbox {} of {} idle since {since}, now {now}{}", m.id, m.app, Excused(excused))
         })
     })
@@ -152,11 +160,15 @@ mod tests {
     fn idle_mailbox_fires() {
         let active = BTreeMap::from([("m".to_owned(), 100.0)]);
         let mailbox = rows(&[("m", 5000.0)]);
-        assert_eq!(idle_mailbox_expires(1000.0, 0.0, &mailbox, &active), Outcome::Held);
-        assert_eq!(cause(&idle_mailbox_expires(1100.0, 0.0, &mailbox, &active)), "idle mailbox does not expire");
-        assert_eq!(idle_mailbox_expires(1100.0, 0.0, &rows(&[]), &active), Outcome::Idle);
+        assert_eq!(idle_mailbox_expires(1000.0, 0.0, 0.0, &mailbox, &active), Outcome::Held);
+        assert_eq!(cause(&idle_mailbox_expires(1100.0, 0.0, 0.0, &mailbox, &active)), "idle mailbox does not expire");
+        assert_eq!(idle_mailbox_expires(1100.0, 30.0, 0.0, &mailbox, &active), Outcome::Held);
+        assert_eq!(idle_mailbox_expires(1100.0, 0.0, 1090.0, &mailbox, &active), Outcome::Held);
+        let late = idle_mailbox_expires(1111.0, 0.0, 1090.0, &mailbox, &active);
+        assert_eq!(cause(&late), "idle mailbox does not expire");
+        assert_eq!(idle_mailbox_expires(1100.0, 0.0, 0.0, &rows(&[]), &active), Outcome::Idle);
         assert_eq!(
-            cause(&idle_mailbox_expires(6000.0, 0.0, &mailbox, &BTreeMap::new())),
+            cause(&idle_mailbox_expires(6000.0, 0.0, 0.0, &mailbox, &BTreeMap::new())),
             "idle mailbox does not expire"
         );
     }

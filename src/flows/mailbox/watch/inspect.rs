@@ -180,7 +180,8 @@ impl Watch {
         let times = &state.times;
         let fresh = time::status_row_is_fresh(now, times.status.excused, times.up_since, &accounts);
         self.report(Id::StatusRowIsFresh, fresh);
-        let idle = time::idle_mailbox_expires(now, times.pruning.excused, &committed, &state.history.active);
+        let (excused, active) = (times.pruning.excused, &state.history.active);
+        let idle = time::idle_mailbox_expires(now, excused, times.up_since, &committed, active);
         self.report(Id::IdleMailboxExpires, idle);
         let updated = accounts.current.first().map_or(times.up_since, |row| row.updated);
         drop(state);

@@ -56,7 +56,8 @@ impl Times {
         self.up_since = now;
         self.paused_at = None;
         self.status.done(now);
-        self.pruning.done(now);
+        // What has become old meanwhile is pruned at once.
+        self.pruning = Lateness { due: now, excused: 0.0 };
     }
 
     /// From `from` to `to` the process could not run: it waited for the disk or a lock, or was paused.
@@ -96,6 +97,6 @@ mod tests {
         times.begin(1_000.0);
         assert_eq!((times.status.excused, times.pruning.excused, times.paused_at), (0.0, 0.0, None));
         times.stood_still(1_290.0, 1_310.0);
-        assert_eq!((times.status.excused, times.pruning.excused), (10.0, 10.0));
+        assert_eq!((times.status.excused, times.pruning.excused), (10.0, 20.0));
     }
 }
