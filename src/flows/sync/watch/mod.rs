@@ -6,10 +6,8 @@
 //! | `ghost` | what one server has promised about one mailbox |
 //! | `inspect` | what is looked at after a step |
 //! | `ends` | what is looked at when everything has settled |
-//! | `findings` | outcomes on their way to the invariants |
 
 mod ends;
-mod findings;
 mod ghost;
 mod inspect;
 
@@ -17,14 +15,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use self::findings::Findings;
 use self::ghost::{Acked, Ghost, State};
 use super::checker::{FileCache, OnDisk};
 use super::format::Guid;
 use super::host::Host;
 use super::invariants::{INVARIANTS, Id};
 use super::variants::{Combine, Layout, Rules, UnexpungeLog};
-use crate::check::{InvariantKind, Outcome};
+use crate::check::{Findings, Outcome, Witness};
 use crate::kernel::NodeId;
 use crate::world::World;
 
@@ -77,6 +74,20 @@ pub struct Watch {
     ticks: Cell<u64>,
 }
 
+impl Witness for Watch {
+    fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    fn look(&self) {
+        self.inspect();
+    }
+
+    fn look_settled(&self) {
+        self.inspect_settled();
+    }
+}
+
 impl Watch {
     /// A witness of nothing yet.
     #[must_use]
@@ -85,7 +96,7 @@ impl Watch {
             rules,
             mailboxes: mailboxes.to_vec(),
             world: RefCell::default(),
-            findings: Findings::default(),
+            findings: Findings::new(INVARIANTS.len()),
             model: RefCell::default(),
             log: RefCell::default(),
             ticks: Cell::new(0),
@@ -107,30 +118,7 @@ impl Watch {
                 answered: false,
             })
             .collect();
-        let mut first = [true; 2];
-        for (index, info) in INVARIANTS.iter().enumerate() {
-            let watch = Rc::clone(self);
-            match info.kind {
-                InvariantKind::Always => {
-                    let first = std::mem::take(&mut first[0]);
-                    world.always(info.id, move || {
-                        if first {
-                            watch.inspect();
-                        }
-                        watch.findings.take(index)
-                    });
-                }
-                InvariantKind::Eventually | InvariantKind::AtEnd => {
-                    let first = std::mem::take(&mut first[1]);
-                    world.eventually(info.id, move || {
-                        if first {
-                            watch.inspect_settled();
-                        }
-                        watch.findings.take(index)
-                    });
-                }
-            }
-        }
+        world.witness(INVARIANTS, self);
     }
 
     /// The run is over.
@@ -141,7 +129,7 @@ impl Watch {
     }
 
     fn report(&self, id: Id, outcome: Outcome) {
-        self.findings.report(id, outcome);
+        self.findings.report(id as usize, outcome);
     }
 
     /// Whether expunged records have no cache of their own.
