@@ -49,7 +49,8 @@ pub use twin::{Field, Twin};
 use self::align::Steps;
 use self::lab::{Lab, Stop};
 use self::necessity::Parts;
-use crate::execute::{Second, ToolFailure, has_failed};
+use crate::compare::Second;
+use crate::execute::{ToolFailure, has_failed};
 use crate::shrink::Case;
 
 /// Executions an explanation may take, unless somebody says otherwise.
