@@ -274,7 +274,11 @@ fn finish(
     let Found { case, report, failure, subsets } = found;
     let mut parts = Parts::default();
     lab.begin(Part::Necessity);
-    course.went(Part::Necessity, necessity::look(&mut lab, &case, &report.offers, &mut parts))?;
+    let looked = necessity::look(&mut lab, &case, &report.offers, &mut parts).and_then(|()| {
+        lab.begin(Part::Ranges);
+        dials::numbers(&mut lab, &case, &report.offers, &mut parts)
+    });
+    course.went(Part::Necessity, looked)?;
     lab.begin(Part::Twin);
     let mut twin = None;
     course.went(Part::Twin, find_twin(&mut lab, &case, &report, failure.step, &mut parts, &mut twin))?;
