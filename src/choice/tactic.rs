@@ -236,7 +236,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::choice::{Coin, Latency, Mode, Script, Settings, SiteSetting};
+    use crate::choice::{Choices, Coin, Latency, Mode, Script, Settings, SiteSetting};
 
     static TRANSIT: Site = Site::latency("test/transit", "for tests");
     static FAULT: Site = Site::fault("test/fault", "for tests", Rate::HALF, Rate::HALF);

@@ -290,7 +290,7 @@ mod tests {
         assert!(power_table(&cells, Quantity::Seeds).contains("publish/a       1.5.0        7"));
         assert_eq!(
             power_summary(&cells),
-            "flow     failures  swarm  single-fault\npublish         2   1, 7      2, later\n"
+            "flow     failures  swarm  single-fault\npublish         2   1, 7          2, 7\n"
                 .replace("2, later", "2, 7")
         );
         let page = power_page(&cells);
