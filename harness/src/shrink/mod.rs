@@ -39,7 +39,8 @@ use serde::Serialize;
 
 pub use case::{Case, Size};
 
-use crate::execute::{Execution, Second, ToolFailure, has_failed};
+use crate::compare::Second;
+use crate::execute::{Execution, ToolFailure, has_failed};
 use crate::exit::Exit;
 use pool::with_pool;
 use search::Search;
