@@ -4,11 +4,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `ghost` | what one server has promised about one mailbox |
+//! | `history` | what a mailbox was on the master, and how the replica follows |
 //! | `inspect` | what is looked at after a step |
 //! | `ends` | what is looked at when everything has settled |
 
 mod ends;
 mod ghost;
+mod history;
 mod inspect;
 
 use std::cell::{Cell, RefCell};
@@ -16,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use self::ghost::{Acked, Ghost, State};
+use self::history::History;
 use super::checker::{FileCache, OnDisk};
 use super::format::Guid;
 use super::host::Host;
@@ -57,6 +60,8 @@ struct Model {
     /// Mailboxes with acknowledged changes that no sync has carried over, logged or taken over.
     dirty: BTreeSet<String>,
     in_work: BTreeSet<String>,
+    /// Mailboxes on the master, over time.
+    histories: BTreeMap<String, History>,
     last: Final,
     /// Messages that were acknowledged and that nobody has begun to expunge.
     survivors: BTreeSet<(String, [u8; 20])>,
@@ -277,6 +282,14 @@ impl Watch {
         })
     }
 
+    /// Any expunged message that can be brought back.
+    #[must_use]
+    pub fn any_expunged(&self, host: &Host, mailbox: &str) -> Option<Was> {
+        let found = self.on_disk(host, mailbox)?;
+        let guid = found.expunged().find(|entry| entry.system >> 30 & 1 == 0)?.guid;
+        self.expunged(host, mailbox, Guid(guid))
+    }
+
     /// Expunged records, before an expire looks at them: uid and when.
     #[must_use]
     pub fn before_expire(&self, host: &Host, mailbox: &str) -> BTreeMap<u32, (u32, bool)> {
@@ -305,6 +318,10 @@ impl Watch {
     pub fn command_done(&self, host: &Host) {
         for mailbox in &self.mailboxes {
             if let Some(found) = self.on_disk(host, mailbox) {
+                if !self.is_master(host) {
+                    let history = self.model.borrow().histories.get(mailbox).map(|history| history.on_the_way(&found));
+                    self.report(Id::Follows, history.unwrap_or(Outcome::Idle));
+                }
                 let now = self.tick();
                 self.ghost(host, mailbox, |ghost| {
                     ghost.reach(&found, now);
@@ -357,6 +374,7 @@ impl Watch {
         model.master = master;
         model.dirty.clear();
         model.in_work.clear();
+        model.histories.clear();
         for server in &mut model.servers {
             for ghost in server.ghosts.values_mut() {
                 *ghost = Ghost::default();
