@@ -5,7 +5,7 @@
 //! other side has when the survivor is to keep its own, and both look at the sets after the deletion. Owned rows are as they
 //! were seen with the real code; that they are all right in the corrected form is its promise.
 
-use super::{failures, run, scenario};
+use super::{failures, run};
 
 /// Sets of A and B, base, choice; the tags lost in 1.5.1 and in 1.11.3, a dash for none.
 const TAGS: &str = "
@@ -130,7 +130,7 @@ fn tags() {
                 _ => "-",
             };
             let text = cell(variant, &config, base, &format!("tags = \"{choice}\""));
-            let report = run(&scenario(&text), 0, false);
+            let report = run(&text, 0);
             let context = format!("{variant}: {head:?}: {:?}", failures(&report));
             if lost == "-" {
                 assert_eq!(failures(&report), [] as [&str; 0], "{context}");
@@ -164,7 +164,7 @@ fn owned_rows() {
             let expected = if outcomes[usize::from(!is_early)] == "500" { "failed" } else { "merged" };
             // Tags combined: nobody loses any.
             let choices = format!("tags = \"combine\", {relation} = \"{choice}\"");
-            let report = run(&scenario(&cell(variant, &config, base, &choices)), 0, false);
+            let report = run(&cell(variant, &config, base, &choices), 0);
             let context = format!("{variant}: {head:?}: {:?} {:?}", failures(&report), report.outcomes);
             assert_eq!(failures(&report), [] as [&str; 0], "{context}");
             assert_eq!(report.outcomes.get(expected), Some(&1), "{context}");
