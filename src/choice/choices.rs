@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::account::Offer;
 use super::domain::{Domain, Note};
 use super::expand::{Expander, mix};
+use super::offer::Offer;
 use super::rate::Rate;
 use super::script::{Anchoring, Deviation, Followed, Script};
 use super::seed::{Seed, stable_hash};

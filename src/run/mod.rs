@@ -14,7 +14,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{engine_kinds, engine_sites};
+pub use engine::{engine_kinds, engine_sites, sites_of};
 pub use erased::erased;
 pub use once::once;
 

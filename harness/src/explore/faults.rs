@@ -15,8 +15,8 @@ use seedbed::kernel::Dispatch;
 
 use super::parallel::{Flow, in_order};
 use super::tree::{Bounds, Floor, Tree, Trouble};
-use super::{Deviations, Subject, Summary, is_harmful};
-use crate::execute::Difference;
+use super::{Deviations, Subject, Summary};
+use crate::compare::Difference;
 
 /// Placements of faults in a scenario.
 pub struct Placements<'a> {
@@ -140,7 +140,7 @@ impl<'a> Placements<'a> {
         };
         let wanted = |site: &&'static Site| match sites {
             Some(listed) => site.names().any(|name| listed.iter().any(|label| label == name)),
-            None => is_harmful(site) && !ruled_out(site),
+            None => site.class.is_harmful() && !ruled_out(site),
         };
         let sites: Vec<&'static Site> =
             subject.sites().filter(wanted).filter(|site| !subject.is_pinned(site)).collect();

@@ -7,20 +7,17 @@
 //! | `crash` | what a start finds |
 //! | `reading` | answers of the feed, pages, the website's file |
 //! | `backups` | what is in them |
-//! | `findings` | one slot per invariant |
 
 mod backups;
 mod crash;
-mod findings;
 mod history;
 mod reading;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use self::backups::Backups;
-use self::findings::Findings;
 use self::history::{History, State};
 use self::reading::Reading;
 use super::files::Committed;
@@ -31,7 +28,7 @@ use super::protocol::{FEED, LOGIN, MERGE, Reply, Request};
 use super::rows::Rows;
 use super::schema::Table;
 use super::trace;
-use crate::check::{InvariantKind, Outcome};
+use crate::check::{Findings, Outcome, Witness};
 use crate::flow::Named;
 use crate::kernel::NodeId;
 use crate::world::{Node, World};
@@ -74,8 +71,28 @@ fn reached(node: &Node, symptom: &'static str) {
 /// The witness of one run.
 pub struct Watch {
     world: World,
+    /// Whose file is looked at.
+    website: OnceCell<NodeId>,
     findings: Findings,
     inner: RefCell<Inner>,
+}
+
+impl Witness for Watch {
+    fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    fn look(&self) {
+        if let Some(website) = self.website.get() {
+            self.look_at_the_website(*website);
+        }
+    }
+
+    fn look_settled(&self) {
+        let inner = self.inner.borrow();
+        let outcome = state::audit_complete(inner.rows(), &inner.history.merges());
+        self.findings.report(Id::AuditComplete as usize, outcome);
+    }
 }
 
 /// What is known.
@@ -119,33 +136,19 @@ impl Watch {
             committing: None,
             lives: 0,
         };
-        Rc::new(Watch { world: world.clone(), findings: Findings::default(), inner: RefCell::new(inner) })
+        let findings = Findings::new(INVARIANTS.len());
+        Rc::new(Watch { world: world.clone(), website: OnceCell::new(), findings, inner: RefCell::new(inner) })
     }
 
     /// Registers the invariants; the website's file is looked at after each step that has changed it.
     pub fn register(self: &Rc<Self>, website: NodeId) {
-        for (index, info) in INVARIANTS.iter().enumerate() {
-            let watch = Rc::clone(self);
-            match info.kind {
-                InvariantKind::Always => self.world.always(info.id, move || {
-                    if index == Id::ConsumerFile as usize {
-                        watch.look_at_the_website(website);
-                    }
-                    watch.findings.take(index)
-                }),
-                InvariantKind::Eventually | InvariantKind::AtEnd => {
-                    self.world.eventually(info.id, move || {
-                        let inner = watch.inner.borrow();
-                        state::audit_complete(inner.rows(), &inner.history.merges())
-                    });
-                }
-            }
-        }
+        let _ = self.website.set(website);
+        self.world.witness(INVARIANTS, self);
     }
 
     fn report(&self, found: impl IntoIterator<Item = Finding>) {
         for (id, outcome) in found {
-            self.findings.report(id, outcome);
+            self.findings.report(id as usize, outcome);
         }
     }
 
@@ -175,7 +178,7 @@ impl Watch {
             Ok(changed) => changed,
             Err(error) => {
                 let outcome = Outcome::violated("the database cannot be read", error.to_string());
-                return self.findings.report(Id::DatabaseIntact, outcome);
+                return self.findings.report(Id::DatabaseIntact as usize, outcome);
             }
         };
         if changed {
@@ -203,7 +206,7 @@ impl Watch {
                 true => Outcome::violated("refused, and yet done", format!("{} {}", reply.status, reply.body)),
                 false => Outcome::Held,
             };
-            self.findings.report(Id::RefusalChangesNothing, outcome);
+            self.findings.report(Id::RefusalChangesNothing as usize, outcome);
         }
         if ticket.request.path == FEED {
             let found = inner.feed_answered(node, &ticket, reply);
@@ -222,7 +225,7 @@ impl Watch {
             true => Outcome::Held,
             false => Outcome::violated("acknowledged, and not there", format!("request {number}")),
         };
-        self.findings.report(Id::AcknowledgedSurvives, outcome);
+        self.findings.report(Id::AcknowledgedSurvives as usize, outcome);
     }
 
     // --- for people ------------------------------------------------------------------------------------------------

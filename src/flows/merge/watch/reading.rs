@@ -142,6 +142,6 @@ impl Watch {
                 Ok(_) => Outcome::Held,
             },
         };
-        self.findings.report(Id::ConsumerFile, outcome);
+        self.findings.report(Id::ConsumerFile as usize, outcome);
     }
 }
