@@ -23,8 +23,8 @@ use self::reading::Reading;
 use super::files::Committed;
 use super::invariants::merge::{self, Asked};
 use super::invariants::{Finding, INVARIANTS, Id, state};
-use super::orm::Purpose;
-use super::protocol::{FEED, MERGE, Reply, Request};
+use super::orm::{OrmError, OrmResult, Purpose};
+use super::protocol::{FEED, LOGIN, MERGE, Reply, Request};
 use super::rows::Rows;
 use super::schema::Table;
 use super::trace;
@@ -55,6 +55,7 @@ pub const MARKS: &[Named] = &[
     Named::new("waited-for-a-lock", "a statement had to wait for a lock"),
     Named::new("locked-too-long", "a statement waited for a lock as long as it may, in vain"),
     Named::new("receiver-called", "a receiver was called inside a transaction"),
+    Named::new("handled-inside-a-receiver", "something else was handled inside a receiver's call"),
     Named::new("crashed-in-commit", "the process died while it committed"),
     Named::new("commit-lost", "a commit that had succeeded was gone after a crash"),
     Named::new("sent-twice", "a form was sent a second time without waiting for the answer"),
@@ -170,7 +171,7 @@ impl Watch {
     }
 
     /// A worker's commit has succeeded or failed.
-    pub fn commit_ended(&self, node: &Node, ticket: u64, purpose: Purpose, is_done: bool) {
+    pub fn commit_ended(&self, node: &Node, ticket: u64, purpose: Purpose, result: &OrmResult<()>) {
         let mut inner = self.inner.borrow_mut();
         inner.committing = None;
         let changed = match inner.committed.refresh() {
@@ -183,8 +184,11 @@ impl Watch {
         if changed {
             let found = inner.take(node, ticket, purpose);
             self.report(found);
-        } else if is_done && purpose == Purpose::Work {
+        } else if result.is_ok() && purpose == Purpose::Work {
             inner.done_without_change(ticket);
+        }
+        if matches!(result, Err(OrmError::Database(_))) {
+            self.findings.report(Id::DatabaseIntact, inner.damage());
         }
     }
 
@@ -197,9 +201,9 @@ impl Watch {
         let Some(ticket) = inner.tickets.remove(&ticket) else {
             return;
         };
-        if ticket.asked.is_some() && [400, 403, 404, 409].contains(&reply.status) {
+        if ticket.request.is_post && is_refusal(reply) {
             let outcome = match ticket.changed {
-                true => Outcome::violated("refused, and yet done", format!("status {}", reply.status)),
+                true => Outcome::violated("refused, and yet done", format!("{} {}", reply.status, reply.body)),
                 false => Outcome::Held,
             };
             self.findings.report(Id::RefusalChangesNothing as usize, outcome);
@@ -244,7 +248,25 @@ impl Watch {
     }
 }
 
+/// Whether an answer to a form says that nothing was done. An error that no view expects says neither.
+fn is_refusal(reply: &Reply) -> bool {
+    match reply.status {
+        302 => reply.location == LOGIN,
+        500 => false,
+        _ => true,
+    }
+}
+
 impl Inner {
+    /// What SQLite's own check says of what is committed.
+    fn damage(&mut self) -> Outcome {
+        match self.committed.damage() {
+            Ok(None) => Outcome::Held,
+            Ok(Some(said)) => Outcome::violated("damaged", said),
+            Err(error) => Outcome::violated("the database cannot be read", error.to_string()),
+        }
+    }
+
     /// What was just committed becomes the last state; answers what the checks say.
     fn take(&mut self, node: &Node, ticket: u64, purpose: Purpose) -> Vec<Finding> {
         let before = Rc::clone(&self.history.last().rows);

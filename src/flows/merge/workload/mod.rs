@@ -30,6 +30,8 @@ pub enum Op {
     Look(Event),
     /// The website polls now.
     Poll(Nothing),
+    /// The backup job, if there is one, copies now.
+    BackUp(Nothing),
     /// Seconds pass.
     Wait(Seconds),
     /// The server's process is killed, and started again after some seconds.
@@ -277,7 +279,7 @@ pub fn simpler(op: &Op) -> Vec<Op> {
             .collect(),
         Op::Wait(Seconds { seconds }) => shorter(*seconds).map(|seconds| Op::Wait(Seconds { seconds })).collect(),
         Op::Kill(Seconds { seconds }) => shorter(*seconds).map(|seconds| Op::Kill(Seconds { seconds })).collect(),
-        Op::Edit(_) | Op::Ask(_) | Op::Administer(_) | Op::Look(_) | Op::Poll(_) => Vec::new(),
+        Op::Edit(_) | Op::Ask(_) | Op::Administer(_) | Op::Look(_) | Op::Poll(_) | Op::BackUp(_) => Vec::new(),
     }
 }
 
