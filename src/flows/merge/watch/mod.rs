@@ -188,7 +188,7 @@ impl Watch {
             inner.done_without_change(ticket);
         }
         if matches!(result, Err(OrmError::Database(_))) {
-            self.findings.report(Id::DatabaseIntact, inner.damage());
+            self.findings.report(Id::DatabaseIntact as usize, inner.damage());
         }
     }
 
