@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::check::{Checks, InvariantKind, Outcome};
+use crate::check::{Checks, InvariantInfo, InvariantKind, Outcome, Witness};
 use crate::choice::{Coin, Latency, Rate, Site};
 use crate::disk::{Disks, NodeDisk};
 use crate::kernel::{Down, NodeHandle, NodeId, Sim, StepHook};
@@ -243,6 +243,20 @@ impl World {
     /// The code behind a declared invariant that is looked at once, at the very end.
     pub fn at_end(&self, id: &str, check: impl FnMut() -> Outcome + 'static) {
         self.inner.checks.borrow_mut().register(id, InvariantKind::AtEnd, check);
+    }
+
+    /// A witness that answers for all these invariants; it looks once before those of a kind are asked.
+    pub fn witness<W: Witness + 'static>(&self, declared: &'static [InvariantInfo], witness: &Rc<W>) {
+        let mut checks = self.inner.checks.borrow_mut();
+        let looks = [(InvariantKind::Always, W::look as fn(&W)), (InvariantKind::Eventually, W::look_settled)];
+        for (kind, look) in looks {
+            let witness = Rc::clone(witness);
+            checks.register_look(kind, move || look(&witness));
+        }
+        for (index, info) in declared.iter().enumerate() {
+            let witness = Rc::clone(witness);
+            checks.register(info.id, info.kind, move || witness.findings().take(index));
+        }
     }
 
     // --- state, for people -----------------------------------------------------------------------------------------

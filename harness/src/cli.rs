@@ -36,9 +36,9 @@ What a seed stands for is fixed: by default (mix) of 32 seeds 18 are swarm (a ra
 rates; the first eight are among them), 6 pct (priorities with 1 to 3 ordering constraints), 3 single-fault (one fault at
 one of the places where one could have happened), 2 mutation (the beginning of a run that showed something new, searched
 on), and one each of swizzle (nodes are cut off one by one), isolate-one and starve-one. --strategy, or [search]
-strategy in the file, makes all seeds one of these. A mutation starts from what finished generations of 256 seeds have
-found, and is a swarm seed where that is nothing; its report names the seeds it goes back to, and --seed with --parents
-is the same run again. No strategy turns on what the scenario's [faults] leave out.
+strategy in the file, makes all seeds one of these. A mutation starts from what finished generations (four
+of 64 seeds, then of 256) have found, and is a swarm seed where that is nothing; its report names the seeds it goes back
+to, and --seed with --parents is the same run again. No strategy turns on what the scenario's [faults] leave out.
 
 A clean sweep says what it leaves open. n clean seeds mean a failure rate below 3/n per seed with 95 % confidence (rule
 of three), and the share of behaviours met exactly once estimates how likely the next seed shows a new one
@@ -100,16 +100,20 @@ The catalogue is every scenario that must fail. A trial takes seeds of its own u
 until --seeds are used up; such a trial counts as \"later than that\" (Kaplan-Meier), not as a detection and not as
 nothing. A failure of another kind is counted apart. The corrected variant, run in the same way, must not fail.
 
-An entry `>half` means that less than half of the trials found it. Seeds and steps are the same on every
-machine; seconds (only in JSON, in microseconds) are not, and are compared with nothing. Worse than a baseline is a
-median beyond the 95 % interval of the earlier one, or a failure that is not found any more.
+An entry `>half` means that less than half of the trials found it. Seeds and steps are the same on every machine;
+seconds (in JSON: microseconds) are not, and are compared with nothing. Worse than a baseline is a median beyond the 95 %
+interval of the earlier one, or a failure that is not found any more. A cell (a failure under a strategy) in which the
+baseline found nothing cannot be worse: --cells-within leaves it out, and those that took more steps in the baseline,
+and says how many that are.
 
 Examples:
   seedbed power                            everything: takes minutes
   seedbed power scenarios/publish --strategies swarm,pct-2
   seedbed power --trials 30 --seeds 64 --write-baseline power.json
   seedbed power --trials 30 --seeds 64 --baseline power.json
-                                           exit code 1 if it has become worse";
+                                           exit code 1 if it has become worse
+  seedbed power --trials 30 --seeds 64 --baseline power.json --cells-within 500000
+                                           the same in a fraction of the time, for CI";
 
 const SHRINK_EXAMPLES: &str = "\
 Every candidate is executed, and accepted only if it fails with the same invariant and the same cause.
@@ -425,9 +429,15 @@ pub struct PowerArguments {
     /// Compare with this earlier measurement
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<String>,
+    /// Measure only what can be worse than the baseline, and took at most this many steps in it
+    #[arg(long, value_name = "STEPS", requires = "baseline", conflicts_with_all = ["strategies", "write_baseline", "markdown"])]
+    pub cells_within: Option<u64>,
     /// Write the measurement, to be compared with later
     #[arg(long, value_name = "FILE")]
     pub write_baseline: Option<String>,
+    /// Write the tables as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<String>,
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,

@@ -6,7 +6,8 @@ use seedbed::flow::FlowInfo;
 use seedbed::run::RunReport;
 use seedbed::scenario::{Claim, Plan, Scenario};
 
-use crate::execute::{Second, has_failed};
+use crate::compare::Second;
+use crate::execute::has_failed;
 use crate::exit::Exit;
 use crate::report::thousands;
 use crate::sweep::{FailedRun, SweepEnd, Swept, Tally};

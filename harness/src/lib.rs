@@ -19,6 +19,7 @@ compile_error!("panics of code under test are verdicts: build with panic = \"unw
 pub mod audit;
 mod cli;
 mod command;
+pub mod compare;
 pub mod execute;
 pub mod exit;
 pub mod explain;

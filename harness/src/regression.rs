@@ -9,7 +9,8 @@ use seedbed::choice::Anchoring;
 use seedbed::run::RunReport;
 use seedbed::scenario::Plan;
 
-use crate::execute::{Second, has_failed};
+use crate::compare::Second;
+use crate::execute::has_failed;
 
 /// What following a plan showed on one variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

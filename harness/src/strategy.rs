@@ -5,11 +5,11 @@
 //! sweep has seen. So it can be executed again anywhere: `--seed N`, and `--parents P,…` where the report says so.
 
 use seedbed::choice::{Deviation, Forced, Offer, Script, Seed, Strategy, Tactic};
-use seedbed::run::{Guide, RunReport, Source};
+use seedbed::kernel::Dispatch;
+use seedbed::run::{Guide, RunReport, Source, sites_of};
 use seedbed::scenario::Scenario;
 
 use crate::execute::{Execution, Keep, ToolFailure};
-use crate::explore::all_sites;
 
 /// One in this many deviations of a parent is left out.
 const LEFT_OUT_ONE_IN: u64 = 16;
@@ -61,6 +61,61 @@ pub fn with_parents(scenario: &Scenario, parents: &[u64]) -> Scenario {
     scenario
 }
 
+impl Execution<'_> {
+    /// Executes the run once, on this thread unless the flow needs a fresh one; a seed as its strategy wants.
+    ///
+    /// # Errors
+    /// When the simulator itself panics; what the code under test does is part of the report.
+    pub fn run(&self, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        self.run_with(Keep { trace: keep_trace, ..Keep::default() })
+    }
+
+    /// [`Execution::run`] in another order of dispatch.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_by(&self, dispatch: Dispatch, keep_trace: bool) -> Result<RunReport, ToolFailure> {
+        let keep = Keep { trace: keep_trace, ..Keep::default() };
+        self.run_once(dispatch, keep)
+    }
+
+    /// [`Execution::run`], with more in the report.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_with(&self, keep: Keep) -> Result<RunReport, ToolFailure> {
+        self.run_once(Dispatch::ByTime, keep)
+    }
+
+    fn run_once(&self, dispatch: Dispatch, keep: Keep) -> Result<RunReport, ToolFailure> {
+        let seed = self.seed.filter(|_| matches!(self.source, Source::Search));
+        let prepared = seed.map(|seed| prepare(self, seed)).transpose()?.flatten();
+        self.run_prepared_by(prepared.as_ref(), dispatch, keep)
+    }
+
+    /// [`Execution::run`] of a seed whose strategy has been prepared already.
+    ///
+    /// # Errors
+    /// As [`Execution::run`].
+    pub fn run_prepared(&self, prepared: Option<&Prepared>) -> Result<RunReport, ToolFailure> {
+        self.run_prepared_by(prepared, Dispatch::ByTime, Keep::default())
+    }
+
+    fn run_prepared_by(
+        &self,
+        prepared: Option<&Prepared>,
+        dispatch: Dispatch,
+        keep: Keep,
+    ) -> Result<RunReport, ToolFailure> {
+        let Some(prepared) = prepared else {
+            return self.run_as_told(dispatch, keep);
+        };
+        let guide = prepared.guide();
+        let operations = self.operations.or(prepared.operations.as_deref());
+        Execution { source: Source::Guided(&guide), operations, ..*self }.run_as_told(dispatch, keep)
+    }
+}
+
 /// Prepares the run of a seed; `None`: it is drawn as the swarm draws.
 ///
 /// # Errors
@@ -82,14 +137,14 @@ pub fn prepare(execution: &Execution<'_>, seed: u64) -> Result<Option<Prepared>,
 fn single_fault(execution: &Execution<'_>, seed: u64) -> Result<Option<Prepared>, ToolFailure> {
     let faults = &execution.scenario.faults;
     let sites: Vec<_> =
-        all_sites(execution.flow.info()).filter(|site| is_harmful(site) && faults.allows(site)).collect();
+        sites_of(execution.flow.info()).filter(|site| site.class.is_harmful() && faults.allows(site)).collect();
     if sites.is_empty() {
         return Ok(None);
     }
     let labels: Vec<String> = sites.iter().map(|site| site.label.to_owned()).collect();
     let guide = Guide { tactic: Tactic::Calm(None), offers_of: Some(&labels), ..Guide::default() };
     let scout = Execution { source: Source::Guided(&guide), ..*execution };
-    let report = scout.run_with(Keep { offers: true, ..Keep::default() })?;
+    let report = scout.run_as_told(Dispatch::ByTime, Keep { offers: true, ..Keep::default() })?;
     let may_deviate = |offer: &&Offer| {
         let site = sites.iter().find(|site| site.label == offer.site);
         let setting = site.and_then(|site| faults.of(site));
@@ -144,12 +199,8 @@ fn parent(execution: &Execution<'_>) -> Result<RunReport, ToolFailure> {
     let prepared = prepare(&parent, *last)?.unwrap_or_default();
     let guide = Guide { keep_script: true, ..prepared.guide() };
     let operations = prepared.operations.as_deref();
-    let mut report = Execution { source: Source::Guided(&guide), operations, ..parent }.run(false)?;
+    let mut report = Execution { source: Source::Guided(&guide), operations, ..parent }
+        .run_as_told(Dispatch::ByTime, Keep::default())?;
     report.steps = report.steps.max(1);
     Ok(report)
-}
-
-fn is_harmful(site: &seedbed::choice::Site) -> bool {
-    use seedbed::choice::SiteClass;
-    matches!(site.class, SiteClass::Fault | SiteClass::Reentry)
 }

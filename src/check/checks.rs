@@ -18,7 +18,9 @@ pub struct Evaluations {
 }
 
 struct Entry {
-    info: &'static InvariantInfo,
+    /// The invariant; a witness that only looks has none.
+    info: Option<&'static InvariantInfo>,
+    kind: InvariantKind,
     mode: CheckMode,
     check: Box<dyn FnMut() -> Outcome>,
     counts: Evaluations,
@@ -55,7 +57,29 @@ impl Checks {
         let info = self.declared.iter().find(|info| info.id == id && info.kind == kind);
         let info = info.unwrap_or_else(|| panic!("the flow declares no {kind:?} invariant `{id}`"));
         let mode = (self.mode_of)(id);
-        self.entries.push(Entry { info, mode, check: Box::new(check), counts: Evaluations::default() });
+        self.entries.push(Entry {
+            info: Some(info),
+            kind,
+            mode,
+            check: Box::new(check),
+            counts: Evaluations::default(),
+        });
+    }
+
+    /// Registers what shall look at the system before the invariants of this kind that are registered after it,
+    /// whichever of them are on.
+    pub fn register_look(&mut self, kind: InvariantKind, mut look: impl FnMut() + 'static) {
+        let check = move || {
+            look();
+            Outcome::Idle
+        };
+        self.entries.push(Entry {
+            info: None,
+            kind,
+            mode: CheckMode::Stop,
+            check: Box::new(check),
+            counts: Evaluations::default(),
+        });
     }
 
     /// Evaluates the invariants of one kind, and what the kernel noticed. Answers whether the run shall stop.
@@ -65,25 +89,25 @@ impl Checks {
         while let Some((index, violation)) = self.look_from(from, sim, kind) {
             from = index + 1;
             let entry = &mut self.entries[index];
-            let Some(violation) = violation else {
+            let (Some(violation), Some(info)) = (violation, entry.info) else {
                 // A check that panics is a failure of its own, and not asked again.
                 entry.mode = CheckMode::Off;
                 self.take_incidents(sim);
                 continue;
             };
             entry.counts.antecedent += 1;
-            if !promised(entry.info, sim) {
+            if !promised(info, sim) {
                 entry.counts.unpromised += 1;
                 continue;
             }
-            let (id, mode) = (entry.info.id, entry.mode);
             let failure = Failure {
-                invariant: id.to_owned(),
+                invariant: info.id.to_owned(),
                 cause: violation.cause,
                 detail: violation.detail,
                 step: sim.step(),
                 at_ns: sim.now().as_nanos(),
             };
+            let mode = entry.mode;
             self.add(failure, mode, Verdict::Violates);
         }
         self.failure.is_some()
@@ -99,10 +123,10 @@ impl Checks {
             || at.get().1,
             || {
                 for (index, entry) in entries.iter_mut().enumerate().skip(from) {
-                    if entry.info.kind != kind || entry.mode == CheckMode::Off {
+                    if entry.kind != kind || entry.mode == CheckMode::Off {
                         continue;
                     }
-                    at.set((index, entry.info.id));
+                    at.set((index, entry.info.map_or("witness", |info| info.id)));
                     entry.counts.evaluated += 1;
                     match (entry.check)() {
                         Outcome::Idle => {}
@@ -182,8 +206,8 @@ impl Checks {
         let always = Evaluations { evaluated: steps, antecedent: steps, unpromised: 0 };
         let built_in = BUILT_IN.iter().map(|info| (info.id.to_owned(), always));
         let mut all: BTreeMap<String, Evaluations> = built_in.collect();
-        for entry in &self.entries {
-            let sum = all.entry(entry.info.id.to_owned()).or_default();
+        for (entry, info) in self.entries.iter().filter_map(|entry| Some((entry, entry.info?))) {
+            let sum = all.entry(info.id.to_owned()).or_default();
             sum.evaluated += entry.counts.evaluated;
             sum.antecedent += entry.counts.antecedent;
             sum.unpromised += entry.counts.unpromised;

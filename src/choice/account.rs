@@ -2,57 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::choices::Choices;
 use super::domain::Domain;
+use super::offer::{Offer, SiteCount};
 use super::site::SiteClass;
 use super::state::SiteState;
 use super::stream::StreamId;
-
-/// What happened at one site in one run, all actors together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SiteCount {
-    /// Choices made, deviating or not.
-    pub offered: u64,
-    /// Of these, how many could have deviated: the site was on (in a replay: the script named the place).
-    pub armed: u64,
-    /// Of these, how many did.
-    pub fired: u64,
-    /// How often the code under test noticed.
-    pub observed: u64,
-    /// Times the operation came by and the choice made no sense (nothing to tear, nobody to cut off).
-    pub ineligible: u64,
-}
-
-/// A choice that a script could have answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offer {
-    /// The site's label.
-    pub site: String,
-    /// Who chose.
-    pub actor: String,
-    /// The actor's n-th choice at this site.
-    pub n: u64,
-    /// The step it happened in.
-    pub step: u64,
-    /// All possible values in words, the quiet one first; `None` when there are too many.
-    pub values: Option<Vec<String>>,
-    /// The value taken.
-    pub chosen: String,
-    /// Deviating values that stand for all of them (see [`Domain::representatives`]).
-    pub representatives: Vec<String>,
-    /// The operation that asked makes something durable (see [`Domain::is_barrier`]).
-    #[serde(default)]
-    pub barrier: bool,
-    /// If it deviates: simpler values to try instead, the simplest first.
-    pub simpler: Vec<String>,
-}
 
 impl Choices {
     /// Limits the list of offers to these sites, by label.
     pub fn log_only(&mut self, sites: impl IntoIterator<Item = String>) {
         self.logged_sites = Some(sites.into_iter().collect());
+    }
+
+    /// Limits the length of the list: the first offers are kept.
+    pub fn log_at_most(&mut self, offers: usize) {
+        self.logged_max = offers;
     }
 
     /// Starts or stops keeping a list of all offers, for those who enumerate them. Offers that no script
@@ -74,7 +39,7 @@ impl Choices {
     }
 
     pub(super) fn log<D: Domain>(&mut self, s: StreamId, n: u64, domain: &D, chosen: &D::Value) {
-        if !self.answerable(s) {
+        if self.offers.len() >= self.logged_max || !self.answerable(s) {
             return;
         }
         let stream = &self.cold[s.index()];

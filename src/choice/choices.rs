@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::account::Offer;
 use super::domain::{Domain, Note};
 use super::expand::{Expander, mix};
+use super::offer::Offer;
 use super::rate::Rate;
 use super::script::{Anchoring, Deviation, Followed, Script};
 use super::seed::{Seed, stable_hash};
@@ -64,6 +64,8 @@ pub struct Choices {
     pub(super) logging: bool,
     /// Labels of the sites whose offers are listed; `None`: all.
     pub(super) logged_sites: Option<BTreeSet<String>>,
+    /// How many offers are listed at most.
+    pub(super) logged_max: usize,
     pub(super) offers: Vec<Offer>,
 }
 
@@ -104,6 +106,7 @@ impl Choices {
             ruling: None,
             logging: false,
             logged_sites: None,
+            logged_max: usize::MAX,
             offers: Vec::new(),
         }
     }

@@ -12,8 +12,8 @@
 //! | `choices`, `pick` | the answers of one run: search, replay, or first one and then the other |
 //! | `settings` | how often which site deviates: profiles, rates, doses, pins |
 //! | `script` | deviations, and how many of them found their place again |
-//! | `strategy`, `tactic` | how a sweep is searched, and what that changes about a run's draws |
-//! | `account` | counts per site, and the list of offers |
+//! | `strategy`, `tactic`, `guided` | how a sweep is searched, what that changes about a run's draws, and where |
+//! | `offer`, `account` | counts per site and the list of offers: what they are, and how they are kept |
 //! | `state` | what is kept per stream and per site |
 //! | `seed`, `stream`, `expand`, `rate` | words and what is made of them, frozen for ever |
 //!
@@ -45,6 +45,8 @@ mod choices;
 mod domain;
 mod domains;
 mod expand;
+mod guided;
+mod offer;
 mod pick;
 mod rate;
 mod script;
@@ -56,17 +58,17 @@ mod strategy;
 mod stream;
 mod tactic;
 
-pub use account::{Offer, SiteCount};
 pub use choices::{Choices, Mode};
 pub use domain::{Domain, Note, distinct};
 pub use domains::{Coin, Latency, OneOf, Permutation, Subset, UpTo, Word, smaller};
 pub use expand::Expander;
+pub use offer::{Offer, SiteCount};
 pub use rate::{Rate, RateError};
 pub use script::{Anchoring, Deviation, Script};
 pub use seed::{ParseSeedError, Seed, stable_hash};
 pub use settings::{ParseProfileError, Profile, Settings, SiteSetting};
 pub use site::{Site, SiteClass};
-pub use strategy::{GENERATION_SEEDS, ParseStrategyError, Strategy};
+pub use strategy::{ParseStrategyError, Strategy, generation_start};
 pub use stream::StreamId;
 pub use tactic::{Forced, Tactic};
 

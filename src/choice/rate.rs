@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::expand::Expander;
-
 /// A probability `threshold / 2^64`; the largest threshold stands for certainty.
 ///
 /// ```
@@ -73,12 +71,13 @@ impl Rate {
     }
 
     /// A rate between `low` and `high` whose logarithm is uniform, in steps of a sixteenth of an octave:
-    /// a fault with a range from 1 in 10,000 to 1 in 10 spends as many runs near either end.
+    /// a fault with a range from 1 in 10,000 to 1 in 10 spends as many runs near either end. `draw` draws a number
+    /// between two, both included.
     #[must_use]
-    pub fn log_uniform(low: Rate, high: Rate, expander: &mut Expander) -> Rate {
+    pub fn log_uniform(low: Rate, high: Rate, draw: impl FnOnce(u64, u64) -> u64) -> Rate {
         let (low, high) = (low.0.max(1), high.0.max(1));
         let (first, last) = (sixteenths(low), sixteenths(high.max(low)));
-        let drawn = from_sixteenths(expander.range_inclusive(first, last));
+        let drawn = from_sixteenths(draw(first, last));
         Rate(drawn.clamp(low, high.max(low)))
     }
 }
@@ -132,6 +131,7 @@ impl fmt::Display for Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choice::Expander;
 
     /// A rate written as a fraction is that fraction of 2^64, and its ends are never and always.
     #[test]
@@ -176,12 +176,12 @@ mod tests {
         let (low, high) = (Rate(1 << 40), Rate(1 << 48));
         let mut octaves = [0_u32; 9];
         for word in 0..8_000 {
-            let rate = Rate::log_uniform(low, high, &mut Expander::new(word));
+            let rate = Rate::log_uniform(low, high, |first, last| Expander::new(word).range_inclusive(first, last));
             assert!(low <= rate && rate <= high);
             octaves[(rate.0.ilog2() - 40) as usize] += 1;
         }
         assert!(octaves[..8].iter().all(|count| (800..1_200).contains(count)), "{octaves:?}");
-        let same = Rate::log_uniform(Rate::HALF, Rate::HALF, &mut Expander::new(7));
+        let same = Rate::log_uniform(Rate::HALF, Rate::HALF, |first, _| first);
         assert_eq!(same, Rate::HALF);
     }
 }

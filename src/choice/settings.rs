@@ -132,7 +132,7 @@ impl Swarm {
         let stream = stable_hash(&["swarm", site.first_label()]);
         let mut expander = Expander::new(Reader::new(seed, stream).at(0));
         let on = expander.chance(Rate::HALF);
-        let rate = Rate::log_uniform(site.default_rate, site.cap_rate, &mut expander);
+        let rate = Rate::log_uniform(site.default_rate, site.cap_rate, |low, high| expander.range_inclusive(low, high));
         let dose = expander.weighted(&[60, 25, 10, 5]) as u64;
         // A dose of 0 is a dosed site's way of being absent; a coin on top would make it twice as rare.
         let maskable = matches!(site.class, SiteClass::Fault | SiteClass::Reentry) && !site.dosed;

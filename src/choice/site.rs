@@ -29,6 +29,12 @@ impl SiteClass {
             SiteClass::Value => "value",
         }
     }
+
+    /// Whether it is among what can go wrong: what enumerating faults places, and a single fault is one of.
+    #[must_use]
+    pub const fn is_harmful(self) -> bool {
+        matches!(self, SiteClass::Fault | SiteClass::Reentry)
+    }
 }
 
 /// A place where a choice is made. Always a `pub static`; the label is public and lives for ever.

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::choices::Choices;
 use super::domain::Domain;
 use super::expand::Expander;
 use super::rate::Rate;
@@ -94,7 +93,7 @@ pub(super) struct Ruled<'a> {
 }
 
 impl Ruling {
-    fn new(seed: Seed, tactic: &Tactic) -> Ruling {
+    pub(super) fn new(seed: Seed, tactic: &Tactic) -> Ruling {
         let instants = match tactic {
             Tactic::Priorities { depth } => u64::from(depth.saturating_sub(1)),
             Tactic::Isolate | Tactic::Starve => 1,
@@ -119,7 +118,7 @@ impl Ruling {
     }
 
     /// Whether offers of this site are asked about here. A site that the settings leave out is not.
-    fn rules(&self, state: &SiteState) -> bool {
+    pub(super) fn rules(&self, state: &SiteState) -> bool {
         let possible = state.resolved.rate != Rate::NEVER && state.resolved.pin.is_none();
         possible
             && match self.tactic {
@@ -132,8 +131,13 @@ impl Ruling {
             }
     }
 
+    /// The position at which candidates of a pick draw their priorities, if the tactic gives them some.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        matches!(self.tactic, Tactic::Priorities { .. }).then_some(self.passed)
+    }
+
     /// The answer; `None`: as the swarm draws.
-    fn answer<D: Domain>(&mut self, ruled: &Ruled<'_>, domain: &D) -> Option<D::Value> {
+    pub(super) fn answer<D: Domain>(&mut self, ruled: &Ruled<'_>, domain: &D) -> Option<D::Value> {
         self.offers += 1;
         let changes = self.changes.last().is_some_and(|at| self.offers >= *at);
         match self.tactic {
@@ -227,50 +231,12 @@ fn cut_words(word: u64) -> String {
     format!("both ways for {}ms", 1_u64 << exponent)
 }
 
-impl Choices {
-    /// Makes a search follow a tactic. To be told before the first stream is asked for.
-    pub fn follow(&mut self, tactic: &Tactic) {
-        match tactic {
-            Tactic::Swarm => return,
-            Tactic::Calm(forced) => {
-                self.calm = true;
-                if let Some(forced) = forced {
-                    self.force(forced.clone());
-                }
-            }
-            Tactic::Priorities { .. } | Tactic::Isolate | Tactic::Swizzle | Tactic::Starve => {}
-        }
-        self.ruling = Some(Box::new(Ruling::new(self.seed, tactic)));
-    }
-
-    /// Whether a tactic is asked about the offers of this site.
-    pub(super) fn is_ruled(&self, site: usize) -> bool {
-        self.ruling.as_ref().is_some_and(|ruling| ruling.rules(&self.sites[site]))
-    }
-
-    /// The answer of a tactic; `None`: as the swarm draws.
-    pub(super) fn rule<D: Domain>(&mut self, s: StreamId, domain: &D) -> Option<D::Value> {
-        let cold = &self.cold[s.index()];
-        let ruled = Ruled { site: self.sites[cold.site].site, actor: &cold.actor, stream: s };
-        self.ruling.as_mut()?.answer(&ruled, domain)
-    }
-
-    /// The position at which candidates draw their priorities: under a tactic that gives priorities they keep them
-    /// from one change point to the next.
-    pub(super) fn epoch(&self, n: u64) -> u64 {
-        match &self.ruling {
-            Some(ruling) if matches!(ruling.tactic, Tactic::Priorities { .. }) => ruling.passed,
-            _ => n,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::choice::{Coin, Latency, Mode, Script, Settings, SiteSetting};
+    use crate::choice::{Choices, Coin, Latency, Mode, Script, Settings, SiteSetting};
 
     static TRANSIT: Site = Site::latency("test/transit", "for tests");
     static FAULT: Site = Site::fault("test/fault", "for tests", Rate::HALF, Rate::HALF);

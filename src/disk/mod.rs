@@ -11,7 +11,7 @@
 //! | `image`, `inode`, `directory` | content; one file; one directory |
 //! | `profile` | what a file system promises across a power cut |
 //! | `crash` | a killed process, a power cut, a lost disk |
-//! | `cut`, `sampler`, `cut_words`, `tear`, `apply` | the outcome of a power cut: what is possible, how it is drawn, its notation, torn writes, what is left |
+//! | `cut`, `cut_domain`, `sampler`, `cut_words`, `tear`, `apply` | the outcome of a power cut: what is possible, the choice of one, how it is drawn, its notation, torn writes, what is left |
 //! | `faults`, `fault_domains`, `setup_domains`, `chance` | the sites with their rates; their values; who answers |
 //! | `media`, `atlas`, `contract` | broken promises, the record of damage, what a system claims to survive |
 //! | `node` | the disk inside a run: node by node, in virtual time, with the run's choices |
@@ -24,6 +24,7 @@ mod chance;
 mod contract;
 mod crash;
 mod cut;
+mod cut_domain;
 mod cut_words;
 mod directory;
 #[expect(clippy::module_inception, reason = "the concept the folder is named after")]

@@ -69,7 +69,7 @@ impl CutShape {
                 1 => Fate::Lost,
                 _ => Fate::Torn(Tear::draw(sectors, e)),
             },
-            OpShape::SetLen => kept_if(e.chance(Rate::HALF)),
+            OpShape::SetLen => Fate::kept_if(e.chance(Rate::HALF)),
             OpShape::Entry | OpShape::Rename => self.entry(op, entries_left, e),
         }
     }
@@ -84,7 +84,7 @@ impl CutShape {
         if let Some(left) = entries_left {
             let kept = *left > 0;
             *left = left.saturating_sub(1);
-            return kept_if(kept);
+            return Fate::kept_if(kept);
         }
         match e.below(4) {
             0 | 1 => Fate::Lost,
@@ -97,10 +97,10 @@ impl CutShape {
         let mut entries_left = self.entries_kept(e);
         let fates = self.ops.iter().map(|&op| match op {
             OpShape::Write { extends, .. } if extends && !self.profile.size_follows_data() => {
-                kept_if(e.chance(Rate::HALF))
+                Fate::kept_if(e.chance(Rate::HALF))
             }
             OpShape::Write { .. } => Fate::Kept,
-            OpShape::SetLen => kept_if(e.chance(Rate::HALF)),
+            OpShape::SetLen => Fate::kept_if(e.chance(Rate::HALF)),
             OpShape::Entry | OpShape::Rename => self.entry(op, &mut entries_left, e),
         });
         let fates = fates.collect();
@@ -111,10 +111,6 @@ impl CutShape {
         };
         Cut { fates, pages: (0..self.pages).map(page).collect() }
     }
-}
-
-pub(super) fn kept_if(kept: bool) -> Fate {
-    if kept { Fate::Kept } else { Fate::Lost }
 }
 
 fn torn_rename(e: &mut Expander) -> Fate {

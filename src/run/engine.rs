@@ -1,6 +1,7 @@
 //! What the engine itself declares, whatever the flow.
 
 use crate::choice::Site;
+use crate::flow::FlowInfo;
 use crate::trace::Kind;
 use crate::{disk, kernel, net, reentry, world};
 
@@ -8,6 +9,11 @@ use crate::{disk, kernel, net, reentry, world};
 #[must_use]
 pub fn engine_sites() -> Vec<&'static Site> {
     [kernel::SITES, net::SITES, disk::SITES, reentry::SITES, world::SITES].concat()
+}
+
+/// Every choice site of a flow, its own first.
+pub fn sites_of(flow: &FlowInfo) -> impl Iterator<Item = &'static Site> + use<> {
+    flow.sites.iter().copied().chain(engine_sites())
 }
 
 /// The trace kinds that exist under every flow.

@@ -12,9 +12,10 @@ use serde::Serialize;
 use super::check::json;
 use super::{Done, Stop, interrupt};
 use crate::Harness;
-use crate::audit::{Surrounding, Told, serve};
+use crate::audit::{Surrounding, serve};
 use crate::cli::{AuditArguments, AuditWorkerArguments, Format};
-use crate::execute::{Difference, ToolFailure, supervised};
+use crate::compare::{Difference, Told};
+use crate::execute::{ToolFailure, supervised};
 use crate::exit::Exit;
 use crate::files::{Loaded, LoadedScenario, load};
 use crate::output::{OutputError, line};
@@ -121,7 +122,12 @@ fn ask(arguments: &AuditArguments, seeds: SeedRange, surrounding: Surrounding) -
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let told: Result<Vec<Told>, _> = text.lines().map(serde_json::from_str).collect();
-    told.map_err(|error| wrong(&error))
+    let told = told.map_err(|error| wrong(&error))?;
+    // A child that tells less than it was asked would be compared in that much only, and look the same.
+    if !told.iter().map(|told| told.seed.as_str()).eq(seeds.iter().map(|seed| seed.0.to_string())) {
+        return Err(wrong(&format_args!("{} runs were told", told.len())));
+    }
+    Ok(told)
 }
 
 impl fmt::Display for Line<'_> {

@@ -8,17 +8,19 @@ use std::thread;
 
 use seedbed::check::{Fingerprint, InvariantKind};
 use seedbed::kernel::Dispatch;
+use seedbed::run::sites_of;
 use seedbed::scenario::{Claim, Complaint, Plan, write_plan};
 
 use super::check::json;
 use super::{Done, Stop, interrupt};
 use crate::Harness;
 use crate::cli::{ExploreArguments, Format, Reduce};
-use crate::execute::{Difference, on_large_stack};
+use crate::compare::Difference;
+use crate::execute::on_large_stack;
 use crate::exit::Exit;
 use crate::explore::{
     Bounds, Coverage, CrashStates, Deviations, Placements, Reduction, Schedules, Subject, Summary, Told, Trouble,
-    all_sites, explore_crashes, explore_schedules, listed, place_faults, tell,
+    explore_crashes, explore_schedules, listed, place_faults, tell,
 };
 use crate::files::{Loaded, LoadedScenario, is_plan, load};
 use crate::judge::kind_of;
@@ -144,7 +146,7 @@ fn reduction(arguments: &ExploreArguments) -> Reduction {
 }
 
 fn check_sites(loaded: &LoadedScenario<'_>, arguments: &ExploreArguments) -> Result<(), Vec<Complaint>> {
-    let known = |name: &String| all_sites(loaded.flow.info()).any(|site| site.names().any(|known| known == name));
+    let known = |name: &String| sites_of(loaded.flow.info()).any(|site| site.names().any(|known| known == name));
     let asked = arguments.sites.iter().flatten();
     let unknown: Vec<Complaint> = asked
         .filter(|name| !known(name))

@@ -15,8 +15,8 @@ use crate::cli::{Format, PowerArguments};
 use crate::exit::Exit;
 use crate::files::save;
 use crate::output::{line, print};
-use crate::power::{Baseline, Bounds, Cell, Known, catalogue, measure};
-use crate::report::{PowerLine, power_remarks, power_table, with_progress};
+use crate::power::{Baseline, Bounds, Cell, Known, Row, catalogue, measure};
+use crate::report::{PowerLine, Quantity, power_page, power_remarks, power_summary, power_table, with_progress};
 use crate::sweep::Live;
 
 /// The strategies that are compared unless others are asked for.
@@ -38,6 +38,18 @@ pub fn power(harness: &Harness, arguments: &PowerArguments) -> Done {
     if known.is_empty() {
         return Err(Stop::Usage("there is no scenario that must fail here, so there is nothing to measure".to_owned()));
     }
+    let compared = before.as_ref().map(|before| match arguments.cells_within {
+        Some(steps_max) => before.worth_comparing(steps_max),
+        None => before.clone(),
+    });
+    let row = |known| {
+        let strategies = match (&compared, arguments.cells_within) {
+            (Some(compared), Some(_)) => strategies_in(compared, known),
+            _ => strategies.clone(),
+        };
+        Row { known, strategies }
+    };
+    let rows: Vec<Row<'_>> = known.iter().map(row).filter(|row| !row.strategies.is_empty()).collect();
     let interrupted = interrupt::listen();
     let live = Live::default();
     let bounds = Bounds {
@@ -48,7 +60,7 @@ pub fn power(harness: &Harness, arguments: &PowerArguments) -> Done {
         interrupted,
         live: &live,
     };
-    let measured = with_progress("power", "seeds", None, &live, || measure(&known, &strategies, &bounds));
+    let measured = with_progress("power", "seeds", None, &live, || measure(&rows, &bounds));
     let (cells, whole) = measured.map_err(|failure| Stop::Tool(failure.to_string()))?;
     show(&cells, &known, arguments)?;
     if !whole {
@@ -58,15 +70,24 @@ pub fn power(harness: &Harness, arguments: &PowerArguments) -> Done {
     }
     let now = Baseline::of(&cells);
     if let Some(path) = &arguments.write_baseline {
-        let text = serde_json::to_string_pretty(&now).map_err(|error| Stop::Tool(error.to_string()))?;
-        save(path, &format!("{text}\n")).map_err(|complaint| Stop::from(vec![complaint]))?;
+        let text = now.text().map_err(|error| Stop::Tool(error.to_string()))?;
+        save(path, &text).map_err(|complaint| Stop::from(vec![complaint]))?;
+    }
+    if let Some(path) = &arguments.markdown {
+        save(path, &power_page(&cells)).map_err(|complaint| Stop::from(vec![complaint]))?;
     }
     let alarms: u64 = cells.iter().map(|cell| cell.false_alarms).sum();
     let mut exit = if alarms > 0 { Exit::Unmet } else { Exit::AsExpected };
-    if let Some(before) = before {
-        exit = exit.graver(compare(&before, &now, arguments.format)?);
+    if let (Some(before), Some(compared)) = (before, compared) {
+        exit = exit.graver(compare(&before, &compared, &now, arguments.format)?);
     }
     Ok(exit)
+}
+
+/// The strategies under which a failure is part of an earlier measurement.
+fn strategies_in(measured: &Baseline, known: &Known<'_>) -> Vec<Strategy> {
+    let cells = measured.cells.get(&known.scenario.name);
+    cells.into_iter().flat_map(|cells| cells.keys()).filter_map(|label| label.parse().ok()).collect()
 }
 
 fn strategies(arguments: &PowerArguments) -> Result<Vec<Strategy>, Stop> {
@@ -98,11 +119,14 @@ fn show(cells: &[Cell], known: &[Known<'_>], arguments: &PowerArguments) -> Resu
     }
     let uncorrected = known.iter().filter(|known| known.corrected.is_none()).count();
     let mut out = format!(
-        "median seeds to detection, {} trials of at most {} seeds each\n\n{}\nmedian steps to detection\n\n{}\n{}",
+        "median seeds to detection, {} trials of at most {} seeds each\n\n{}\nmedian steps to detection\n\n{}\n\
+         median milliseconds to detection, on this machine\n\n{}\nby flow\n\n{}\n{}",
         arguments.trials,
         arguments.seeds,
-        power_table(cells, false),
-        power_table(cells, true),
+        power_table(cells, Quantity::Seeds),
+        power_table(cells, Quantity::Steps),
+        power_table(cells, Quantity::Milliseconds),
+        power_summary(cells),
         power_remarks(cells)
     );
     if uncorrected > 0 {
@@ -112,20 +136,22 @@ fn show(cells: &[Cell], known: &[Known<'_>], arguments: &PowerArguments) -> Resu
     Ok(())
 }
 
-fn compare(before: &Baseline, now: &Baseline, format: Format) -> Result<Exit, Stop> {
+/// Compares with the part of an earlier measurement that was measured again.
+fn compare(before: &Baseline, compared: &Baseline, now: &Baseline, format: Format) -> Result<Exit, Stop> {
     if !before.is_comparable(now) {
         return Err(Stop::Usage(format!(
             "the baseline was measured with --trials {} --seeds {}; measure in the same way to compare",
             before.trials, before.seeds
         )));
     }
-    let worse = before.worse_in(now);
+    let worse = compared.worse_in(now);
     for cell in &worse {
         eprintln!("worse: {} under {}: {}", cell.scenario, cell.strategy, cell.what);
     }
     if format == Format::Text {
-        let cells: usize = before.cells.values().map(std::collections::BTreeMap::len).sum();
-        print(&format!("baseline: {cells} cells compared, {} worse\n", worse.len()))?;
+        let (cells, left_out) = (compared.len(), before.len() - compared.len());
+        let of = if left_out > 0 { format!(", {left_out} of the baseline left out") } else { String::new() };
+        print(&format!("baseline: {cells} cells compared, {} worse{of}\n", worse.len()))?;
     }
     Ok(if worse.is_empty() { Exit::AsExpected } else { Exit::Unmet })
 }

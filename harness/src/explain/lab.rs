@@ -111,7 +111,7 @@ impl Lab<'_> {
 
     /// Executes one case twice: with everything kept, and to see whether it is the same. Without it there is nothing
     /// to say, so it does not ask whether the executions suffice.
-    pub(super) fn twice(&mut self, case: &Case) -> Result<(RunReport, crate::execute::Second), ToolFailure> {
+    pub(super) fn twice(&mut self, case: &Case) -> Result<(RunReport, crate::compare::Second), ToolFailure> {
         let mut done = self.map_all(std::slice::from_ref(case), &|| false, |lab, case| {
             let execution = lab.execution(case, None);
             let report = execution.run_with(Keep::EVERYTHING)?;

@@ -49,7 +49,8 @@ pub use twin::{Field, Twin};
 use self::align::Steps;
 use self::lab::{Lab, Stop};
 use self::necessity::Parts;
-use crate::execute::{Second, ToolFailure, has_failed};
+use crate::compare::Second;
+use crate::execute::{ToolFailure, has_failed};
 use crate::shrink::Case;
 
 /// Executions an explanation may take, unless somebody says otherwise.
@@ -273,7 +274,11 @@ fn finish(
     let Found { case, report, failure, subsets } = found;
     let mut parts = Parts::default();
     lab.begin(Part::Necessity);
-    course.went(Part::Necessity, necessity::look(&mut lab, &case, &report.offers, &mut parts))?;
+    let looked = necessity::look(&mut lab, &case, &report.offers, &mut parts).and_then(|()| {
+        lab.begin(Part::Ranges);
+        dials::numbers(&mut lab, &case, &report.offers, &mut parts)
+    });
+    course.went(Part::Necessity, looked)?;
     lab.begin(Part::Twin);
     let mut twin = None;
     course.went(Part::Twin, find_twin(&mut lab, &case, &report, failure.step, &mut parts, &mut twin))?;

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::bounds::Boundary;
 use super::lab::{Lab, Stop, Trial};
-use super::{Part, dials};
 use crate::shrink::Case;
 
 /// What can be said about one operation or deviation.
@@ -78,9 +77,7 @@ pub(super) const ALTERNATIVES_MAX: usize = 64;
 pub(super) fn look(lab: &mut Lab<'_>, case: &Case, offers: &[Offer], parts: &mut Parts) -> Result<(), Stop> {
     drop_deviations(lab, case, parts)?;
     drop_operations(lab, case, parts)?;
-    alternatives(lab, case, offers, parts)?;
-    lab.begin(Part::Ranges);
-    dials::numbers(lab, case, offers, parts)
+    alternatives(lab, case, offers, parts)
 }
 
 fn drop_deviations(lab: &mut Lab<'_>, case: &Case, parts: &mut Parts) -> Result<(), Stop> {

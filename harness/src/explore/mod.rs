@@ -35,10 +35,9 @@ pub use schedules::{Schedules, explore_schedules};
 pub use summary::{Found, Summary};
 pub use tree::{Bounds, Trouble};
 
-use seedbed::choice::{Script, Site, SiteClass};
-use seedbed::flow::FlowInfo;
+use seedbed::choice::{Script, Site};
 use seedbed::kernel::Dispatch;
-use seedbed::run::{AnyFlow, Exploring, RunReport, Source};
+use seedbed::run::{AnyFlow, Exploring, RunReport, Source, sites_of};
 use seedbed::scenario::Scenario;
 
 use crate::execute::{Execution, ToolFailure};
@@ -67,10 +66,22 @@ impl Subject<'_> {
     /// # Errors
     /// When the tool itself fails.
     pub fn run(&self, deviations: &Deviations, sites: &[String], dispatch: Dispatch) -> Result<RunReport, ToolFailure> {
+        self.run_listing(deviations, sites, usize::MAX, dispatch)
+    }
+
+    /// [`Subject::run`] that lists the first offers only.
+    fn run_listing(
+        &self,
+        deviations: &Deviations,
+        sites: &[String],
+        offers_max: usize,
+        dispatch: Dispatch,
+    ) -> Result<RunReport, ToolFailure> {
         let exploring = Exploring {
             script: &deviations.once,
             lasting: &deviations.lasting.deviations,
             sites,
+            offers_max,
             from: self.scenario.explore.from.as_deref(),
         };
         let execution =
@@ -86,14 +97,8 @@ impl Subject<'_> {
 
     /// Every site of the flow and of the engine.
     fn sites(&self) -> impl Iterator<Item = &'static Site> {
-        all_sites(self.flow.info())
+        sites_of(self.flow.info())
     }
-}
-
-/// Every site of a flow and of the engine.
-pub fn all_sites(flow: &FlowInfo) -> impl Iterator<Item = &'static Site> {
-    let own = flow.sites.iter().copied();
-    own.chain(seedbed::run::engine_sites())
 }
 
 /// What a run of an exploration does differently from the quiet run.
@@ -103,9 +108,4 @@ pub struct Deviations {
     pub once: Script,
     /// Choices that hold from there on.
     pub lasting: Script,
-}
-
-/// Whether a site belongs to the faults that can be placed.
-fn is_harmful(site: &Site) -> bool {
-    matches!(site.class, SiteClass::Fault | SiteClass::Reentry)
 }

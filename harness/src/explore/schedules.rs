@@ -13,7 +13,7 @@ use seedbed::run::RunReport;
 use super::reduce::{Asleep, Followed, Reduction, Seen};
 use super::tree::{Bounds, Tree, Trouble, walk};
 use super::{Deviations, Subject, Summary};
-use crate::execute::Difference;
+use crate::compare::Difference;
 
 /// The site that decides which enabled event is next.
 pub const NEXT_EVENT: &str = "kernel/next-event";

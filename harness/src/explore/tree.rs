@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use super::parallel::{Flow, in_order};
 use super::{Deviations, Summary};
-use crate::execute::{Difference, ToolFailure};
+use crate::compare::Difference;
+use crate::execute::ToolFailure;
 use crate::sweep::Live;
 use crate::watch::Watch;
 

@@ -35,6 +35,8 @@ pub struct Measured {
     pub median: Option<u64>,
     /// Upper end of its 95 % interval, if that is within the budget.
     pub high: Option<u64>,
+    /// Steps of all trials together.
+    pub steps: u64,
 }
 
 /// A cell that has become worse, or cannot be compared.
@@ -57,17 +59,61 @@ impl Baseline {
             baseline.trials = cell.trials.len() as u64;
             baseline.seeds = cell.budget;
             let Median { median, high, .. } = cell.seeds();
-            let measured = Measured { detected: cell.detected(), median, high };
+            let measured = Measured { detected: cell.detected(), median, high, steps: cell.steps_in_all() };
             let of_scenario = baseline.cells.entry(cell.scenario.clone()).or_default();
             of_scenario.insert(cell.strategy.label().to_owned(), measured);
         }
         baseline
     }
 
+    /// The file: JSON with a line per cell, so that a change of it is a change of a line.
+    ///
+    /// # Errors
+    /// None that plain data can have.
+    pub fn text(&self) -> serde_json::Result<String> {
+        let Baseline { v, trials, seeds, cells } = self;
+        let mut scenarios = Vec::new();
+        for (scenario, strategies) in cells {
+            let mut lines = Vec::new();
+            for (strategy, measured) in strategies {
+                lines.push(format!("      {}: {}", json(strategy)?, json(measured)?));
+            }
+            scenarios.push(format!("    {}: {{\n{}\n    }}", json(scenario)?, lines.join(",\n")));
+        }
+        let scenarios = scenarios.join(",\n");
+        Ok(format!(
+            "{{\n  \"v\": {v},\n  \"trials\": {trials},\n  \"seeds\": {seeds},\n  \"cells\": {{\n{scenarios}\n  }}\n}}\n"
+        ))
+    }
+
     /// Whether the other one was measured in the same way.
     #[must_use]
     pub fn is_comparable(&self, other: &Baseline) -> bool {
         (self.v, self.trials, self.seeds) == (other.v, other.trials, other.seeds)
+    }
+
+    /// The cells that can have become worse, and of these the ones that took at most so many steps.
+    #[must_use]
+    pub fn worth_comparing(&self, steps_max: u64) -> Baseline {
+        let worth = |measured: &Measured| measured.detected > 0 && measured.steps <= steps_max;
+        let mut fewer = self.clone();
+        for strategies in fewer.cells.values_mut() {
+            strategies.retain(|_, measured| worth(measured));
+        }
+        fewer.cells.retain(|_, strategies| !strategies.is_empty());
+        fewer
+    }
+
+    /// How many cells there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cells.values().map(BTreeMap::len).sum()
+    }
+
+    /// Whether nothing was measured.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
     }
 
     /// What is worse now. A scenario or strategy that has gone is worse too; one that is new is not.
@@ -84,6 +130,10 @@ impl Baseline {
         }
         all
     }
+}
+
+fn json<T: Serialize>(value: &T) -> serde_json::Result<String> {
+    serde_json::to_string(value)
 }
 
 fn worse(before: &Measured, now: Option<&Measured>, trials: u64) -> Option<String> {
@@ -109,7 +159,7 @@ mod tests {
     use super::*;
 
     fn measured(detected: u64, median: Option<u64>, high: Option<u64>) -> Measured {
-        Measured { detected, median, high }
+        Measured { detected, median, high, steps: 100 }
     }
 
     /// Worse is what lies beyond the noise, is not found, or is not looked at; better is fine.
@@ -127,13 +177,29 @@ mod tests {
         assert!(worse(&rare, Some(&measured(0, None, None)), 30).is_some());
     }
 
+    /// What was never found cannot become worse, and what takes too many steps is left for another day.
+    #[test]
+    fn what_is_worth_comparing() {
+        let mut baseline = Baseline { v: 1, trials: 30, seeds: 64, ..Baseline::default() };
+        let cheap = measured(30, Some(5), None);
+        let cells = [("mix", cheap), ("pct", Measured { steps: 101, ..cheap }), ("swizzle", measured(0, None, None))];
+        let cells = cells.map(|(strategy, measured)| (strategy.to_owned(), measured));
+        baseline.cells.insert("publish/x".to_owned(), BTreeMap::from(cells));
+        baseline.cells.insert("publish/y".to_owned(), BTreeMap::from([("mix".to_owned(), measured(0, None, None))]));
+        let left = |steps_max| baseline.worth_comparing(steps_max).len();
+        assert_eq!((baseline.len(), left(u64::MAX), left(100), left(99)), (4, 2, 1, 0));
+        assert!(!baseline.worth_comparing(100).cells.contains_key("publish/y"));
+        assert!(baseline.worth_comparing(99).is_empty());
+    }
+
     /// A baseline survives its file, and what was measured otherwise is not compared.
     #[test]
     fn in_a_file() {
         let mut baseline = Baseline { v: 1, trials: 30, seeds: 64, ..Baseline::default() };
         let cells = BTreeMap::from([("mix".to_owned(), measured(30, Some(5), None))]);
         baseline.cells.insert("publish/x".to_owned(), cells);
-        let text = serde_json::to_string(&baseline).expect("plain data");
+        let text = baseline.text().expect("plain data");
+        assert_eq!(text.lines().filter(|line| line.contains("detected")).count(), 1, "{text}");
         let read: Baseline = serde_json::from_str(&text).expect("what was written");
         assert_eq!(read, baseline);
         assert!(baseline.is_comparable(&read));

@@ -17,10 +17,10 @@ mod catalogue;
 mod survival;
 mod trial;
 
-pub use baseline::{Baseline, Worse};
+pub use baseline::{Baseline, Measured, Worse};
 pub use catalogue::{Known, catalogue};
 pub use survival::{Median, Observation, Point, curve, median};
-pub use trial::{Bounds, measure};
+pub use trial::{Bounds, Row, measure};
 
 use std::time::Duration;
 
@@ -67,6 +67,12 @@ impl Cell {
     #[must_use]
     pub fn detected(&self) -> u64 {
         self.trials.iter().filter(|trial| trial.detected).count() as u64
+    }
+
+    /// What the trials cost, all together.
+    #[must_use]
+    pub fn steps_in_all(&self) -> u64 {
+        self.trials.iter().map(|trial| trial.steps).sum()
     }
 
     /// Failures of another kind, in all trials together.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use seedbed::check::Verdict;
 
 use super::{Paint, deviations, thousands};
-use crate::execute::Second;
+use crate::compare::Second;
 use crate::sweep::FailedRun;
 
 /// Deviations shown before the rest is only counted.

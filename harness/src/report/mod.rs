@@ -16,7 +16,7 @@ pub use exploration::{ExploreLine, Explored};
 pub use json::{FirstFailure, MinimalLine, RegressionLine, ReplayLine, RunLine};
 pub use minimal::{MinimalCard, ShrinkLine, minimal_card};
 pub use paint::Paint;
-pub use power::{PowerLine, power_remarks, power_table};
+pub use power::{PowerLine, Quantity, power_page, power_remarks, power_summary, power_table};
 pub use progress::with_progress;
 pub use searching::{with_explaining, with_shrinking};
 pub use table::{Row, Table};

@@ -41,6 +41,8 @@ pub(super) enum Edit {
     Deviations(Vec<usize>),
     /// Without one deviation, and another one that many places earlier; by position.
     Earlier { without: usize, moved: usize, by: u64 },
+    /// Without one deviation, and another one at this place of its site; by position.
+    Elsewhere { without: usize, moved: usize, actor: String, n: u64 },
     /// Without these operations, by position.
     Operations(Range<usize>),
     /// Likewise, with the deviations moved to where the rest of the workload meets them then.
@@ -49,6 +51,8 @@ pub(super) enum Edit {
     Value(usize, String),
     /// Another value for the operation at this position.
     Operation(usize, toml::Value),
+    /// Without any deviation, and with these operations.
+    Redrawn(Vec<(usize, toml::Value)>),
     /// Another configuration.
     Config(toml::Table),
 }
@@ -110,6 +114,12 @@ impl Case {
                 case.script.deviations[*moved].n -= by;
                 case.script.deviations.remove(*without);
             }
+            Edit::Elsewhere { without, moved, actor, n } => {
+                let deviation = &mut case.script.deviations[*moved];
+                deviation.actor.clone_from(actor);
+                deviation.n = *n;
+                case.script.deviations.remove(*without);
+            }
             Edit::Operations(range) => {
                 case.operations.drain(range.clone());
             }
@@ -119,6 +129,10 @@ impl Case {
             }
             Edit::Value(at, words) => case.script = case.script.with_value(*at, words),
             Edit::Operation(at, value) => case.operations[*at].1 = value.clone(),
+            Edit::Redrawn(operations) => {
+                case.operations.clone_from(operations);
+                case.script = Script::default();
+            }
             Edit::Config(config) => case.config = config.clone(),
         }
         case

@@ -15,14 +15,18 @@
 //! | `case` | a run as data, and its edits |
 //! | `search` | the passes: configuration, deviations, operations, values |
 //! | `values` | simpler values of what cannot be removed |
+//! | `elsewhere` | a deviation in exchange for another place of the one that is left |
+//! | `redrawn` | deviations in exchange for other operations |
 //! | `anchors` | where deviations belong once an operation is gone |
 //! | `trial`, `pool` | executing candidates, many at once |
 //! | `near` | the same failure near a plan that no longer shows it |
 
 mod anchors;
 mod case;
+mod elsewhere;
 mod near;
 mod pool;
+mod redrawn;
 mod search;
 mod trial;
 mod values;
@@ -39,7 +43,8 @@ use serde::Serialize;
 
 pub use case::{Case, Size};
 
-use crate::execute::{Execution, Second, ToolFailure, has_failed};
+use crate::compare::Second;
+use crate::execute::{Execution, ToolFailure, has_failed};
 use crate::exit::Exit;
 use pool::with_pool;
 use search::Search;

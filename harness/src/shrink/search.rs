@@ -102,7 +102,7 @@ impl<'a> Search<'a> {
             self.deviation_values()?;
             self.drawn_operations(&mut trees)?;
             self.operation_values()?;
-            if *before == *self.best && !self.single_removals()? {
+            if *before == *self.best && !self.single_removals()? && !self.elsewhere()? && !self.redrawn()? {
                 return Ok(());
             }
         }

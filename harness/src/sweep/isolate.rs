@@ -11,7 +11,8 @@ use super::children::{ChildCommand, Children, Pipes, cause_of_death, is_interrup
 use super::parallel::Floor;
 use super::seed::FailedRun;
 use super::{Chunk, Seeds};
-use crate::execute::{Difference, Second, ToolFailure};
+use crate::compare::{Difference, Second};
+use crate::execute::ToolFailure;
 use crate::strategy::{strategy_of, with_parents};
 
 /// The parent's side of one child at a time.

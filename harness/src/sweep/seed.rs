@@ -10,7 +10,8 @@ use seedbed::trace::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::{Chunk, Job};
-use crate::execute::{Execution, Second, ToolFailure, has_failed};
+use crate::compare::Second;
+use crate::execute::{Execution, ToolFailure, has_failed};
 use crate::strategy::{strategy_of, with_parents};
 
 /// One in this many passing seeds is executed a second time.

@@ -27,15 +27,7 @@ const RUN_MAX: Duration = Duration::from_secs(6 * 3_600);
 /// The flow.
 pub enum MailboxServer {}
 
-const VARIANTS: [Named; ALL.len()] = {
-    let mut names = [Named::new("", ""); ALL.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = Named::new(ALL[index].label, ALL[index].doc);
-        index += 1;
-    }
-    names
-};
+const VARIANTS: [Named; ALL.len()] = names_of!(ALL);
 
 impl Flow for MailboxServer {
     type Config = Config;

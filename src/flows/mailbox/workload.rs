@@ -265,18 +265,6 @@ mod tests {
     /// Claim: every drawn operation survives its text, and simplifying one ends.
     #[test]
     fn drawn_operations_survive_and_simplify() {
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let strategy = strategy(&Config::default());
-        for _ in 0..200 {
-            let op = proptest::strategy::ValueTree::current(&strategy.new_tree(&mut runner).unwrap());
-            let value = toml::Value::try_from(&op).unwrap();
-            assert_eq!(value.try_into::<Op>().unwrap(), op);
-            let (mut next, mut rounds) = (Some(op), 0);
-            while let Some(op) = next {
-                next = simpler(&op).into_iter().next();
-                rounds += 1;
-                assert!(rounds < 100, "no end");
-            }
-        }
+        crate::flows::testing::assert_operations_survive_and_simplify(&strategy(&Config::default()), simpler);
     }
 }

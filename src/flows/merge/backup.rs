@@ -1,20 +1,38 @@
-//! The backup job: now and then it copies the database, as one statement, into a file with a number, and makes it durable.
-//! What a merge has deleted can be brought back from the newest copy that still has it, under its old key.
+//! The backup job: now and then it copies the database into a file with a number, and makes it durable: as one statement, or
+//! as somebody would who takes a database for a file. What a merge has deleted can be brought back from the newest copy that
+//! still has it, under its old key.
 
 use std::rc::Rc;
 use std::time::Duration;
+
+use serde::Deserialize;
 
 use super::files;
 use super::orm::{Orm, OrmError, OrmResult, Value};
 use super::protocol::Reply;
 use super::server::Machine;
 use super::trace;
+use super::website::{retried, write_all};
 use crate::disk::sqlite::Volume;
 use crate::disk::{DiskError, OpenMode};
 use crate::world::Node;
 
 /// How long until the job tries again.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// How much of a file is copied at a time.
+const PIECE: usize = 4_096;
+
+/// How a copy is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Copying {
+    /// By a statement, which reads within one transaction.
+    #[default]
+    Statement,
+    /// Piece by piece, as a file, whoever commits meanwhile.
+    File,
+}
 
 /// The file of a backup.
 #[must_use]
@@ -26,21 +44,42 @@ pub fn file_of(number: u64) -> String {
 pub async fn run(node: Node, machine: Rc<Machine>, every: Duration) {
     let volume = Volume::of_node(&node.disk().blocking());
     loop {
-        node.sleep(every).await;
+        // Asked for or not: it copies.
+        let _ = node.timeout(every, machine.backup_now.rung()).await;
         // A number is never used again: what a crash leaves behind stays there under its own.
         let number = machine.backups.get() + 1;
         machine.backups.set(number);
         let began = machine.watch.backup_begins();
-        let copied = files::open(&volume, machine.journal).and_then(|database| {
-            database.execute("VACUUM INTO ?", [file_of(number)])?;
-            Ok(())
-        });
-        if copied.is_ok() && keep(&node, &file_of(number)).await.is_ok() {
+        let is_copied = match machine.copying {
+            Copying::Statement => vacuumed(&volume, &machine, &file_of(number)).is_ok(),
+            Copying::File => copied(&node, &file_of(number)).await.is_ok(),
+        };
+        if is_copied && keep(&node, &file_of(number)).await.is_ok() {
             node.event(&trace::BACKUP, &file_of(number), [number, 0, 0]);
             machine.watch.backup_made(&node, number, began);
         } else {
             node.sleep(AGAIN_AFTER).await;
         }
+    }
+}
+
+fn vacuumed(volume: &Volume, machine: &Machine, to: &str) -> OrmResult<()> {
+    let database = files::open(volume, machine.journal)?;
+    database.execute("VACUUM INTO ?", [to])?;
+    Ok(())
+}
+
+async fn copied(node: &Node, to: &str) -> Result<(), DiskError> {
+    let from = node.disk().open(files::FILE, OpenMode::Read).await?;
+    let to = node.disk().open(to, OpenMode::Create).await?;
+    let mut done = 0;
+    loop {
+        let piece = retried(|| from.read_at(done, PIECE)).await?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        write_all(&to, done, &piece).await?;
+        done += piece.len() as u64;
     }
 }
 

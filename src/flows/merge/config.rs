@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::backup::Copying;
 use super::fixture::Fixture;
 use super::form::{Choice, Side, fields, may_combine};
 use super::orm::RECEIVERS;
@@ -47,8 +48,12 @@ pub struct Config {
     pub receivers: Vec<String>,
     /// Seconds between two backups of the database (default: there are none).
     pub backup_every: Option<u32>,
+    /// How a backup is made (default: by a statement).
+    pub backup: Copying,
     /// Who does generated operations (default: everybody).
     pub people: Vec<Kind>,
+    /// How many operations begin at the same moment, at least (default 1): nobody waits for anybody of theirs.
+    pub together: u8,
     /// Whether the sites that kill server and website, pause them or cut their power may strike (default yes).
     pub may_crash: bool,
 }
@@ -86,7 +91,9 @@ impl Default for Config {
             choices: BTreeMap::new(),
             receivers: Vec::new(),
             backup_every: None,
+            backup: Copying::Statement,
             people: vec![Kind::Merger, Kind::Careless, Kind::Editor, Kind::Administrator],
+            together: 1,
             may_crash: true,
         }
     }

@@ -56,6 +56,7 @@ impl Journal {
     /// What a connection says.
     fn pragmas(self) -> &'static str {
         match self {
+            Journal::Off => "PRAGMA synchronous = FULL; PRAGMA journal_mode = OFF",
             Journal::DeleteFull => "PRAGMA synchronous = FULL",
             Journal::DeleteExtra => "PRAGMA synchronous = EXTRA",
             Journal::TruncateFull => "PRAGMA synchronous = FULL; PRAGMA journal_mode = TRUNCATE",

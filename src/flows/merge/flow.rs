@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use proptest::strategy::BoxedStrategy;
 
+use super::bell::Bell;
 use super::config::Config;
 use super::fixture::Fixture;
 use super::invariants::INVARIANTS;
 use super::orm::{RECEIVERS, Receiver};
 use super::server::{self, Machine};
-use super::variants::{ALL, by_label};
+use super::variants::{ALL, Rules, by_label};
 use super::view::Application;
 use super::watch::{MARKS, SYMPTOMS, Watch};
 use super::website::Website;
@@ -33,15 +34,7 @@ const RUN_MAX: Duration = Duration::from_secs(6 * 3_600);
 /// The flow.
 pub enum EventMerge {}
 
-const VARIANTS: [Named; ALL.len()] = {
-    let mut names = [Named::new("", ""); ALL.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = Named::new(ALL[index].label, ALL[index].doc);
-        index += 1;
-    }
-    names
-};
+const VARIANTS: [Named; ALL.len()] = names_of!(ALL);
 
 impl Flow for EventMerge {
     type Config = Config;
@@ -92,48 +85,55 @@ impl Flow for EventMerge {
         let Some(rules) = by_label(&setup.variant) else {
             panic!("the flow `merge` has no variant `{}`", setup.variant)
         };
-        let config = setup.config;
-        let fixture = config.fixture().unwrap_or_else(|| drawn(world));
-        let journal = config.journal.unwrap_or(rules.journal);
-        files::install(world, SERVER, &fixture, journal);
-        let running: Rc<OnceCell<Rc<Machine>>> = Rc::default();
-        let machine = Rc::clone(&running);
-        let server = world.node(SERVER, move |node| {
-            let machine = machine.get().map(Rc::clone);
-            async move {
-                if let Some(machine) = machine {
-                    server::serve(node, machine).await;
-                }
-            }
-        });
-        let watch = Watch::new(world, server);
-        let application = Application { function: rules.function, feed: config.feed.unwrap_or(rules.feed) };
-        let machine = Machine {
-            application,
-            era: config.era.unwrap_or(rules.era),
-            journal,
-            receivers: connected(world, &config.receivers),
-            workers: config.workers,
-            backup_every: config.backup_every.map(|seconds| Duration::from_secs(u64::from(seconds.max(1)))),
-            backups: Cell::new(0),
-            watch: Rc::clone(&watch),
-        };
-        let _ = running.set(Rc::new(machine));
-        let website = Website::new(SERVER, config.website.unwrap_or(rules.writing), &config.asks, &watch);
-        let runs = Rc::clone(&website);
-        let site = world.node(WEBSITE, move |node| Rc::clone(&runs).run(node));
-        if config.may_crash {
-            world.may_crash(server);
-            world.may_crash(site);
-        }
-        watch.register(site);
-        let shown = Rc::clone(&watch);
-        world.snapshot(SERVER, move || shown.shown());
-        let driver = Driver::new((SERVER, server), &watch, &website, fixture, setup.operations);
-        world.client("people", move |node| Rc::clone(&driver).run(node));
-        world.run_limit(RUN_MAX);
-        world.settle(SETTLE);
+        assemble(world, rules, setup.config, setup.operations);
     }
+}
+
+/// Builds a run by these rules.
+pub(super) fn assemble(world: &World, rules: &Rules, config: Config, operations: Vec<(usize, Op)>) {
+    let fixture = config.fixture().unwrap_or_else(|| drawn(world));
+    let journal = config.journal.unwrap_or(rules.journal);
+    files::install(world, SERVER, &fixture, journal);
+    let running: Rc<OnceCell<Rc<Machine>>> = Rc::default();
+    let runs = Rc::clone(&running);
+    let server = world.node(SERVER, move |node| {
+        let machine = runs.get().map(Rc::clone);
+        async move {
+            if let Some(machine) = machine {
+                server::serve(node, machine).await;
+            }
+        }
+    });
+    let watch = Watch::new(world, server);
+    let application = Application { function: rules.function, feed: config.feed.unwrap_or(rules.feed) };
+    let machine = Machine {
+        application,
+        era: config.era.unwrap_or(rules.era),
+        journal,
+        receivers: connected(world, &config.receivers),
+        workers: config.workers,
+        backup_every: config.backup_every.map(|seconds| Duration::from_secs(u64::from(seconds.max(1)))),
+        copying: config.backup,
+        backup_now: Bell::default(),
+        backups: Cell::new(0),
+        watch: Rc::clone(&watch),
+    };
+    let machine = Rc::new(machine);
+    let _ = running.set(Rc::clone(&machine));
+    let website = Website::new(SERVER, config.website.unwrap_or(rules.writing), &config.asks, &watch);
+    let runs = Rc::clone(&website);
+    let site = world.node(WEBSITE, move |node| Rc::clone(&runs).run(node));
+    if config.may_crash {
+        world.may_crash(server);
+        world.may_crash(site);
+    }
+    watch.register(site);
+    let shown = Rc::clone(&watch);
+    world.snapshot(SERVER, move || shown.shown());
+    let driver = Driver::new((SERVER, server), &machine, &website, (fixture, config.together), operations);
+    world.client("people", move |node| Rc::clone(&driver).run(node));
+    world.run_limit(RUN_MAX);
+    world.settle(SETTLE);
 }
 
 fn draw<D: Domain>(world: &World, site: &'static Site, domain: &D) -> D::Value {

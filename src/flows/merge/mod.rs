@@ -13,10 +13,12 @@
 //! | [`invariants`] | what must hold, as pure functions over rows |
 //! | [`flow`], [`config`], [`sites`], [`trace`] | declaration and building; what a scenario pins; choices; events |
 //! | [`server`], [`files`], [`backup`], [`website`] | the application as a node; its database and the copies of it on the simulated disk; who reads the feed |
+//! | [`bell`] | what wakes the jobs that sleep until it is time |
 //! | [`workload`] | people and what they do |
 //! | [`watch`] | the witness: what the invariants are evaluated on, and when |
 
 pub mod backup;
+pub mod bell;
 pub mod config;
 pub mod feed;
 pub mod files;

@@ -9,6 +9,8 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::backup::{self, Copying};
+use super::bell::Bell;
 use super::files;
 use super::orm::{BUSY_TIMEOUT_US, Orm, OrmError, OrmResult, Purpose, Receiver, Surroundings, Waiting};
 use super::protocol::{PORT, Reply, Request};
@@ -16,7 +18,7 @@ use super::schema::Era;
 use super::variants::Journal;
 use super::view::Application;
 use super::watch::Watch;
-use super::{backup, sites, trace};
+use super::{sites, trace};
 use crate::disk::sqlite::Volume;
 use crate::kernel::Time;
 use crate::net::Messages;
@@ -36,6 +38,10 @@ pub struct Machine {
     pub workers: u8,
     /// How often a backup is made; not at all if `None`.
     pub backup_every: Option<Duration>,
+    /// How it is made.
+    pub copying: Copying,
+    /// Somebody wants one now.
+    pub backup_now: Bell,
     /// How many were begun.
     pub backups: Cell<u64>,
     /// The witness.
@@ -212,7 +218,7 @@ impl Surroundings for Around {
         self.watch.commit_begins(self.ticket.get(), purpose);
         let result = commit();
         if self.node.is_alive() {
-            self.watch.commit_ended(&self.node, self.ticket.get(), purpose, result.is_ok());
+            self.watch.commit_ended(&self.node, self.ticket.get(), purpose, &result);
         }
         result
     }
@@ -220,6 +226,8 @@ impl Surroundings for Around {
     fn receiver_called(&self, receiver: &'static str) {
         self.node.event(&trace::RECEIVER, receiver, [0; 3]);
         self.node.sometimes("receiver-called");
-        self.node.boundary(&sites::RECEIVER, receiver);
+        if self.node.boundary(&sites::RECEIVER, receiver) {
+            self.node.sometimes("handled-inside-a-receiver");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+#[cfg(test)]
+use super::functions::Mutant;
 use super::schema::Era;
 
 /// Which function merges.
@@ -19,6 +21,22 @@ pub enum Function {
     V1_11_4,
     /// What they should have done, with a view that looks again inside of the transaction.
     Correct,
+    /// Wrong on purpose: tests let the checks find it.
+    #[cfg(test)]
+    Mutant(Mutant),
+}
+
+impl Function {
+    /// Whether a form says what the person who fills it in has seen.
+    #[must_use]
+    pub fn compares(self) -> bool {
+        match self {
+            Function::Correct => true,
+            #[cfg(test)]
+            Function::Mutant(Mutant::RefusalCommits) => true,
+            _ => false,
+        }
+    }
 }
 
 /// How the published feed looks for tags.
@@ -39,14 +57,18 @@ pub enum Feed {
 pub enum Writing {
     /// Cuts the file off and writes it anew.
     InPlace,
+    /// Writes another file and gives it the name at once, durable or not.
+    Rename,
     /// Writes another file, makes it durable, and gives it the name.
     Replace,
 }
 
-/// The database's journal, and how often SQLite syncs.
+/// The database's journal, and when SQLite syncs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Journal {
+    /// None: what a commit has half written stays so, and nothing can be rolled back.
+    Off,
     /// SQLite's default: the journal is deleted at a commit, its directory not synced.
     DeleteFull,
     /// The directory is synced too.

@@ -4,6 +4,8 @@
 use super::form::Choices;
 use super::functions::correct::Refused;
 use super::functions::{self, Pair, correct};
+#[cfg(test)]
+use super::functions::{Mutant, mutants};
 use super::orm::{Instance, Orm, OrmError, OrmResult, Query, RELATIONS, Related, TAGS, Value};
 use super::protocol::{FEED, LOGIN, MERGE, Reply, Request};
 use super::schema::Table;
@@ -47,8 +49,17 @@ impl Application {
         match (request.path.as_str(), request.is_post, slug) {
             (MERGE, ..) if request.user != ADMIN => Ok(Reply::new(403, "forbidden")),
             (MERGE, false, _) => self.show_form(orm, request).await,
-            (MERGE, true, _) if self.function == Function::Correct => merge_correctly(orm, request).await,
-            (MERGE, true, _) => self.merge(orm, request).await,
+            (MERGE, true, _) => match self.function {
+                Function::Correct => merge_correctly(orm, request).await,
+                #[cfg(test)]
+                Function::Mutant(Mutant::RefusalCommits) => {
+                    let choices = Choices::validate(&request.body).unwrap_or_default();
+                    orm.exclusive(async || answer_of(merge_inside(orm, request, &choices).await)).await
+                }
+                #[cfg(test)]
+                Function::Mutant(Mutant::LoadsInside) => orm.exclusive(async || self.merge(orm, request).await).await,
+                _ => self.merge(orm, request).await,
+            },
             ("/workshops/admin", true, _) if request.body.contains_key("restore") => {
                 let tag = request.body.get("restore").map_or("", String::as_str);
                 match request.key("from").and_then(|number| u64::try_from(number).ok()) {
@@ -65,13 +76,13 @@ impl Application {
 
     /// The page with the choices: the keys of both events, and what it was made from.
     async fn show_form(&self, orm: &Orm, request: &Request) -> OrmResult<Reply> {
+        if ["event_a_0", "event_b_0"].iter().all(|name| request.asked(name).is_none()) {
+            return Ok(Reply::new(200, "select two events"));
+        }
         let Some((a, b)) = by_slugs(orm, request).await? else {
             return Ok(Reply::new(404, "no such event"));
         };
-        let seen = match self.function {
-            Function::Correct => seen(orm, &a, &b).await?,
-            _ => String::new(),
-        };
+        let seen = if self.function.compares() { seen(orm, &a, &b).await? } else { String::new() };
         let (a, b) = (a.id().unwrap_or_default(), b.id().unwrap_or_default());
         Ok(Reply::new(200, format!("event_a={a}&event_b={b}&seen={seen}")))
     }
@@ -98,6 +109,8 @@ impl Application {
             Function::V1_6_0 => functions::v1_6_0(orm, pair, &choices).await,
             Function::V1_11_3 => functions::v1_11_3(orm, pair, &choices).await,
             Function::V1_11_4 | Function::Correct => functions::v1_11_4(orm, pair, &choices).await,
+            #[cfg(test)]
+            Function::Mutant(mutant) => mutants::merge(mutant, orm, pair, &choices).await,
         };
         if let Err(OrmError::Protected(table)) = merged {
             return Ok(Reply::new(200, format!("cannot delete: protected by {}", table.name())));
@@ -119,62 +132,69 @@ async fn merge_correctly(orm: &Orm, request: &Request) -> OrmResult<Reply> {
         Ok(choices) => choices,
         Err(wrong) => return Ok(Reply::new(400, format!("choose {}", wrong.join(", ")))),
     };
-    let merged = orm
-        .exclusive(async || {
-            let Some((asked_a, asked_b)) = by_slugs(orm, request).await? else {
-                return Err(Refusal(Reply::new(404, "no such event")));
-            };
-            let (Some(a), Some(b)) = (by_key(orm, request, "event_a").await?, by_key(orm, request, "event_b").await?)
-            else {
-                return Err(Refusal(Reply::new(404, "no such event")));
-            };
-            if (asked_a.id(), asked_b.id()) != (a.id(), b.id()) {
-                return Err(Refusal(Reply::new(400, "the form is about other events than the page")));
-            }
-            if a.id() == b.id() {
-                return Err(Refusal(Reply::new(400, "an event cannot be merged with itself")));
-            }
-            if request.body.get("seen").is_none_or(|token| token.is_empty()) {
-                return Err(Refusal(Reply::new(400, "the form does not say what was seen")));
-            }
-            if request.body.get("seen") != Some(&seen(orm, &a, &b).await?) {
-                return Err(Refusal(Reply::new(409, "somebody has changed the events meanwhile")));
-            }
-            let pair = Pair { a, b, base: choices.base() };
-            match correct::merge(orm, &pair, &choices).await {
-                Ok(()) => {}
-                Err(Refused::Orm(OrmError::Busy)) => return Err(Refusal(Reply::new(503, "database is locked"))),
-                Err(Refused::Orm(error @ (OrmError::Constraint(_) | OrmError::Protected(_) | OrmError::Recursion))) => {
-                    return Err(Refusal(Reply::new(409, error.to_string())));
-                }
-                Err(Refused::Orm(error)) => return Err(error.into()),
-                Err(refused @ Refused::Referred(_)) => return Err(Refusal(Reply::new(409, refused.to_string()))),
-            }
-            let id = pair.survivor().id().unwrap_or_default();
-            let Some(base) = Instance::load(orm, Table::Event, "id", id.into()).await? else {
-                return Err(Refusal(Reply::new(409, "the event is gone")));
-            };
-            let tags = Related::new(orm, &TAGS, id).all().ids(orm).await?;
-            record(orm, &request.user, id, base.values(), &tags).await?;
-            Ok(place_of(&base))
-        })
-        .await;
-    match merged {
-        Ok(place) => Ok(Reply::redirect(place)),
-        Err(Refusal(reply)) => Ok(reply),
+    match orm.exclusive(async || merge_inside(orm, request, &choices).await).await {
+        Err(Undone::Failed(OrmError::Constraint(text))) => Ok(Reply::new(409, text)),
+        other => answer_of(other),
     }
 }
 
-/// An answer for which everything is undone.
-struct Refusal(Reply);
-
-impl From<OrmError> for Refusal {
-    fn from(error: OrmError) -> Refusal {
-        match error {
-            OrmError::Busy => Refusal(Reply::new(503, "database is locked")),
-            OrmError::Constraint(text) => Refusal(Reply::new(409, text)),
-            other => Refusal(Reply::new(500, other.to_string())),
+/// What the corrected view does inside of its transaction.
+async fn merge_inside(orm: &Orm, request: &Request, choices: &Choices) -> Result<Reply, Undone> {
+    let refuse = |status, text: &str| Err(Undone::Refused(Reply::new(status, text)));
+    let Some((asked_a, asked_b)) = by_slugs(orm, request).await? else {
+        return refuse(404, "no such event");
+    };
+    let (Some(a), Some(b)) = (by_key(orm, request, "event_a").await?, by_key(orm, request, "event_b").await?) else {
+        return refuse(404, "no such event");
+    };
+    if (asked_a.id(), asked_b.id()) != (a.id(), b.id()) {
+        return refuse(400, "the form is about other events than the page");
+    }
+    if a.id() == b.id() {
+        return refuse(400, "an event cannot be merged with itself");
+    }
+    if request.body.get("seen").is_none_or(|token| token.is_empty()) {
+        return refuse(400, "the form does not say what was seen");
+    }
+    if request.body.get("seen") != Some(&seen(orm, &a, &b).await?) {
+        return refuse(409, "somebody has changed the events meanwhile");
+    }
+    let pair = Pair { a, b, base: choices.base() };
+    match correct::merge(orm, &pair, choices).await {
+        Ok(()) => {}
+        Err(Refused::Orm(error @ (OrmError::Constraint(_) | OrmError::Protected(_) | OrmError::Recursion))) => {
+            return refuse(409, &error.to_string());
         }
+        Err(Refused::Orm(error)) => return Err(error.into()),
+        Err(refused @ Refused::Referred(_)) => return refuse(409, &refused.to_string()),
+    }
+    let id = pair.survivor().id().unwrap_or_default();
+    let Some(base) = Instance::load(orm, Table::Event, "id", id.into()).await? else {
+        return refuse(409, "the event is gone");
+    };
+    let tags = Related::new(orm, &TAGS, id).all().ids(orm).await?;
+    record(orm, &request.user, id, base.values(), &tags).await?;
+    Ok(Reply::redirect(place_of(&base)))
+}
+
+/// Why a transaction is undone.
+enum Undone {
+    /// With this answer.
+    Refused(Reply),
+    /// The mapper failed.
+    Failed(OrmError),
+}
+
+impl From<OrmError> for Undone {
+    fn from(error: OrmError) -> Undone {
+        Undone::Failed(error)
+    }
+}
+
+fn answer_of(done: Result<Reply, Undone>) -> OrmResult<Reply> {
+    match done {
+        Ok(reply) | Err(Undone::Refused(reply)) => Ok(reply),
+        Err(Undone::Failed(error)) => Err(error),
     }
 }
 
@@ -238,9 +258,9 @@ async fn show_event(orm: &Orm, slug: &str) -> OrmResult<Reply> {
 
 /// Another editor: changes the notes, adds or removes a tag.
 async fn edit(orm: &Orm, slug: &str, request: &Request) -> OrmResult<Reply> {
-    orm.exclusive(async || {
+    let done = orm.exclusive(async || {
         let Some(event) = Instance::load(orm, Table::Event, "slug", slug.trim_end_matches('/').into()).await? else {
-            return Ok(Reply::new(404, "no such event"));
+            return Err(Undone::Refused(Reply::new(404, "no such event")));
         };
         let id = event.id().unwrap_or_default();
         if let Some(notes) = request.body.get("notes") {
@@ -253,7 +273,7 @@ async fn edit(orm: &Orm, slug: &str, request: &Request) -> OrmResult<Reply> {
                 continue;
             };
             let Some(tag) = Instance::load(orm, Table::Tag, "name", name.as_str().into()).await? else {
-                return Ok(Reply::new(400, "no such tag"));
+                return Err(Undone::Refused(Reply::new(400, "no such tag")));
             };
             let tag = [tag.id().unwrap_or_default()];
             match tags.clearing() {
@@ -261,22 +281,22 @@ async fn edit(orm: &Orm, slug: &str, request: &Request) -> OrmResult<Reply> {
                 _ => tags.add(&tag).await?,
             }
         }
-        Ok::<_, OrmError>(Reply::redirect(place_of(&event)))
-    })
-    .await
+        Ok(Reply::redirect(place_of(&event)))
+    });
+    answer_of(done.await)
 }
 
 /// What only an administrator does.
 async fn administer(orm: &Orm, request: &Request) -> OrmResult<Reply> {
     let value = |name: &str| request.body.get(name).map(String::as_str);
-    orm.exclusive(async || {
+    let done = orm.exclusive(async || {
         if let Some(name) = value("create-tag") {
             let sql = "INSERT INTO \"tag\" (\"name\", \"details\") VALUES (?, '')";
             orm.execute(sql, &[name.into()]).await?;
         }
         if let Some(name) = value("delete-tag") {
             let Some(tag) = Instance::load(orm, Table::Tag, "name", name.into()).await? else {
-                return Ok(Reply::new(404, "no such tag"));
+                return Err(Undone::Refused(Reply::new(404, "no such tag")));
             };
             Query::of(Table::Tag, "id", tag.id().into_iter().collect()).delete(orm).await?;
         }
@@ -290,7 +310,7 @@ async fn administer(orm: &Orm, request: &Request) -> OrmResult<Reply> {
                 continue;
             };
             let Some(mut event) = Instance::load(orm, Table::Event, "slug", slug.into()).await? else {
-                return Ok(Reply::new(404, "no such event"));
+                return Err(Undone::Refused(Reply::new(404, "no such event")));
             };
             if sql.is_empty() {
                 event.delete(orm).await?;
@@ -298,7 +318,7 @@ async fn administer(orm: &Orm, request: &Request) -> OrmResult<Reply> {
                 orm.execute(sql, &[event.id().into()]).await?;
             }
         }
-        Ok::<_, OrmError>(Reply::redirect("/workshops/admin"))
-    })
-    .await
+        Ok(Reply::redirect("/workshops/admin"))
+    });
+    answer_of(done.await)
 }

@@ -1,15 +1,14 @@
 //! The website that lives on the feed: every half hour it asks for each tag it knows, puts the answers together, and writes
 //! one file. An answer that is too long makes the file too long; nobody gets an error.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::bell::Bell;
 use super::feed::entries;
 use super::protocol::{FEED, PORT, Reply, Request};
 use super::trace;
@@ -46,8 +45,7 @@ pub struct Website {
     parameter: String,
     watch: Rc<Watch>,
     rounds: Cell<u64>,
-    wanted: Cell<bool>,
-    waiting: RefCell<Option<Waker>>,
+    bell: Bell,
 }
 
 impl Website {
@@ -60,36 +58,20 @@ impl Website {
             parameter: parameter.to_owned(),
             watch: Rc::clone(watch),
             rounds: Cell::new(0),
-            wanted: Cell::new(false),
-            waiting: RefCell::default(),
+            bell: Bell::default(),
         })
     }
 
     /// Somebody does not want to wait for the half hour to pass.
     pub fn poll_now(&self) {
-        self.wanted.set(true);
-        let waiting = self.waiting.take();
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
-    }
-
-    async fn wanted(&self) {
-        poll_fn(|context| {
-            if self.wanted.take() {
-                return Poll::Ready(());
-            }
-            self.waiting.replace(Some(context.waker().clone()));
-            Poll::Pending
-        })
-        .await;
+        self.bell.ring();
     }
 
     /// Polls for ever.
     pub async fn run(self: Rc<Self>, node: Node) {
         loop {
             // Woken or not: it polls.
-            let _ = node.timeout(PERIOD, self.wanted()).await;
+            let _ = node.timeout(PERIOD, self.bell.rung()).await;
             let Some(events) = self.round(&node).await else {
                 // The old file stays.
                 continue;
@@ -100,8 +82,11 @@ impl Website {
             let published = Published { round, events };
             self.watch.round_is_complete(&published);
             let text = serde_json::to_vec(&published).unwrap_or_default();
-            if let Err(error) = self.write(&node, &text).await {
-                node.note(&trace::ROUND, "error", format_args!("{error}"));
+            match self.write(&node, &text).await {
+                Ok(()) => self.watch.round_is_written(round),
+                Err(error) => {
+                    node.note(&trace::ROUND, "error", format_args!("{error}"));
+                }
             }
         }
     }
@@ -122,22 +107,27 @@ impl Website {
         let disk = node.disk();
         let path = match self.writing {
             Writing::InPlace => FILE,
-            Writing::Replace => NEXT_FILE,
+            Writing::Rename | Writing::Replace => NEXT_FILE,
         };
         let file = disk.open(path, OpenMode::Create).await?;
         retried(|| file.set_len(0)).await?;
-        write_all(&file, text).await?;
-        if self.writing == Writing::Replace {
-            retried(|| file.sync_all()).await?;
-            disk.rename(NEXT_FILE, FILE).await?;
-            disk.sync_dir("/").await?;
+        write_all(&file, 0, text).await?;
+        match self.writing {
+            Writing::InPlace => Ok(()),
+            Writing::Rename => disk.rename(NEXT_FILE, FILE).await,
+            Writing::Replace => {
+                retried(|| file.sync_all()).await?;
+                disk.rename(NEXT_FILE, FILE).await?;
+                disk.sync_dir("/").await
+            }
         }
-        Ok(())
     }
 }
 
 /// Repeats what was interrupted before it had any effect.
-async fn retried<T, F: Future<Output = Result<T, DiskError>>>(again: impl Fn() -> F) -> Result<T, DiskError> {
+pub(super) async fn retried<T, F: Future<Output = Result<T, DiskError>>>(
+    again: impl Fn() -> F,
+) -> Result<T, DiskError> {
     loop {
         match again().await {
             Err(DiskError::Interrupted) => {}
@@ -146,11 +136,11 @@ async fn retried<T, F: Future<Output = Result<T, DiskError>>>(again: impl Fn() -
     }
 }
 
-/// Writes from the beginning, however little is accepted at a time.
-async fn write_all(file: &File, bytes: &[u8]) -> Result<(), DiskError> {
+/// Writes everything, however little is accepted at a time.
+pub(super) async fn write_all(file: &File, from: u64, bytes: &[u8]) -> Result<(), DiskError> {
     let mut done = 0;
     while done < bytes.len() {
-        done += retried(|| file.write_at(done as u64, &bytes[done..])).await?;
+        done += retried(|| file.write_at(from + done as u64, &bytes[done..])).await?;
     }
     Ok(())
 }

@@ -84,19 +84,7 @@ const SETTLE: Duration = Duration::from_secs(120);
 /// The flow.
 pub enum Publish {}
 
-const fn named(label: &'static str, doc: &'static str) -> Named {
-    Named { label, doc }
-}
-
-const VARIANTS_NAMED: [Named; VARIANTS.len()] = {
-    let mut names = [named("", ""); VARIANTS.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = named(VARIANTS[index].label, VARIANTS[index].doc);
-        index += 1;
-    }
-    names
-};
+const VARIANTS_NAMED: [Named; VARIANTS.len()] = names_of!(VARIANTS);
 
 impl Flow for Publish {
     type Config = Config;
@@ -110,25 +98,25 @@ impl Flow for Publish {
         sites: sites::SITES,
         invariants: invariants::INFOS,
         sometimes: &[
-            named("dead-reference-called", "a client called through a reference it could have known to be dead"),
-            named("answered-inside-the-walk", "a write's answer was handled while its wave was still being sent"),
-            named("share-re-homed", "a share moved to another server because its own had failed"),
-            named("surprised", "a publish took a share or a refusal for somebody else's write"),
-            named("old-share-replaced", "a share that the map had missed was replaced"),
-            named("modify-retried", "a change was tried again after an uncoordinated write"),
-            named("operation-skipped", "an operation's client or map was not there"),
+            Named::new("dead-reference-called", "a client called through a reference it could have known to be dead"),
+            Named::new("answered-inside-the-walk", "a write's answer was handled while its wave was still being sent"),
+            Named::new("share-re-homed", "a share moved to another server because its own had failed"),
+            Named::new("surprised", "a publish took a share or a refusal for somebody else's write"),
+            Named::new("old-share-replaced", "a share that the map had missed was replaced"),
+            Named::new("modify-retried", "a change was tried again after an uncoordinated write"),
+            Named::new("operation-skipped", "an operation's client or map was not there"),
         ],
-        marks: &[named("publish-started", "a publish is about to make its shares and send its first wave")],
+        marks: &[Named::new("publish-started", "a publish is about to make its shares and send its first wave")],
         events: &[
-            named(protocol::REQUEST, "a request reaches its server"),
-            named(protocol::REPLY, "an answer reaches its client"),
+            Named::new(protocol::REQUEST, "a request reaches its server"),
+            Named::new(protocol::REPLY, "an answer reaches its client"),
         ],
         outcomes: &[
-            named("ok", "the operation succeeded"),
-            named("ucwe", "uncoordinated write error: somebody else seems to write"),
-            named("not-enough-servers", "no server is left to put a share on"),
-            named("not-enough-shares", "no version can be read"),
-            named("other", "an error no caller expects"),
+            Named::new("ok", "the operation succeeded"),
+            Named::new("ucwe", "uncoordinated write error: somebody else seems to write"),
+            Named::new("not-enough-servers", "no server is left to put a share on"),
+            Named::new("not-enough-shares", "no version can be read"),
+            Named::new("other", "an error no caller expects"),
         ],
         needs: Needs { host: false, fresh_thread: false },
     };

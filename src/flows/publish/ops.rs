@@ -291,6 +291,11 @@ mod tests {
     }
 
     #[test]
+    fn drawn_operations_survive_and_simplify() {
+        crate::flows::testing::assert_operations_survive_and_simplify(&strategy(&Config::default()), simpler);
+    }
+
+    #[test]
     fn simplifying_ends() {
         let mut open = vec![Op::Modify(Modify { by: 0, bytes: 500, with_next: true, how: How::Append })];
         let mut steps = 0;

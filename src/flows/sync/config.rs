@@ -20,6 +20,8 @@ pub struct Config {
     pub clock_skew: i64,
     /// Uploaded messages after which a sync server's process wants to be restarted (default 1,000).
     pub restart_after: usize,
+    /// One of so many messages arrives without an id, where ids are assigned (0: none; default 3).
+    pub unassigned: usize,
     /// Kinds of operations that are generated (default: all but `failover` and `force`).
     pub kinds: Vec<OpKind>,
     /// Servers that the sites for crashes may strike (default both).
@@ -64,6 +66,7 @@ impl Default for Config {
             keep_days: 3,
             clock_skew: 0,
             restart_after: 1_000,
+            unassigned: 3,
             kinds: vec![Deliver, Copy, Expunge, Unexpunge, Flag, Wait, Expire, AtOnce],
             may_crash: vec![super::MASTER.to_owned(), super::REPLICA.to_owned()],
             nightly: true,

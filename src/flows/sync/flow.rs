@@ -23,15 +23,7 @@ const SETTLE: Duration = Duration::from_secs(1_200);
 /// The flow.
 pub enum Sync {}
 
-const VARIANTS: [Named; ALL.len()] = {
-    let mut names = [Named::new("", ""); ALL.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = Named::new(ALL[index].label, ALL[index].doc);
-        index += 1;
-    }
-    names
-};
+const VARIANTS: [Named; ALL.len()] = names_of!(ALL);
 
 impl Flow for Sync {
     type Config = Config;

@@ -6,6 +6,9 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 
+use super::format::Guid;
+use super::sites::{self, Told};
+use super::store::Store;
 use super::variants::Rules;
 use super::watch::Watch;
 
@@ -19,6 +22,12 @@ pub enum ExpungeMode {
     /// They go at once.
     Immediate,
 }
+
+/// Somebody who is told of changes, in a life of the machine.
+type Watcher = dyn Fn(Told);
+
+/// How often somebody does something because of a change, on one machine in one run.
+const TOLD_MAX: u32 = 6;
 
 /// Process ids a machine gives out before it begins again.
 const PIDS: u32 = 3;
@@ -35,7 +44,11 @@ pub struct Host {
     pub clock_skew: i64,
     /// Who watches.
     pub watch: Rc<Watch>,
+    watcher: RefCell<Option<Rc<Watcher>>>,
+    told: Cell<u32>,
     deliveries: Cell<u32>,
+    ids: Cell<u32>,
+    parent: Cell<u32>,
     pids: Cell<u32>,
     changes: Cell<u64>,
     uploading: RefCell<BTreeSet<u32>>,
@@ -57,7 +70,11 @@ impl Host {
             expunge,
             clock_skew,
             watch: Rc::clone(watch),
+            watcher: RefCell::default(),
+            told: Cell::new(0),
             deliveries: Cell::new(0),
+            ids: Cell::new(0),
+            parent: Cell::new(0),
             pids: Cell::new(0),
             changes: Cell::new(0),
             uploading: RefCell::default(),
@@ -73,6 +90,28 @@ impl Host {
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes.get()
+    }
+
+    /// Somebody wants to be told of changes.
+    pub fn watched_by(&self, watcher: Rc<Watcher>) {
+        *self.watcher.borrow_mut() = Some(watcher);
+    }
+
+    /// Nobody does any more.
+    pub fn unwatched(&self) {
+        drop(self.watcher.take());
+    }
+
+    /// Tells whoever watches of a change.
+    pub fn tell(&self, store: &Store) {
+        let watcher = self.watcher.borrow().clone();
+        let Some(watcher) = watcher.filter(|_| self.told.get() < TOLD_MAX) else { return };
+        let told = store.node.choose(&sites::WATCHER, &sites::TOLD);
+        if told != Told::Nothing {
+            store.node.observed(&sites::WATCHER, &store.node.name());
+            self.told.set(self.told.get() + 1);
+            watcher(told);
+        }
     }
 
     /// Messages with these numbers are being taken in; until somebody is told, their files may be there or not.
@@ -93,6 +132,25 @@ impl Host {
         self.deliveries.get()
     }
 
+    /// The next id that is assigned here: whose machine, and the how manyth.
+    #[must_use]
+    pub fn next_id(&self) -> Guid {
+        self.ids.set(self.ids.get() + 1);
+        let mut id = Guid::default();
+        id.0[0] = 2;
+        for (byte, letter) in id.0[1..8].iter_mut().zip(self.name.bytes()) {
+            *byte = letter;
+        }
+        id.0[8..12].copy_from_slice(&self.ids.get().to_be_bytes());
+        id
+    }
+
+    /// The process id of what starts the clients, in this life of the machine.
+    #[must_use]
+    pub fn parent_pid(&self) -> u32 {
+        self.parent.get()
+    }
+
     /// The process id of the next process. They are few: a later process has the id of an earlier one.
     #[must_use]
     pub fn next_pid(&self) -> u32 {
@@ -104,6 +162,7 @@ impl Host {
     /// The machine starts again: process ids begin at the beginning.
     pub fn restarted(&self) {
         self.pids.set(0);
+        self.parent.set(self.parent.get() + 1);
         self.touched();
     }
 }

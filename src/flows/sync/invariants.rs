@@ -87,6 +87,11 @@ invariants! {
         "no-gap-on-replica",
         "a replica that claims a last_uid has every message up to it that the master had when it was told",
     );
+    /// History.
+    Follows = InvariantInfo::always(
+        "replica-follows-history",
+        "a mailbox that was brought over is as the master had it, and never as it had it earlier; on the way messages arrive in order",
+    );
     /// Copies.
     CopiesHeld = InvariantInfo::always("copies-are-held", "a COPY names only messages the server's process holds");
     /// Desync.

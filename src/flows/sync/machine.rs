@@ -8,7 +8,7 @@ use super::config::Config;
 use super::host::Host;
 use super::store::{Fail, Store, boot, log};
 use super::watch::Watch;
-use super::{client, server, trace};
+use super::{client, server, trace, watchers};
 use crate::world::Node;
 
 /// Until the rolling client looks at the log again after something was written.
@@ -59,6 +59,7 @@ pub struct Pair {
     machines: [Machine; 2],
     master: Cell<usize>,
     finished: Cell<bool>,
+    extras: Cell<usize>,
     config: Config,
     mailboxes: Vec<String>,
     watch: Rc<Watch>,
@@ -72,6 +73,7 @@ impl Pair {
             machines,
             master: Cell::new(0),
             finished: Cell::new(false),
+            extras: Cell::new(0),
             config,
             mailboxes,
             watch: Rc::clone(watch),
@@ -88,6 +90,23 @@ impl Pair {
     #[must_use]
     pub fn master(&self) -> usize {
         self.master.get()
+    }
+
+    /// Seconds for which the nightly job keeps expunged messages.
+    #[must_use]
+    pub fn keep_s(&self) -> u32 {
+        self.config.keep_days * DAY_S as u32
+    }
+
+    /// The number of the next message that no operation delivers.
+    pub fn next_extra(&self) -> usize {
+        self.extras.replace(self.extras.get() + 1)
+    }
+
+    /// What the scenario pins.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The mailboxes.
@@ -120,8 +139,13 @@ impl Pair {
         }
         *machine.life.borrow_mut() = Some(store.clone());
         self.watch.started(&machine.host);
-        let keep_s = self.config.keep_days * DAY_S as u32;
-        let settings = server::Settings { restart_after: self.config.restart_after, keep_s };
+        let settings = server::Settings { restart_after: self.config.restart_after, keep_s: self.keep_s() };
+        let pair = Rc::downgrade(&self);
+        machine.host.watched_by(Rc::new(move |told| {
+            if let Some(pair) = pair.upgrade().filter(|pair| !pair.finished.get()) {
+                watchers::act(&pair, which, told);
+            }
+        }));
         node.spawn("listen", server::serve(store.clone(), settings));
         if self.config.nightly {
             self.next_night(which, &store);
@@ -196,7 +220,7 @@ impl Pair {
                 return;
             }
             for mailbox in pair.mailboxes.clone() {
-                pair.expire(&again, mailbox, pair.config.keep_days * DAY_S as u32, BUSY_TRIES, |_| {});
+                pair.expire(&again, mailbox, pair.keep_s(), BUSY_TRIES, |_| {});
             }
             pair.next_night(which, &again);
         });
@@ -316,6 +340,7 @@ impl Pair {
     pub fn tear_down(&self) {
         for machine in &self.machines {
             drop(machine.life.take());
+            machine.host.unwatched();
         }
     }
 }

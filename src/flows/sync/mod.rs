@@ -12,7 +12,7 @@
 //! | `format/` | the bytes of index, expunge, cache and header files |
 //! | `store/` | what a server's processes do with those files, write by write |
 //! | `protocol`, `server/`, `client/` | the wire; who answers; who asks |
-//! | `host`, `machine` | a machine; what runs on it, and which of two is the master |
+//! | `host`, `machine`, `watchers` | a machine; what runs on it, and which of two is the master; who is told of changes |
 //! | `workload/` | operations, messages, and who takes them |
 //! | `checker/` | a decoder of its own over raw bytes, and what must hold of one mailbox |
 //! | `watch/`, `invariants` | what was acknowledged; what must hold |
@@ -36,6 +36,7 @@ pub mod store;
 pub mod trace;
 pub mod variants;
 pub mod watch;
+mod watchers;
 pub mod workload;
 
 #[cfg(test)]

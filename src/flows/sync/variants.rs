@@ -1,5 +1,7 @@
 //! The historical forms, as data: each difference between releases that matters here is one small enum.
 
+use super::format::Minor;
+
 /// What distinguishes one form from another.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -15,6 +17,16 @@ pub struct Rules {
     pub guard: Guard,
     /// Which last uid each batch of an upload carries (three files only).
     pub uploads: Uploads,
+    /// What a message's id is (three files only); decides the minor version as well.
+    pub ids: Ids,
+    /// Whether an id that one side does not have is another id (three files only).
+    pub null_ids: NullIds,
+    /// What a message is sent as (three files only).
+    pub items: Items,
+    /// Under which id a server's process keeps a message that was sent SIMPLE (three files only).
+    pub simple_ids: SimpleIds,
+    /// What a replica's append makes durable, and when (three files only).
+    pub append_syncs: AppendSyncs,
     /// How a rewritten cache gets its generation.
     pub generation: GenerationStep,
     /// How a session opens its stage files.
@@ -25,6 +37,8 @@ pub struct Rules {
     pub unexpunge: UnexpungeLog,
     /// How a change reaches the index (one index only).
     pub commit: Commit,
+    /// What a client makes of a message that only the replica has (one index only).
+    pub copyback: Copyback,
     /// What a server repairs when it starts, and how far it trusts the file system.
     pub recovery: Recovery,
 }
@@ -69,6 +83,51 @@ pub enum Uploads {
     ChunkLastUid,
 }
 
+/// What a message's id is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// Twelve bytes that whoever delivers assigns, or nothing: version 9.
+    Assigned,
+    /// The SHA-1 of its file.
+    Sha1,
+}
+
+/// What a client makes of an id that one of the sides does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NullIds {
+    /// It is another id: the message is sent again, over the one that is there.
+    Differ,
+    /// It may be the same.
+    Equal,
+}
+
+/// What an upload carries of a message the other side does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Items {
+    /// PARSED: the message and the sender's cache record of it.
+    Parsed,
+    /// SIMPLE: the message; the receiver makes the cache record.
+    Simple,
+}
+
+/// Under which id a SIMPLE message is kept for COPY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimpleIds {
+    /// None: a later COPY of it is refused.
+    Null,
+    /// Its own.
+    Own,
+}
+
+/// What a replica's append makes durable, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendSyncs {
+    /// Records and header in one go, the cache at last: the header may outlive what it counts.
+    IndexFirst,
+    /// Cache and records before the header, as a delivery does.
+    HeaderLast,
+}
+
 /// How the generation is raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GenerationStep {
@@ -92,6 +151,8 @@ pub enum StageFiles {
 pub enum WorkLog {
     /// Nobody reads it.
     Forgotten,
+    /// It is named after the client's parent process: the next client of that parent reads it.
+    ParentPid,
     /// It is processed before anything else.
     RunFirst,
 }
@@ -114,6 +175,15 @@ pub enum Commit {
     WholeFile,
 }
 
+/// How a client tells a message it has never seen from one that was expunged here and forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copyback {
+    /// By the number of its change alone, although the two servers may have counted apart.
+    ByModseq,
+    /// A message whose uid was never given out here was never here.
+    UnknownUids,
+}
+
 /// What a server repairs, and what it makes durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
@@ -125,27 +195,47 @@ pub enum Recovery {
     Complete,
 }
 
-const BASELINE: Rules = Rules {
+/// 2.3 shortly before the report: what the others are told apart from.
+pub const BASELINE: Rules = Rules {
     label: "2.3.9",
     doc: "2.3 as of 2007-09-13, shortly before the report: combine forgets cyrus.expunge",
     layout: Layout::ThreeFiles,
     combine: Combine::LiveOnly,
     guard: Guard::None,
     uploads: Uploads::FinalLastUid,
+    ids: Ids::Sha1,
+    null_ids: NullIds::Equal,
+    items: Items::Simple,
+    simple_ids: SimpleIds::Null,
+    append_syncs: AppendSyncs::IndexFirst,
     generation: GenerationStep::RawWord,
     stage: StageFiles::Truncate,
     work_log: WorkLog::Forgotten,
     unexpunge: UnexpungeLog::Silent,
     commit: Commit::InPlace,
+    copyback: Copyback::ByModseq,
     recovery: Recovery::None,
 };
 
-const FIXED: Rules = Rules {
+/// The last release before the report.
+pub const AS_RELEASED: Rules = Rules {
+    label: "2.3.9+2007-08",
+    doc: "2.3.9 as it was released: version 9, assigned ids that may be missing, and cache records that travel",
+    ids: Ids::Assigned,
+    null_ids: NullIds::Differ,
+    items: Items::Parsed,
+    simple_ids: SimpleIds::Own,
+    ..BASELINE
+};
+
+/// The fix that landed.
+pub const FIXED: Rules = Rules {
     label: "2.3.10",
     doc: "the fix of 2007-10-04: combine merges cyrus.expunge too, each batch carries its own last uid",
     combine: Combine::ThreeWay,
     guard: Guard::MappedLength,
     uploads: Uploads::ChunkLastUid,
+    simple_ids: SimpleIds::Own,
     generation: GenerationStep::Converted,
     unexpunge: UnexpungeLog::Logged,
     ..BASELINE
@@ -163,6 +253,7 @@ const REDESIGN: Rules = Rules {
 
 /// All of them, oldest first.
 pub const ALL: &[Rules] = &[
+    AS_RELEASED,
     BASELINE,
     Rules {
         label: "2.3.9+2007-09",
@@ -184,12 +275,23 @@ pub const ALL: &[Rules] = &[
         doc: "one index, replaced as a whole, every step durable before the next one, leftovers removed at start",
         work_log: WorkLog::RunFirst,
         commit: Commit::WholeFile,
+        copyback: Copyback::UnknownUids,
         recovery: Recovery::Complete,
         ..REDESIGN
     },
 ];
 
 impl Rules {
+    /// The minor version of the files.
+    #[must_use]
+    pub fn minor(&self) -> Minor {
+        match (self.layout, self.ids) {
+            (Layout::SingleIndex, _) => Minor::V12,
+            (Layout::ThreeFiles, Ids::Sha1) => Minor::V10,
+            (Layout::ThreeFiles, Ids::Assigned) => Minor::V9,
+        }
+    }
+
     /// The form with this name.
     #[must_use]
     pub fn named(label: &str) -> Option<&'static Rules> {

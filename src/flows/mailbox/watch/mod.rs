@@ -13,9 +13,7 @@
 //! | `pairs` | what clients saw |
 //! | `show` | the state, for people |
 //! | `symptoms` | what the operators of that day saw, as marks |
-//! | `findings` | one slot per invariant |
 
-mod findings;
 mod history;
 mod inspect;
 mod life;
@@ -30,7 +28,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
-use self::findings::Findings;
 use self::history::{Deletion, History};
 use self::pairs::Pairs;
 use self::session::Session;
@@ -41,7 +38,7 @@ use super::invariants::{INVARIANTS, Id, usage};
 use super::model::{ChannelRows, Delivery, UsageRows};
 use super::server::{Server, Surroundings};
 use super::variants::Rules;
-use crate::check::{InvariantKind, Outcome};
+use crate::check::{self, Findings, Outcome};
 use crate::kernel::NodeId;
 use crate::world::{Node, World};
 
@@ -90,6 +87,20 @@ struct State {
     times: Times,
 }
 
+impl check::Witness for Watch {
+    fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    fn look(&self) {
+        self.inspect();
+    }
+
+    fn look_settled(&self) {
+        self.inspect_settled();
+    }
+}
+
 impl Watch {
     /// A witness of the server on this node; registers the invariants.
     pub fn install(
@@ -105,7 +116,7 @@ impl Watch {
             world: world.clone(),
             machine,
             trouble: Rc::clone(trouble),
-            findings: Findings::default(),
+            findings: Findings::new(INVARIANTS.len()),
             committed: RefCell::new(Committed::new(world, machine)),
             life: RefCell::default(),
             state: RefCell::default(),
@@ -113,30 +124,7 @@ impl Watch {
             pairs: RefCell::default(),
             touched: Cell::new(false),
         });
-        let mut first = [true; 2];
-        for (index, info) in INVARIANTS.iter().enumerate() {
-            let watch = Rc::clone(&watch);
-            match info.kind {
-                InvariantKind::Always => {
-                    let first = std::mem::take(&mut first[0]);
-                    world.always(info.id, move || {
-                        if first {
-                            watch.inspect();
-                        }
-                        watch.findings.take(index)
-                    });
-                }
-                InvariantKind::Eventually | InvariantKind::AtEnd => {
-                    let first = std::mem::take(&mut first[1]);
-                    world.eventually(info.id, move || {
-                        if first {
-                            watch.inspect_settled();
-                        }
-                        watch.findings.take(index)
-                    });
-                }
-            }
-        }
+        world.witness(INVARIANTS, &watch);
         watch
     }
 
@@ -166,7 +154,7 @@ impl Watch {
     }
 
     fn report(&self, id: Id, outcome: Outcome) {
-        self.findings.report(id, outcome);
+        self.findings.report(id as usize, outcome);
     }
 
     /// Takes in what was committed since the last call.

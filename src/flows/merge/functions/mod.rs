@@ -6,24 +6,25 @@
 //! | `v1_5_1` | the code of the incident of 2016 |
 //! | `v1_5_2` | its fix |
 //! | `v1_6_0` | duplicates in a combination are skipped |
-//! | `v1_11_3` | after the upgrade of the framework: the code of the incident of 2018 |
-//! | `v1_11_4` | its fix |
+//! | `v1_11` | 1.11.3, after the upgrade of the framework: the code of the incident of 2018; and 1.11.4, its fix |
 //! | `correct` | what they all should have done |
 
 pub mod correct;
 #[cfg(test)]
+pub(super) mod mutants;
+#[cfg(test)]
 mod tests;
-mod v1_11_3;
-mod v1_11_4;
+mod v1_11;
 mod v1_5_1;
 mod v1_5_2;
 mod v1_6_0;
 
+#[cfg(test)]
+pub use mutants::Mutant;
 pub use v1_5_1::merge as v1_5_1;
 pub use v1_5_2::merge as v1_5_2;
 pub use v1_6_0::merge as v1_6_0;
-pub use v1_11_3::merge as v1_11_3;
-pub use v1_11_4::merge as v1_11_4;
+pub use v1_11::{v1_11_3, v1_11_4};
 
 use super::form::{Choice, Choices, RELATIONS, Side, column_of, fields};
 use super::orm::{Instance, Orm, OrmError, OrmResult, Related, Relation, TAGS, TASKS, TODOS, Value};
@@ -121,6 +122,12 @@ async fn add_one_by_one(orm: &Orm, manager: &Related<'_>, rows: &[i64]) -> OrmRe
         }
     }
     Ok(kept_out)
+}
+
+/// Gives the survivor what the other side has, instead of its own; looked up after its own was taken away.
+async fn take_over(orm: &Orm, survivor: &Related<'_>, other: &Related<'_>) -> OrmResult<()> {
+    empty(orm, survivor).await?;
+    survivor.set(&other.all().ids(orm).await?).await
 }
 
 /// Takes away what the survivor has: without deleting it, if the manager offers that.

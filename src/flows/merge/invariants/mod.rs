@@ -72,7 +72,10 @@ pub const INVARIANTS: &[InvariantInfo] = &[
         "an answer of the feed lists the published events that have all tags asked for, at some moment of the request",
     ),
     InvariantInfo::always("feed-across-merge", "across one merge the feed of a tag changes by the merged events only"),
-    InvariantInfo::always("consumer-file", "the website's file can be read, and is one complete round of polls"),
+    InvariantInfo::always(
+        "consumer-file",
+        "the website's file can be read, is one complete round of polls, and none from before the last that was written",
+    ),
     InvariantInfo::always("choice-honoured", "no field is as the side that was not chosen has it"),
     InvariantInfo::always("backlinks", "the loser's request is the survivor's if it had none"),
     InvariantInfo::always("refusal-changes-nothing", "a request that was refused has changed nothing"),

@@ -192,6 +192,10 @@ impl Clearing<'_, '_> {
                 format!("UPDATE \"{children}\" SET \"{owner}\" = NULL WHERE \"{owner}\" = ? AND \"id\" IN ({marks})")
             }
         };
-        orm.execute(&sql, &parameters).await.map(|_| ())
+        orm.execute(&sql, &parameters).await?;
+        match relation.kind {
+            Kind::ManyToMany { through, .. } => orm.announce(Signal::PostRemove(through), &[*id]).await,
+            Kind::Owned { .. } | Kind::Referring { .. } => Ok(()),
+        }
     }
 }

@@ -17,6 +17,8 @@ pub enum Signal {
     PreClear(Table),
     /// They were deleted.
     PostClear(Table),
+    /// Some of the join rows of an owner, whose key comes along, were deleted.
+    PostRemove(Table),
 }
 
 /// A callback.
@@ -79,16 +81,33 @@ pub static RECEIVERS: &[Receiver] = &[
         name: "clear-again",
         doc: "clears the tags of an event whose tags were just cleared, without end",
         on: Signal::PostClear(Table::EventTags),
-        act: |orm, event| {
-            Box::pin(async move {
-                match Related::new(orm, &TAGS, event).clearing() {
-                    Some(clearing) => clearing.clear().await,
-                    None => Ok(()),
-                }
-            })
-        },
+        act: |orm, event| Box::pin(clear_tags(orm, event)),
+    },
+    Receiver {
+        name: "clear-the-rest",
+        doc: "clears the tags of an event that has lost some of them",
+        on: Signal::PostRemove(Table::EventTags),
+        act: |orm, event| Box::pin(clear_tags(orm, event)),
+    },
+    Receiver {
+        name: "touch",
+        doc: "saves every event as it is when one was deleted",
+        on: Signal::PostDelete(Table::Event),
+        act: |orm, _| Box::pin(touch(orm)),
     },
 ];
+
+/// What a receiver does that saves every event as it is.
+async fn touch(orm: &Orm) -> OrmResult<()> {
+    orm.execute("UPDATE \"event\" SET \"notes\" = \"notes\"", &[]).await.map(|_| ())
+}
+
+async fn clear_tags(orm: &Orm, event: i64) -> OrmResult<()> {
+    match Related::new(orm, &TAGS, event).clearing() {
+        Some(clearing) => clearing.clear().await,
+        None => Ok(()),
+    }
+}
 
 /// A person and a role that no task of any fixture has.
 async fn add_task(orm: &Orm, event: i64) -> OrmResult<()> {

@@ -1,41 +1,36 @@
 //! The flow as a whole.
+//!
+//! | file | what is shown |
+//! |---|---|
+//! | `matrix` | every base, choice, release and kind of relation |
+//! | `pages` | what the view lets through |
+//! | `stories` | the incidents from their cause to what people saw |
+//! | `crashes` | the process dies between any two statements |
+//! | `mutants` | what nobody has released, and the checks find all the same |
 
+mod crashes;
 mod matrix;
+mod mutants;
+mod pages;
 mod stories;
 
-use crate::choice::Seed;
-use crate::flow::FlowSchema;
+use std::collections::BTreeSet;
+
 use crate::flows::merge::EventMerge;
-use crate::kernel::Dispatch;
-use crate::run::{RunReport, RunRequest, Source, engine_sites, erased};
-use crate::scenario::{Catalogue, Scenario, read_scenario};
-use crate::snapshot::KeepStates;
+use crate::run::{RunReport, once};
 
-/// A scenario from its text.
-fn scenario(text: &str) -> Scenario {
-    let flow = erased::<EventMerge>();
-    let schema: &dyn FlowSchema = &*flow;
-    let catalogue = Catalogue { flows: vec![schema], engine_sites: engine_sites() };
-    read_scenario("merge/test.toml", text.as_bytes(), &catalogue, &[])
-        .unwrap_or_else(|complaints| panic!("{complaints}\n{text}"))
-}
-
-fn run(scenario: &Scenario, seed: u64, keep_trace: bool) -> RunReport {
-    erased::<EventMerge>().run(&RunRequest {
-        scenario,
-        seed: Some(Seed(seed)),
-        source: Source::Search,
-        operations: None,
-        keep_trace,
-        keep_states: KeepStates::Never,
-        keep_offers: false,
-        dispatch: Dispatch::ByTime,
-        until_step: None,
-    })
+/// One run of a scenario.
+fn run(scenario: &str, seed: u64) -> RunReport {
+    once::<EventMerge>(scenario, seed).unwrap_or_else(|complaints| panic!("{complaints}\n{scenario}"))
 }
 
 /// Every failure of a run, as `invariant: cause`.
 fn failures(report: &RunReport) -> Vec<String> {
     let all = report.failure.iter().chain(&report.also);
     all.map(|failure| format!("{}: {}", failure.invariant, failure.cause)).collect()
+}
+
+/// The invariants that are broken in a run.
+fn broken_in(report: &RunReport) -> BTreeSet<String> {
+    report.failure.iter().chain(&report.also).map(|failure| failure.invariant.clone()).collect()
 }

@@ -39,7 +39,7 @@ impl Watch {
             Ok(None) => Outcome::violated("there is none", file_of(number)),
             Err(error) => Outcome::violated("it cannot be read", error.to_string()),
         };
-        self.findings.report(Id::BackupRestores, outcome);
+        self.findings.report(Id::BackupRestores as usize, outcome);
     }
 
     /// The newest backup that has a tag by this name.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{Inner, Watch};
 use crate::check::Outcome;
 use crate::flows::merge::invariants::{Finding, Id};
+use crate::flows::merge::orm::Purpose;
 use crate::world::Node;
 
 impl Watch {
@@ -27,10 +28,8 @@ impl Inner {
         if in_doubt.is_some() {
             node.sometimes("crashed-in-commit");
         }
-        let damage = self.committed.refresh().and_then(|_| self.committed.damage());
-        let damage = match damage {
-            Ok(None) => Outcome::Held,
-            Ok(Some(said)) => Outcome::violated("damaged", said),
+        let damage = match self.committed.refresh() {
+            Ok(_) => self.damage(),
             Err(error) => Outcome::violated("the database cannot be read", error.to_string()),
         };
         let mut found = vec![(Id::DatabaseIntact, damage)];
@@ -40,13 +39,12 @@ impl Inner {
             (Some(known), _) => found.extend(self.goes_back_to(node, known)),
             (None, Some((ticket, purpose))) => {
                 // The commit that was cut short may be there: then as a whole.
+                let before = Rc::clone(&self.history.last().rows);
                 let merge = self.take(node, ticket, purpose);
-                let broken = merge.iter().find_map(|(id, outcome)| match outcome {
-                    Outcome::Violated(violation) if *id == Id::OwnedRows || *id == Id::TagsByChoice => {
-                        Some(violation.detail.clone())
-                    }
-                    _ => None,
-                });
+                let broken = match purpose {
+                    Purpose::Work if before.is_same_work(&rows) => Some("only the record is there".to_owned()),
+                    _ => half(&merge),
+                };
                 found.push((
                     Id::AllOrNothing,
                     match broken {
@@ -83,4 +81,17 @@ impl Inner {
             (Id::AuditFollows, self.audit_follows()),
         ]
     }
+}
+
+/// What says that a merge is there in part. A release may have done a whole merge wrong: where tags are gone for everybody,
+/// those of the survivor say nothing.
+fn half(merge: &[Finding]) -> Option<String> {
+    let broken = |wanted| {
+        merge.iter().find_map(|(id, outcome)| match outcome {
+            Outcome::Violated(violation) if *id == wanted => Some(violation.detail.clone()),
+            _ => None,
+        })
+    };
+    let whole = [Id::OneEventFewer, Id::OwnedRows].into_iter().find_map(broken);
+    whole.or_else(|| if broken(Id::Catalogue).is_none() { broken(Id::TagsByChoice) } else { None })
 }

@@ -7,31 +7,28 @@
 //! | `crash` | what a start finds |
 //! | `reading` | answers of the feed, pages, the website's file |
 //! | `backups` | what is in them |
-//! | `findings` | one slot per invariant |
 
 mod backups;
 mod crash;
-mod findings;
 mod history;
 mod reading;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use self::backups::Backups;
-use self::findings::Findings;
 use self::history::{History, State};
 use self::reading::Reading;
 use super::files::Committed;
 use super::invariants::merge::{self, Asked};
 use super::invariants::{Finding, INVARIANTS, Id, state};
-use super::orm::Purpose;
-use super::protocol::{FEED, MERGE, Reply, Request};
+use super::orm::{OrmError, OrmResult, Purpose};
+use super::protocol::{FEED, LOGIN, MERGE, Reply, Request};
 use super::rows::Rows;
 use super::schema::Table;
 use super::trace;
-use crate::check::{InvariantKind, Outcome};
+use crate::check::{Findings, Outcome, Witness};
 use crate::flow::Named;
 use crate::kernel::NodeId;
 use crate::world::{Node, World};
@@ -58,6 +55,7 @@ pub const MARKS: &[Named] = &[
     Named::new("waited-for-a-lock", "a statement had to wait for a lock"),
     Named::new("locked-too-long", "a statement waited for a lock as long as it may, in vain"),
     Named::new("receiver-called", "a receiver was called inside a transaction"),
+    Named::new("handled-inside-a-receiver", "something else was handled inside a receiver's call"),
     Named::new("crashed-in-commit", "the process died while it committed"),
     Named::new("commit-lost", "a commit that had succeeded was gone after a crash"),
     Named::new("sent-twice", "a form was sent a second time without waiting for the answer"),
@@ -73,8 +71,28 @@ fn reached(node: &Node, symptom: &'static str) {
 /// The witness of one run.
 pub struct Watch {
     world: World,
+    /// Whose file is looked at.
+    website: OnceCell<NodeId>,
     findings: Findings,
     inner: RefCell<Inner>,
+}
+
+impl Witness for Watch {
+    fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    fn look(&self) {
+        if let Some(website) = self.website.get() {
+            self.look_at_the_website(*website);
+        }
+    }
+
+    fn look_settled(&self) {
+        let inner = self.inner.borrow();
+        let outcome = state::audit_complete(inner.rows(), &inner.history.merges());
+        self.findings.report(Id::AuditComplete as usize, outcome);
+    }
 }
 
 /// What is known.
@@ -118,33 +136,19 @@ impl Watch {
             committing: None,
             lives: 0,
         };
-        Rc::new(Watch { world: world.clone(), findings: Findings::default(), inner: RefCell::new(inner) })
+        let findings = Findings::new(INVARIANTS.len());
+        Rc::new(Watch { world: world.clone(), website: OnceCell::new(), findings, inner: RefCell::new(inner) })
     }
 
     /// Registers the invariants; the website's file is looked at after each step that has changed it.
     pub fn register(self: &Rc<Self>, website: NodeId) {
-        for (index, info) in INVARIANTS.iter().enumerate() {
-            let watch = Rc::clone(self);
-            match info.kind {
-                InvariantKind::Always => self.world.always(info.id, move || {
-                    if index == Id::ConsumerFile as usize {
-                        watch.look_at_the_website(website);
-                    }
-                    watch.findings.take(index)
-                }),
-                InvariantKind::Eventually | InvariantKind::AtEnd => {
-                    self.world.eventually(info.id, move || {
-                        let inner = watch.inner.borrow();
-                        state::audit_complete(inner.rows(), &inner.history.merges())
-                    });
-                }
-            }
-        }
+        let _ = self.website.set(website);
+        self.world.witness(INVARIANTS, self);
     }
 
     fn report(&self, found: impl IntoIterator<Item = Finding>) {
         for (id, outcome) in found {
-            self.findings.report(id, outcome);
+            self.findings.report(id as usize, outcome);
         }
     }
 
@@ -167,21 +171,24 @@ impl Watch {
     }
 
     /// A worker's commit has succeeded or failed.
-    pub fn commit_ended(&self, node: &Node, ticket: u64, purpose: Purpose, is_done: bool) {
+    pub fn commit_ended(&self, node: &Node, ticket: u64, purpose: Purpose, result: &OrmResult<()>) {
         let mut inner = self.inner.borrow_mut();
         inner.committing = None;
         let changed = match inner.committed.refresh() {
             Ok(changed) => changed,
             Err(error) => {
                 let outcome = Outcome::violated("the database cannot be read", error.to_string());
-                return self.findings.report(Id::DatabaseIntact, outcome);
+                return self.findings.report(Id::DatabaseIntact as usize, outcome);
             }
         };
         if changed {
             let found = inner.take(node, ticket, purpose);
             self.report(found);
-        } else if is_done && purpose == Purpose::Work {
+        } else if result.is_ok() && purpose == Purpose::Work {
             inner.done_without_change(ticket);
+        }
+        if matches!(result, Err(OrmError::Database(_))) {
+            self.findings.report(Id::DatabaseIntact as usize, inner.damage());
         }
     }
 
@@ -194,12 +201,12 @@ impl Watch {
         let Some(ticket) = inner.tickets.remove(&ticket) else {
             return;
         };
-        if ticket.asked.is_some() && [400, 403, 404, 409].contains(&reply.status) {
+        if ticket.request.is_post && is_refusal(reply) {
             let outcome = match ticket.changed {
-                true => Outcome::violated("refused, and yet done", format!("status {}", reply.status)),
+                true => Outcome::violated("refused, and yet done", format!("{} {}", reply.status, reply.body)),
                 false => Outcome::Held,
             };
-            self.findings.report(Id::RefusalChangesNothing, outcome);
+            self.findings.report(Id::RefusalChangesNothing as usize, outcome);
         }
         if ticket.request.path == FEED {
             let found = inner.feed_answered(node, &ticket, reply);
@@ -218,7 +225,7 @@ impl Watch {
             true => Outcome::Held,
             false => Outcome::violated("acknowledged, and not there", format!("request {number}")),
         };
-        self.findings.report(Id::AcknowledgedSurvives, outcome);
+        self.findings.report(Id::AcknowledgedSurvives as usize, outcome);
     }
 
     // --- for people ------------------------------------------------------------------------------------------------
@@ -241,7 +248,25 @@ impl Watch {
     }
 }
 
+/// Whether an answer to a form says that nothing was done. An error that no view expects says neither.
+fn is_refusal(reply: &Reply) -> bool {
+    match reply.status {
+        302 => reply.location == LOGIN,
+        500 => false,
+        _ => true,
+    }
+}
+
 impl Inner {
+    /// What SQLite's own check says of what is committed.
+    fn damage(&mut self) -> Outcome {
+        match self.committed.damage() {
+            Ok(None) => Outcome::Held,
+            Ok(Some(said)) => Outcome::violated("damaged", said),
+            Err(error) => Outcome::violated("the database cannot be read", error.to_string()),
+        }
+    }
+
     /// What was just committed becomes the last state; answers what the checks say.
     fn take(&mut self, node: &Node, ticket: u64, purpose: Purpose) -> Vec<Finding> {
         let before = Rc::clone(&self.history.last().rows);

@@ -21,6 +21,9 @@ pub(super) struct Reading {
     answers: BTreeMap<String, (usize, usize, BTreeSet<String>)>,
     /// Rounds of the website that were complete.
     rounds: BTreeMap<u64, BTreeSet<String>>,
+    /// The last round the website was done with writing. From then on there is a file, of this round or a later one;
+    /// what was not done with may go in a power cut, and the file before it is back, or none.
+    written: Option<u64>,
     /// The version of the website's file at the last look.
     looked_at: Option<u64>,
 }
@@ -100,6 +103,12 @@ impl Watch {
         self.inner.borrow_mut().reading.rounds.insert(published.round, published.events.clone());
     }
 
+    /// The website is done with writing a round.
+    pub fn round_is_written(&self, round: u64) {
+        let reading = &mut self.inner.borrow_mut().reading;
+        reading.written = reading.written.max(Some(round));
+    }
+
     /// Looks at the website's file if it has changed.
     pub(super) fn look_at_the_website(&self, website: NodeId) {
         let mut inner = self.inner.borrow_mut();
@@ -114,19 +123,25 @@ impl Watch {
         let Some(content) = content else {
             return;
         };
-        let was_there = inner.reading.looked_at.is_some();
         inner.reading.looked_at = version;
+        let written = inner.reading.written;
         let outcome = match content {
-            None if was_there => Outcome::violated("the file is gone", String::new()),
-            None => Outcome::Idle,
+            None => match written {
+                Some(round) => Outcome::violated("the file is gone", format!("round {round} was written")),
+                None => Outcome::Idle,
+            },
             Some(bytes) => match serde_json::from_slice::<Published>(&bytes) {
                 Err(_) => Outcome::violated("the file cannot be read", format!("{} bytes", bytes.len())),
                 Ok(published) if inner.reading.rounds.get(&published.round) != Some(&published.events) => {
                     Outcome::violated("the file is no complete round", format!("round {}", published.round))
                 }
+                Ok(published) if written.is_some_and(|written| published.round < written) => {
+                    let detail = format!("round {}, and round {written:?} was written", published.round);
+                    Outcome::violated("a round that was written is gone", detail)
+                }
                 Ok(_) => Outcome::Held,
             },
         };
-        self.findings.report(Id::ConsumerFile, outcome);
+        self.findings.report(Id::ConsumerFile as usize, outcome);
     }
 }

@@ -8,8 +8,8 @@ use super::{Administer, Edit, Merge, Op, Seconds};
 use crate::flows::merge::fixture::Fixture;
 use crate::flows::merge::form::{Choice, Choices, Side};
 use crate::flows::merge::protocol::{FEED, LOGIN, MERGE, Reply, Request};
+use crate::flows::merge::server::Machine;
 use crate::flows::merge::view::ADMIN;
-use crate::flows::merge::watch::Watch;
 use crate::flows::merge::website::{Website, ask};
 use crate::flows::merge::{sites, trace};
 use crate::kernel::{Down, NodeId, TaskHandle, Time};
@@ -25,9 +25,11 @@ const SENT_MAX: u32 = 3;
 /// Takes the operations of a run.
 pub struct Driver {
     server: (&'static str, NodeId),
-    watch: Rc<Watch>,
     website: Rc<Website>,
+    machine: Rc<Machine>,
     fixture: Fixture,
+    /// How many operations begin at the same moment, at least.
+    at_once: usize,
     operations: Vec<(usize, Op)>,
     requests: Cell<u64>,
     together: RefCell<Vec<TaskHandle>>,
@@ -38,16 +40,17 @@ impl Driver {
     #[must_use]
     pub fn new(
         server: (&'static str, NodeId),
-        watch: &Rc<Watch>,
+        machine: &Rc<Machine>,
         website: &Rc<Website>,
-        fixture: Fixture,
+        (fixture, at_once): (Fixture, u8),
         operations: Vec<(usize, Op)>,
     ) -> Rc<Driver> {
         Rc::new(Driver {
             server,
-            watch: Rc::clone(watch),
             website: Rc::clone(website),
+            machine: Rc::clone(machine),
             fixture,
+            at_once: usize::from(at_once),
             operations,
             requests: Cell::new(0),
             together: RefCell::default(),
@@ -58,7 +61,9 @@ impl Driver {
     pub async fn run(self: Rc<Self>, node: Node) {
         let mut rest = self.operations.as_slice();
         while !rest.is_empty() {
-            let count = rest.iter().position(|(_, op)| !with_next(op)).map_or(rest.len(), |last| last + 1);
+            let least = self.at_once.clamp(1, rest.len());
+            let count = rest[least - 1..].iter().position(|(_, op)| !with_next(op));
+            let count = count.map_or(rest.len(), |last| last + least);
             let (group, later) = rest.split_at(count);
             rest = later;
             // Those who do not wait for each other act at about the same time.
@@ -101,6 +106,11 @@ impl Driver {
             Op::Poll(_) => {
                 self.website.poll_now();
                 // Long enough for the answers.
+                node.sleep(Duration::from_secs(1)).await;
+            }
+            Op::BackUp(_) => {
+                self.machine.backup_now.ring();
+                // Long enough for a copy.
                 node.sleep(Duration::from_secs(1)).await;
             }
             Op::Wait(Seconds { seconds }) => node.sleep(Duration::from_secs(u64::from(*seconds))).await,
@@ -172,7 +182,7 @@ impl Driver {
             };
             let is_done = reply.status == 302 && reply.location != LOGIN;
             if is_done {
-                self.watch.acknowledged(request.number);
+                self.machine.watch.acknowledged(request.number);
             }
             return node.outcome(match reply.status {
                 302 if is_done => "merged",
@@ -198,7 +208,7 @@ impl Driver {
     async fn administer(&self, node: &Node, what: &Administer) {
         node.note(&trace::PERSON, "administer", format_args!("{what:?}"));
         if let Administer::Restore(tag) = what {
-            let number = self.watch.newest_backup_with(tag).map(|number| number.to_string());
+            let number = self.machine.watch.newest_backup_with(tag).map(|number| number.to_string());
             let from = number.as_deref().unwrap_or_default();
             self.send(node, &Request::post(ADMIN, "/workshops/admin", &[], &[("restore", tag), ("from", from)])).await;
             return;

@@ -30,6 +30,8 @@ pub enum Op {
     Look(Event),
     /// The website polls now.
     Poll(Nothing),
+    /// The backup job, if there is one, copies now.
+    BackUp(Nothing),
     /// Seconds pass.
     Wait(Seconds),
     /// The server's process is killed, and started again after some seconds.
@@ -277,7 +279,7 @@ pub fn simpler(op: &Op) -> Vec<Op> {
             .collect(),
         Op::Wait(Seconds { seconds }) => shorter(*seconds).map(|seconds| Op::Wait(Seconds { seconds })).collect(),
         Op::Kill(Seconds { seconds }) => shorter(*seconds).map(|seconds| Op::Kill(Seconds { seconds })).collect(),
-        Op::Edit(_) | Op::Ask(_) | Op::Administer(_) | Op::Look(_) | Op::Poll(_) => Vec::new(),
+        Op::Edit(_) | Op::Ask(_) | Op::Administer(_) | Op::Look(_) | Op::Poll(_) | Op::BackUp(_) => Vec::new(),
     }
 }
 
@@ -335,19 +337,7 @@ mod tests {
     /// Claim: every drawn operation survives its text, and simplifying one ends.
     #[test]
     fn drawn_operations_survive_and_simplify() {
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let strategy = strategy(&Config::default());
-        for _ in 0..200 {
-            let op = proptest::strategy::ValueTree::current(&strategy.new_tree(&mut runner).unwrap());
-            let value = toml::Value::try_from(&op).unwrap();
-            assert_eq!(value.try_into::<Op>().unwrap(), op);
-            let (mut next, mut rounds) = (Some(op), 0);
-            while let Some(op) = next {
-                next = simpler(&op).into_iter().next();
-                rounds += 1;
-                assert!(rounds < 100, "no end");
-            }
-        }
+        crate::flows::testing::assert_operations_survive_and_simplify(&strategy(&Config::default()), simpler);
     }
 
     /// Claim: what a scenario pins is in every drawn merge.

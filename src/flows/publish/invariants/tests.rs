@@ -115,17 +115,17 @@ impl History {
     }
 
     #[track_caller]
-    fn fires(&self, rule: &'static Rule, cause: &str) {
+    fn assert_fires(&self, rule: &'static Rule, cause: &str) {
         assert_eq!(self.judge(rule).0, [cause], "{}", rule.info.id);
     }
 
     #[track_caller]
-    fn holds(&self, rule: &'static Rule) {
+    fn assert_holds(&self, rule: &'static Rule) {
         assert_eq!(self.judge(rule), (vec![], true), "{}", rule.info.id);
     }
 
     #[track_caller]
-    fn idle(&self, rule: &'static Rule) {
+    fn assert_idle(&self, rule: &'static Rule) {
         assert_eq!(self.judge(rule), (vec![], false), "{}", rule.info.id);
     }
 }
@@ -171,16 +171,16 @@ fn a_second_message_for_a_share_in_flight_is_a_duplicate_and_after_an_error_it_i
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
     let first = history.send(publish, S1, &[0]);
-    history.holds(&client::NO_DUPLICATE_IN_FLIGHT);
+    history.assert_holds(&client::NO_DUPLICATE_IN_FLIGHT);
     history.send(publish, S1, &[0, 1]);
-    history.fires(&client::NO_DUPLICATE_IN_FLIGHT, "sent twice");
+    history.assert_fires(&client::NO_DUPLICATE_IN_FLIGHT, "sent twice");
 
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
     assert_eq!(history.send(publish, S1, &[0]), first);
     history.model.resolved(first, Resolution::Failed);
     history.send(publish, S1, &[0]);
-    history.holds(&client::NO_DUPLICATE_IN_FLIGHT);
+    history.assert_holds(&client::NO_DUPLICATE_IN_FLIGHT);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn each_part_of_the_send_precondition_has_its_cause() {
         let publish = history.start("client", b"second", 2);
         let wave = history.model.wave(publish, set(&[S1]));
         history.model.sent(publish, wave, S1, set(&[0]), state);
-        history.fires(&client::SEND_PRECONDITION, cause);
+        history.assert_fires(&client::SEND_PRECONDITION, cause);
     }
 }
 
@@ -208,9 +208,9 @@ fn a_loop_inside_a_loop_is_seen_and_a_loop_after_a_loop_is_not() {
     history.model.loop_entered(publish);
     history.model.loop_left(publish);
     history.model.loop_entered(publish);
-    history.holds(&client::NO_NESTED_LOOP);
+    history.assert_holds(&client::NO_NESTED_LOOP);
     history.model.loop_entered(publish);
-    history.fires(&client::NO_NESTED_LOOP, "nested");
+    history.assert_fires(&client::NO_NESTED_LOOP, "nested");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_wave_that_serves_a_server_twice_or_one_it_was_not_planned_for_exceeds_its_b
     let state = SendState { running: true, wanted: set(&[0]), ..SendState::default() };
     history.model.sent(publish, wave, S1, set(&[0]), state.clone());
     history.model.sent(publish, wave, S1, set(&[0]), state.clone());
-    history.fires(&client::SEND_BUDGET, "several of one wave");
+    history.assert_fires(&client::SEND_BUDGET, "several of one wave");
     history.model.sent(publish, wave, S2, set(&[0]), state);
     assert_eq!(history.judge(&client::SEND_BUDGET).0, ["several of one wave", "unplanned"]);
 }
@@ -231,9 +231,9 @@ fn sends_and_map_changes_after_the_end_are_seen() {
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
     history.succeed(publish);
-    history.holds(&client::NOTHING_AFTER_THE_END);
+    history.assert_holds(&client::NOTHING_AFTER_THE_END);
     history.send(publish, S1, &[0]);
-    history.fires(&client::NOTHING_AFTER_THE_END, "sends");
+    history.assert_fires(&client::NOTHING_AFTER_THE_END, "sends");
     history.model.placed(publish, (S1, 0));
     assert_eq!(history.judge(&client::NOTHING_AFTER_THE_END).0, ["sends", "changes the map"]);
 }
@@ -243,10 +243,10 @@ fn a_refusal_is_of_itself_only_if_this_publish_wrote_last() {
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
     history.refused(publish, S2, 1);
-    history.holds(&server::NO_SELF_REJECTION);
+    history.assert_holds(&server::NO_SELF_REJECTION);
     history.write(publish, S1, &[0]);
     history.refused(publish, S1, 0);
-    history.fires(&server::NO_SELF_REJECTION, "own write refused");
+    history.assert_fires(&server::NO_SELF_REJECTION, "own write refused");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_message_written_in_part_is_seen() {
     let message = history.send(publish, S1, &[0, 1]);
     let torn = Handling { enabler_held: true, changed: set(&[0]), as_asked: set(&[0]), ..Handling::default() };
     history.model.handled(message, torn);
-    history.fires(&server::ALL_OR_NOTHING_WRITES, "written in part");
+    history.assert_fires(&server::ALL_OR_NOTHING_WRITES, "written in part");
 
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
@@ -264,7 +264,7 @@ fn a_message_written_in_part_is_seen() {
     let died =
         Handling { enabler_held: true, changed: set(&[0]), as_asked: set(&[0]), died: true, ..Handling::default() };
     history.model.handled(message, died);
-    history.idle(&server::ALL_OR_NOTHING_WRITES);
+    history.assert_idle(&server::ALL_OR_NOTHING_WRITES);
 }
 
 #[test]
@@ -283,9 +283,9 @@ fn a_share_that_verifies_was_made_by_somebody() {
             assert_eq!(history.model.examine(&keys, (S1, 0), &torn), Found::Torn, "cut at {cut}");
         }
     }
-    history.holds(&disk::TORN_SHARES_NEVER_VERIFY);
+    history.assert_holds(&disk::TORN_SHARES_NEVER_VERIFY);
     assert_eq!(history.model.examine(&keys, (S1, 0), &forged.shares[0]), Found::Forged);
-    history.fires(&disk::TORN_SHARES_NEVER_VERIFY, "nobody made it");
+    history.assert_fires(&disk::TORN_SHARES_NEVER_VERIFY, "nobody made it");
 }
 
 #[test]
@@ -316,9 +316,9 @@ fn what_a_crash_took_back_was_not_written() {
 fn a_share_hidden_behind_a_bad_one_is_seen() {
     let mut history = History::new();
     history.model.beside(S1, BTreeSet::new(), "unparsable share");
-    history.holds(&disk::BAD_SHARE_STANDS_ALONE);
+    history.assert_holds(&disk::BAD_SHARE_STANDS_ALONE);
     history.model.beside(S1, set(&[3]), "broken container");
-    history.fires(&disk::BAD_SHARE_STANDS_ALONE, "broken container");
+    history.assert_fires(&disk::BAD_SHARE_STANDS_ALONE, "broken container");
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn a_write_without_the_enabler_the_tests_or_the_name_is_unguarded() {
         let publish = history.start("client", b"second", 2);
         let message = history.send(publish, S1, &[0]);
         history.model.handled(message, handling);
-        history.fires(&server::WRITES_ARE_GUARDED, cause);
+        history.assert_fires(&server::WRITES_ARE_GUARDED, cause);
     }
 }
 
@@ -354,7 +354,7 @@ fn one_number_with_two_roots_needs_publishes_that_overlap() {
     let (a, b) = (history.start("a", b"from a", 2), history.start("b", b"from b", 3));
     history.write(a, S1, &[0]);
     history.write(b, S2, &[1]);
-    history.holds(&server::NO_FORK_WITHOUT_CONTENTION);
+    history.assert_holds(&server::NO_FORK_WITHOUT_CONTENTION);
 
     let mut history = History::new();
     let a = history.start("a", b"from a", 2);
@@ -364,7 +364,7 @@ fn one_number_with_two_roots_needs_publishes_that_overlap() {
     let b = history.start("b", b"from b", 3);
     history.model.encoded(b, version(2, 3));
     history.write(b, S2, &[1]);
-    history.fires(&server::NO_FORK_WITHOUT_CONTENTION, "same number, two roots");
+    history.assert_fires(&server::NO_FORK_WITHOUT_CONTENTION, "same number, two roots");
 }
 
 #[test]
@@ -377,7 +377,7 @@ fn an_unearned_error_is_told_apart_by_its_cause() {
     let publish = history.start("client", b"second", 2);
     own(&mut history, publish);
     history.model.ended(publish, Ended::Ucwe);
-    history.fires(&outcome::UCWE_IS_EARNED, "self");
+    history.assert_fires(&outcome::UCWE_IS_EARNED, "self");
 
     let mut history = History::new();
     let old = history.start("client", b"second", 2);
@@ -390,19 +390,19 @@ fn an_unearned_error_is_told_apart_by_its_cause() {
     history.model.encoded(publish, version(3, 4));
     history.refused(publish, S1, 7);
     history.model.ended(publish, Ended::Ucwe);
-    history.fires(&outcome::UCWE_IS_EARNED, "unknown-old-share");
+    history.assert_fires(&outcome::UCWE_IS_EARNED, "unknown-old-share");
 
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
     let message = history.send(publish, S1, &[1]);
     history.model.handled(message, Handling { present: set(&[0]), enabler_held: true, ..Handling::default() });
     history.model.ended(publish, Ended::Ucwe);
-    history.fires(&outcome::UCWE_IS_EARNED, "own-update-pending");
+    history.assert_fires(&outcome::UCWE_IS_EARNED, "own-update-pending");
 
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
     history.model.ended(publish, Ended::Ucwe);
-    history.fires(&outcome::UCWE_IS_EARNED, "other");
+    history.assert_fires(&outcome::UCWE_IS_EARNED, "other");
 }
 
 #[test]
@@ -412,14 +412,14 @@ fn an_error_is_earned_by_a_rival_that_wrote_meanwhile_on_a_server_that_was_reach
     history.write(a, S1, &[0]);
     history.refused(b, S1, 0);
     history.model.ended(b, Ended::Ucwe);
-    history.holds(&outcome::UCWE_IS_EARNED);
+    history.assert_holds(&outcome::UCWE_IS_EARNED);
 
     let mut history = History::new();
     let (a, b) = (history.start("a", b"from a", 2), history.start("b", b"from b", 3));
     history.write(a, S1, &[0]);
     history.refused(b, S2, 1);
     history.model.ended(b, Ended::Ucwe);
-    history.fires(&outcome::UCWE_IS_EARNED, "other");
+    history.assert_fires(&outcome::UCWE_IS_EARNED, "other");
 }
 
 #[test]
@@ -429,7 +429,7 @@ fn running_out_of_servers_needs_every_server_to_have_failed() {
     let message = history.send(publish, S1, &[0]);
     history.model.resolved(message, Resolution::Failed);
     history.model.ended(publish, Ended::NotEnoughServers);
-    history.fires(&outcome::NOT_ENOUGH_SERVERS_IS_EARNED, "a server is left");
+    history.assert_fires(&outcome::NOT_ENOUGH_SERVERS_IS_EARNED, "a server is left");
 
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
@@ -438,7 +438,7 @@ fn running_out_of_servers_needs_every_server_to_have_failed() {
         history.model.resolved(message, Resolution::Failed);
     }
     history.model.ended(publish, Ended::NotEnoughServers);
-    history.holds(&outcome::NOT_ENOUGH_SERVERS_IS_EARNED);
+    history.assert_holds(&outcome::NOT_ENOUGH_SERVERS_IS_EARNED);
 }
 
 #[test]
@@ -449,7 +449,7 @@ fn success_without_an_acknowledged_share_or_with_too_few_left_is_not_durable() {
     history.model.placed(publish, (S1, 0));
     history.model.placed(publish, (S2, 1));
     history.model.ended(publish, Ended::Ok);
-    history.fires(&outcome::SUCCESS_IS_DURABLE, "share not written");
+    history.assert_fires(&outcome::SUCCESS_IS_DURABLE, "share not written");
 
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
@@ -459,7 +459,7 @@ fn success_without_an_acknowledged_share_or_with_too_few_left_is_not_durable() {
     }
     history.model.share_lost((S2, 1));
     history.model.ended(publish, Ended::Ok);
-    history.fires(&outcome::SUCCESS_IS_DURABLE, "too few shares");
+    history.assert_fires(&outcome::SUCCESS_IS_DURABLE, "too few shares");
 }
 
 #[test]
@@ -473,8 +473,8 @@ fn two_winners_of_one_contest_are_seen_and_a_loser_is_not() {
         history.succeed(a);
         history
     };
-    contest(Ended::Ok).fires(&outcome::CONTENTION_HAS_ONE_WINNER, "both succeeded");
-    contest(Ended::Ucwe).holds(&outcome::CONTENTION_HAS_ONE_WINNER);
+    contest(Ended::Ok).assert_fires(&outcome::CONTENTION_HAS_ONE_WINNER, "both succeeded");
+    contest(Ended::Ucwe).assert_holds(&outcome::CONTENTION_HAS_ONE_WINNER);
 }
 
 #[test]
@@ -485,40 +485,40 @@ fn a_caller_told_twice_from_inside_or_of_the_unexpected_is_seen() {
         (0..times).for_each(|_| history.model.told(operation, outcome.clone(), frames));
         history
     };
-    told(Ended::Ucwe, 0, 1).holds(&outcome::ONE_OUTCOME);
-    told(Ended::Ok, 0, 2).fires(&outcome::ONE_OUTCOME, "told twice");
-    told(Ended::Ok, 2, 1).fires(&outcome::ONE_OUTCOME, "told from inside");
-    told(Ended::Other("no such share".into()), 0, 1).fires(&outcome::ONE_OUTCOME, "unexpected error");
+    told(Ended::Ucwe, 0, 1).assert_holds(&outcome::ONE_OUTCOME);
+    told(Ended::Ok, 0, 2).assert_fires(&outcome::ONE_OUTCOME, "told twice");
+    told(Ended::Ok, 2, 1).assert_fires(&outcome::ONE_OUTCOME, "told from inside");
+    told(Ended::Other("no such share".into()), 0, 1).assert_fires(&outcome::ONE_OUTCOME, "unexpected error");
 }
 
 #[test]
 fn a_publish_that_waits_is_stuck_or_loops_too_often_does_not_end_well() {
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
-    history.fires(&outcome::PUBLISH_ENDS, "stuck");
+    history.assert_fires(&outcome::PUBLISH_ENDS, "stuck");
     let message = history.send(publish, S1, &[0]);
-    history.fires(&outcome::PUBLISH_ENDS, "waits for an answer");
+    history.assert_fires(&outcome::PUBLISH_ENDS, "waits for an answer");
     history.model.resolved(message, Resolution::Failed);
     for _ in 0..3 {
         history.model.loop_entered(publish);
         history.model.loop_left(publish);
     }
     history.model.ended(publish, Ended::NotEnoughServers);
-    history.fires(&outcome::PUBLISH_ENDS, "too many loops");
+    history.assert_fires(&outcome::PUBLISH_ENDS, "too many loops");
 
     let mut history = History::new();
-    history.idle(&outcome::PUBLISH_ENDS);
+    history.assert_idle(&outcome::PUBLISH_ENDS);
     history.model.operation("client");
-    history.fires(&outcome::PUBLISH_ENDS, "operation waits");
+    history.assert_fires(&outcome::PUBLISH_ENDS, "operation waits");
 }
 
 #[test]
 fn a_text_that_nobody_published_is_unsound() {
     let mut history = History::new();
     history.read(Ok(b"first"));
-    history.holds(&reader::READER_SOUNDNESS);
+    history.assert_holds(&reader::READER_SOUNDNESS);
     history.read(Ok(b"fir"));
-    history.fires(&reader::READER_SOUNDNESS, "never written");
+    history.assert_fires(&reader::READER_SOUNDNESS, "never written");
 }
 
 #[test]
@@ -533,10 +533,10 @@ fn after_success_an_old_text_or_none_is_wrong_unless_somebody_was_writing() {
     let mut history = History::new();
     let publish = history.start("client", b"second", 2);
     history.read(Ok(b"first"));
-    history.idle(&reader::READ_BACK);
+    history.assert_idle(&reader::READ_BACK);
     history.succeed(publish);
     history.read(Ok(b"second"));
-    history.holds(&reader::READ_BACK);
+    history.assert_holds(&reader::READ_BACK);
 }
 
 #[test]
@@ -555,21 +555,21 @@ fn after_a_failure_both_texts_are_right_and_a_third_or_an_impossible_loss_is_not
     let mut history = failed((2, 4));
     history.read(Ok(b"second"));
     history.read(Ok(b"third"));
-    history.holds(&reader::FAILURES_ARE_INDETERMINATE);
-    history.idle(&reader::READ_BACK);
+    history.assert_holds(&reader::FAILURES_ARE_INDETERMINATE);
+    history.assert_idle(&reader::READ_BACK);
     history.read(Ok(b"first"));
-    history.fires(&reader::FAILURES_ARE_INDETERMINATE, "an older text");
+    history.assert_fires(&reader::FAILURES_ARE_INDETERMINATE, "an older text");
 
     // Two versions over four shares: one of them has two. Over two shares, maybe neither has.
     let mut history = failed((2, 4));
     history.read(Err(Ended::NotEnoughShares));
-    history.fires(&reader::FAILURES_ARE_INDETERMINATE, "lost");
+    history.assert_fires(&reader::FAILURES_ARE_INDETERMINATE, "lost");
     let mut history = failed((2, 2));
     history.read(Err(Ended::NotEnoughShares));
-    history.holds(&reader::FAILURES_ARE_INDETERMINATE);
+    history.assert_holds(&reader::FAILURES_ARE_INDETERMINATE);
     // Then what survived of an older version, on servers that the success never reached, is the best there is.
     history.read(Ok(b"first"));
-    history.holds(&reader::FAILURES_ARE_INDETERMINATE);
+    history.assert_holds(&reader::FAILURES_ARE_INDETERMINATE);
 }
 
 #[test]
@@ -582,5 +582,5 @@ fn a_failure_is_over_once_a_success_has_a_greater_number() {
     let publish = history.start("client", b"third", 3);
     history.succeed(publish);
     history.read(Ok(b"second"));
-    history.fires(&reader::READ_BACK, "an older text");
+    history.assert_fires(&reader::READ_BACK, "an older text");
 }

@@ -23,7 +23,7 @@ pub struct Index {
     pub counts: [u32; 3],
     /// The highest number of a change.
     pub highestmodseq: u64,
-    /// Version 12 only; zeros in version 10.
+    /// Version 12 only; zeros before.
     pub deletedmodseq: u64,
     /// Version 12: records that are not expunged.
     pub exists: u32,
@@ -31,7 +31,7 @@ pub struct Index {
     pub header_file_crc: u32,
     /// Version 12: what the records contribute.
     pub sync_crc: u32,
-    /// Version 12: the header's own checksum holds. True in version 10.
+    /// Version 12: the header's own checksum holds. True before.
     pub sealed: bool,
     /// The records that are there, at most as many as claimed.
     pub entries: Vec<Entry>,
@@ -56,13 +56,13 @@ pub struct Entry {
     pub system: u32,
     /// User flags.
     pub user: u128,
-    /// Id.
+    /// SHA-1 of its file. In version 9, whose ids say nothing about a file, that of the file that is there.
     pub guid: [u8; 20],
     /// Number of the last change.
     pub modseq: u64,
     /// Version 12: CRC32 of the cache record.
     pub cache_crc: u32,
-    /// Version 12: the record's own checksum holds. True in version 10.
+    /// Version 12: the record's own checksum holds. True before.
     pub sealed: bool,
 }
 
@@ -78,7 +78,7 @@ impl Index {
     /// Whether start and record size are those of the minor version.
     #[must_use]
     pub fn has_known_layout(&self) -> bool {
-        matches!((self.minor, self.start, self.record_size), (10, 96, 88) | (12, 128, 96))
+        matches!((self.minor, self.start, self.record_size), (9, 96, 80) | (10, 96, 88) | (12, 128, 96))
     }
 
     /// Bytes the header says the file has at least.
@@ -103,7 +103,7 @@ pub fn decode_index(bytes: &[u8]) -> Option<Index> {
     let at = |offset| be32(bytes, offset);
     let minor = at(8)?;
     let twelve = match minor {
-        10 => false,
+        9 | 10 => false,
         12 => true,
         _ => return None,
     };
@@ -131,12 +131,13 @@ pub fn decode_index(bytes: &[u8]) -> Option<Index> {
     };
     if index.has_known_layout() {
         let records = bytes.get(start as usize..).unwrap_or_default().chunks_exact(record_size as usize);
-        index.entries = records.take(claimed as usize).filter_map(|record| entry(record, twelve)).collect();
+        index.entries = records.take(claimed as usize).filter_map(|record| entry(record, minor)).collect();
     }
     Some(index)
 }
 
-fn entry(record: &[u8], twelve: bool) -> Option<Entry> {
+fn entry(record: &[u8], minor: u32) -> Option<Entry> {
+    let twelve = minor == 12;
     let at = |offset| be32(record, offset);
     let mut user = 0;
     for word in (0..4).rev() {
@@ -150,8 +151,8 @@ fn entry(record: &[u8], twelve: bool) -> Option<Entry> {
         updated: at(28)?,
         system: at(32)?,
         user,
-        guid: record.get(60..80)?.try_into().ok()?,
-        modseq: be(record, 80, 8)?,
+        guid: if minor == 9 { [0; 20] } else { record.get(60..80)?.try_into().ok()? },
+        modseq: be(record, if minor == 9 { 72 } else { 80 }, 8)?,
         cache_crc: if twelve { at(88)? } else { 0 },
         sealed: !twelve || at(92)? == crc32fast::hash(&record[..92]),
     })
@@ -198,7 +199,7 @@ mod tests {
     /// Claim: both decoders, written apart, read the same fields out of the same bytes.
     #[test]
     fn the_two_decoders_agree() {
-        for minor in [Minor::V10, Minor::V12] {
+        for minor in [Minor::V9, Minor::V10, Minor::V12] {
             let record = Record {
                 uid: 7,
                 internaldate: 8,
@@ -234,7 +235,8 @@ mod tests {
             let entry = &index.entries[0];
             assert_eq!((entry.uid, entry.internaldate, entry.size, entry.offset), (7, 8, 9, 0xd0));
             assert_eq!((entry.updated, entry.system, entry.user), (10, 5, 1 << 100 | 1 << 40 | 1));
-            assert_eq!((entry.guid, entry.modseq, entry.cache_crc), ([3; 20], 1 << 33, record.cache_crc));
+            let id = if minor == Minor::V9 { [0; 20] } else { [3; 20] };
+            assert_eq!((entry.guid, entry.modseq, entry.cache_crc), (id, 1 << 33, record.cache_crc));
             assert!(entry.sealed && !entry.is_expunged());
         }
     }

@@ -74,6 +74,12 @@ impl OnDisk {
                 found.files.insert(uid, file);
             }
         }
+        let OnDisk { index, expunge, files, .. } = &mut found;
+        for index in index.iter_mut().chain(expunge.iter_mut().flatten()).filter(|index| index.minor == 9) {
+            for entry in &mut index.entries {
+                entry.guid = files.get(&entry.uid).map_or([0; 20], |file| file.guid);
+            }
+        }
         found
     }
 

@@ -49,7 +49,7 @@ impl Mailbox {
         }
         let mut header = Header { generation: 7, last_uid: 3, highestmodseq: 5, ..Header::new(minor, 1) };
         let expunge = match minor {
-            Minor::V10 => {
+            Minor::V9 | Minor::V10 => {
                 let gone = records.remove(1);
                 let quota_used = u64::from(gone.size);
                 Some((Header { records: 1, quota_used, ..header.clone() }, vec![gone]))

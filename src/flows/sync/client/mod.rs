@@ -93,6 +93,7 @@ pub async fn run_users(store: &Store, settings: &Settings) -> Result<u32, SyncEr
 
 impl Client {
     async fn connect(store: &Store, settings: &Settings) -> Result<Client, SyncError> {
+        store.host.watch.client_begins(&store.host);
         let wire = Client::dial(store, settings).await?;
         Ok(Client { store: store.clone(), settings: settings.clone(), wire, held: BTreeSet::new(), changes: 0 })
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{Client, SyncError, WireError};
-use crate::flows::sync::format::Guid;
+use crate::flows::sync::format::{Guid, Record};
 use crate::flows::sync::protocol::{Line, Token};
 use crate::flows::sync::store::message::Flags;
+use crate::flows::sync::store::three;
 use crate::flows::sync::store::{Seen, View};
-use crate::flows::sync::variants::Uploads;
+use crate::flows::sync::variants::{Items, NullIds, Rules, Uploads};
 
 /// A folder of the replica, as it lists it.
 #[derive(Default)]
@@ -44,11 +45,13 @@ impl Client {
         let mut views = Vec::new();
         for name in names {
             views.push((name.as_str(), self.store.view(name)?));
+            self.store.host.watch.client_reads(&self.store.host, name);
         }
         self.reserve(&views, &folders).await?;
         for (name, view) in &views {
             let folder = folders.get(*name).ok_or(WireError::Malformed)?;
             self.mailbox_23(name, view, folder).await?;
+            self.store.host.watch.client_is_done(&self.store.host, name);
         }
         Ok(())
     }
@@ -58,7 +61,9 @@ impl Client {
         let mut wanted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (name, view) in views {
             let Some(folder) = folders.get(*name) else { continue };
-            for message in view.messages.iter().filter(|message| is_missing(message, folder)) {
+            let rules = self.store.rules();
+            let missing = view.messages.iter().filter(|message| is_missing(rules, message, folder));
+            for message in missing.filter(|message| !message.guid.is_null()) {
                 let elsewhere = folders.iter().find(|(other, folder)| {
                     other.as_str() != *name && folder.messages.iter().any(|(_, guid, _)| *guid == message.guid)
                 });
@@ -80,7 +85,8 @@ impl Client {
             self.change(Line::new(format!("SETUIDVALIDITY {name} {}", view.uidvalidity))).await?;
         }
         let here = |uid: u32| view.messages.iter().find(|message| message.uid == uid);
-        let same = |uid: u32, guid: Guid| here(uid).filter(|message| message.guid == guid);
+        let rules = self.store.rules();
+        let same = |uid: u32, guid: Guid| here(uid).filter(|message| is_same(rules, message.guid, guid));
         let mut flags = Line::new("SETFLAGS");
         let mut differ = false;
         for (uid, guid, there) in &folder.messages {
@@ -91,7 +97,8 @@ impl Client {
         }
         let gone: Vec<String> =
             folder.messages.iter().filter(|(uid, ..)| here(*uid).is_none()).map(|(uid, ..)| uid.to_string()).collect();
-        let new: Vec<Seen> = view.messages.iter().filter(|message| is_missing(message, folder)).cloned().collect();
+        let new: Vec<Seen> =
+            view.messages.iter().filter(|message| is_missing(rules, message, folder)).cloned().collect();
         let last_uid_differs = new.is_empty() && view.last_uid != folder.last_uid;
         if !differ && gone.is_empty() && new.is_empty() && !last_uid_differs {
             return Ok(());
@@ -122,18 +129,27 @@ impl Client {
             let mut line = Line::new(format!("UPLOAD {last_uid} {}", view.last_appenddate));
             for message in chunk {
                 let record = &message.record;
-                let kind = if self.held.contains(&message.guid) { "COPY" } else { "SIMPLE" };
+                let kind = match self.store.rules().items {
+                    _ if self.held.contains(&message.guid) => "COPY",
+                    Items::Parsed => "PARSED",
+                    Items::Simple => "SIMPLE",
+                };
                 line = line.word(format!(
                     "{kind} {} {} {} {} {} {}",
                     message.guid, message.uid, record.internaldate, record.sentdate, record.last_updated, record.modseq
                 ));
                 line = line.list(&message.flags);
-                if kind == "SIMPLE" {
+                if kind == "PARSED" {
+                    let cache = three::cache_of(&self.store, name, record)?;
+                    let Record { header_size, content_lines, cache_version, .. } = record;
+                    line = line.word(format!("{header_size} {content_lines} {cache_version}")).literal(&cache);
+                }
+                if kind != "COPY" {
                     line = line.literal(&self.store.message(name, message.uid)?);
                 }
             }
             let answer = self.change(line).await?;
-            self.held.extend(chunk.iter().map(|message| message.guid));
+            self.held.extend(chunk.iter().map(|message| message.guid).filter(|id| !id.is_null()));
             if self.restart(&answer).await? && !is_last {
                 self.select(name).await?;
             }
@@ -142,9 +158,14 @@ impl Client {
     }
 }
 
+/// Whether two ids may be one message's.
+fn is_same(rules: &Rules, one: Guid, other: Guid) -> bool {
+    one == other || rules.null_ids == NullIds::Equal && (one.is_null() || other.is_null())
+}
+
 /// Whether the replica lacks a message under its number.
-fn is_missing(message: &Seen, folder: &Folder) -> bool {
-    !folder.messages.iter().any(|(uid, guid, _)| *uid == message.uid && *guid == message.guid)
+fn is_missing(rules: &Rules, message: &Seen, folder: &Folder) -> bool {
+    !folder.messages.iter().any(|(uid, guid, _)| *uid == message.uid && is_same(rules, *guid, message.guid))
 }
 
 fn folders(lines: &[Vec<Token>]) -> Option<BTreeMap<String, Folder>> {

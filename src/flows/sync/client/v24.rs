@@ -36,18 +36,27 @@ impl Client {
     pub(super) async fn mailbox_24(&mut self, name: &str) -> Result<(), SyncError> {
         let (lines, _) = self.ask(Line::new("GET MAILBOXES").word(name)).await?;
         let summary = lines.first().and_then(|line| Summary::parse(line)).ok_or(WireError::Malformed)?;
-        let view = self.store.view(name)?;
-        if summary.is_same(&view) {
-            return Ok(());
+        let view = self.read(name)?;
+        if !summary.is_same(&view) {
+            match self.update(name, &view, &summary, false).await {
+                Err(SyncError::Crc) => {
+                    self.store.node.sometimes("crc-repaired");
+                    let summary = self.repair(name).await?;
+                    let view = self.read(name)?;
+                    self.update(name, &view, &summary, true).await?;
+                }
+                other => other?,
+            }
         }
-        match self.update(name, &view, &summary, false).await {
-            Err(SyncError::Crc) => {}
-            other => return other,
-        }
-        self.store.node.sometimes("crc-repaired");
-        let summary = self.repair(name).await?;
+        self.store.host.watch.client_is_done(&self.store.host, name);
+        Ok(())
+    }
+
+    /// What is to be brought over.
+    fn read(&self, name: &str) -> Result<View, SyncError> {
         let view = self.store.view(name)?;
-        self.update(name, &view, &summary, true).await
+        self.store.host.watch.client_reads(&self.store.host, name);
+        Ok(view)
     }
 
     /// Sends what is new, or everything.

@@ -1,7 +1,7 @@
 //! `cyrus.cache`: a generation, then records back to back. A record is ten items; an item is its length, its bytes,
 //! and zeros up to a multiple of four. Nothing in the file says where a record begins.
 
-use super::index::word;
+use super::layout::word;
 
 /// Bytes before the first record.
 pub const GENERATION_BYTES: usize = 4;

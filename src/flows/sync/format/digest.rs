@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha1::{Digest, Sha1};
 
-/// The id of a message: SHA-1 of its file.
+/// The id of a message: SHA-1 of its file. In version 9, twelve bytes that were assigned, and zeros.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Guid(pub [u8; 20]);
 
@@ -21,6 +21,12 @@ impl fmt::Debug for Guid {
 }
 
 impl Guid {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.0.iter().all(|byte| *byte == 0)
+    }
+
     /// Reads forty hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Guid> {

@@ -2,20 +2,25 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `index` | headers and records of `cyrus.index` and `cyrus.expunge`, minor versions 10 and 12 |
+//! | `layout` | the minor versions of `cyrus.index` and `cyrus.expunge`: 9, 10 and 12 |
+//! | `header`, `record` | what these files begin with; one message in them |
 //! | `cache` | the framing of `cyrus.cache`, and what a message's record in it is |
 //! | `names` | the text of `cyrus.header` |
 //! | `digest` | the two sums the formats use |
 
 pub mod cache;
 pub mod digest;
-pub mod index;
+pub mod header;
+pub mod layout;
 pub mod names;
+pub mod record;
 
 pub use cache::{GENERATION_BYTES, build, record_len};
 pub use digest::{Guid, crc32, guid};
-pub use index::{ANSWERED, DELETED, EXPUNGED, FLAGGED, Header, Minor, Record, UNLINKED};
+pub use header::{Header, HeaderV12};
+pub use layout::Minor;
 pub use names::HeaderFile;
+pub use record::{ANSWERED, DELETED, EXPUNGED, FLAGGED, Record, UNLINKED};
 
 /// Why bytes are no mailbox file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +36,7 @@ pub enum FormatError {
         expected: usize,
     },
     /// A minor version nobody wrote.
-    #[error("minor version {0}, expected 10 or 12")]
+    #[error("minor version {0}, expected 9, 10 or 12")]
     Version(u32),
     /// A checksum of version 12 does not match.
     #[error("the checksum of {0} does not match")]

@@ -79,6 +79,8 @@ pub(super) struct Session {
     pub(super) lock: Option<File>,
     pub(super) selected: Option<Selected>,
     pub(super) held: BTreeMap<Guid, Held>,
+    /// Messages it has taken in.
+    pub(super) taken: usize,
     pub(super) prepared: Option<Prepared>,
 }
 
@@ -92,6 +94,7 @@ impl Session {
             lock: None,
             selected: None,
             held: BTreeMap::new(),
+            taken: 0,
             prepared: None,
         }
     }
@@ -105,13 +108,13 @@ impl Session {
             let reply = match self.answer(&command).await {
                 Ok(reply) => reply,
                 Err(fail) if fail.is_deadly() => {
-                    self.store.node.note(&trace::FAILED, "sync-server", format_args!("{fail}"));
+                    self.failed(&fail);
                     self.store.node.sometimes("sync-server-killed");
                     // Nothing is cleaned up.
                     return wire.abort();
                 }
                 Err(fail) => {
-                    self.store.node.note(&trace::FAILED, "sync-server", format_args!("{fail}"));
+                    self.failed(&fail);
                     Reply::ok(&refusal(&fail))
                 }
             };
@@ -123,6 +126,12 @@ impl Session {
         if let Some(stage) = &mut self.stage {
             stage.clear();
         }
+    }
+
+    /// Says what went wrong, and where.
+    fn failed(&self, fail: &Fail) {
+        let mailbox = self.selected.as_ref().map_or("no mailbox", |selected| &selected.mailbox);
+        self.store.node.note(&trace::FAILED, "sync-server", format_args!("{mailbox}: {fail}"));
     }
 
     /// Housekeeping may begin while the command is handled.
@@ -153,6 +162,14 @@ impl Session {
             }
         }
         Err(Fail::Busy)
+    }
+
+    /// Holds a message, from now on usable by this id; under none it only takes room.
+    pub(super) fn take(&mut self, id: Guid, held: Held) {
+        self.taken += 1;
+        if !id.is_null() {
+            self.held.insert(id, held);
+        }
     }
 
     /// The process's stage, made when first needed.

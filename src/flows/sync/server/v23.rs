@@ -7,6 +7,7 @@ use crate::flows::sync::protocol::{Line, Token};
 use crate::flows::sync::store::log::user_of;
 use crate::flows::sync::store::message::record_of;
 use crate::flows::sync::store::{Fail, Paths, Store, Upload, View, io, three};
+use crate::flows::sync::variants::{Ids, SimpleIds};
 
 /// The file on which sessions exclude each other.
 const LOCK: &str = "sync/lock";
@@ -28,6 +29,7 @@ pub(super) fn handle(session: &mut Session, command: &[Token]) -> Result<Reply, 
         "MAILBOXES" => mailboxes(&session.store, arguments.iter().filter_map(Token::atom)),
         "USER" => user(session, arguments),
         "SELECT" => select(session, arguments),
+        "STATUS" => status(session),
         "RESERVE" => reserve(session, arguments),
         "UPLOAD" => upload(session, arguments),
         "UIDLAST" => uid_last(session, arguments),
@@ -54,7 +56,7 @@ fn lock(session: &mut Session) -> Result<Reply, Fail> {
 }
 
 fn restart(session: &Session) -> &'static str {
-    if session.held.len() > session.settings.restart_after { "OK [RESTART]" } else { "OK [CONTINUE]" }
+    if session.taken > session.settings.restart_after { "OK [RESTART]" } else { "OK [CONTINUE]" }
 }
 
 fn mailboxes<'a>(store: &Store, names: impl Iterator<Item = &'a str>) -> Result<Reply, Fail> {
@@ -69,6 +71,10 @@ fn mailboxes<'a>(store: &Store, names: impl Iterator<Item = &'a str>) -> Result<
 fn describe(view: &View, name: &str, lines: &mut Vec<Line>) {
     let View { unique_id, uidvalidity, last_uid, .. } = view;
     lines.push(Line::new(format!("** {unique_id} {name} acl {uidvalidity} {last_uid} 0")));
+    messages(view, lines);
+}
+
+fn messages(view: &View, lines: &mut Vec<Line>) {
     for message in &view.messages {
         lines.push(Line::new(format!("* {} {}", message.uid, message.guid)).list(&message.flags));
     }
@@ -92,6 +98,17 @@ fn select(session: &mut Session, arguments: &[Token]) -> Result<Reply, Fail> {
     Ok(Reply::ok(&answer))
 }
 
+/// What is live in the selected folder.
+fn status(session: &Session) -> Result<Reply, Fail> {
+    let Some(selected) = &session.selected else {
+        return Ok(Reply::ok("NO nothing is selected"));
+    };
+    let view = three::view(&session.store, &selected.mailbox)?;
+    let mut lines = Vec::new();
+    messages(&view, &mut lines);
+    Ok(Reply::with(lines, &format!("OK {}", view.last_uid)))
+}
+
 /// Messages of a folder become usable by their ids, for this process.
 fn reserve(session: &mut Session, arguments: &[Token]) -> Result<Reply, Fail> {
     let Some((name, ids)) = arguments.split_first().and_then(|(name, ids)| Some((name.atom()?, ids))) else {
@@ -106,16 +123,16 @@ fn reserve(session: &mut Session, arguments: &[Token]) -> Result<Reply, Fail> {
         let path = Paths::of(name).message(message.uid);
         let staged = session.stage()?.link(&path)?;
         let bytes = io::read(&session.store.disk, &staged)?;
-        hold(session, id, staged, &bytes);
+        let held = held(staged, &bytes);
+        session.take(id, held);
         lines.push(Line::new(format!("* {id}")));
     }
     Ok(Reply::with(lines, "OK"))
 }
 
-fn hold(session: &mut Session, id: Guid, staged: String, bytes: &[u8]) {
+fn held(staged: String, bytes: &[u8]) -> Held {
     let Record { size, header_size, content_lines, .. } = record_of(bytes, 0);
-    let held = Held { staged, size, header_size, content_lines, cache: build(bytes) };
-    session.held.insert(id, held);
+    Held { staged, size, header_size, content_lines, cache: build(bytes) }
 }
 
 /// Reads all items first; then all of them are committed, or none.
@@ -150,14 +167,26 @@ fn pair(arguments: &[Token]) -> Option<(u32, u32)> {
     Some((arguments.first()?.number()?, arguments.get(1)?.number()?))
 }
 
-/// `SIMPLE id uid internaldate sentdate last_updated modseq (flags) {message}`, or `COPY` without the message.
+/// How a message of an upload comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It is held already.
+    Copy,
+    /// As it is.
+    Simple,
+    /// With what the sender's cache says of it.
+    Parsed,
+}
+
+/// `SIMPLE id uid internaldate sentdate last_updated modseq (flags) {message}`, or `COPY` without the message, or
+/// `PARSED` with header size, lines, cache version and cache record before it.
 fn item(session: &mut Session, rest: &mut &[Token]) -> Result<Option<Upload>, Fail> {
-    let simple = match rest.first().and_then(Token::atom) {
-        Some("SIMPLE") => true,
-        Some("COPY") => false,
+    let (kind, len) = match rest.first().and_then(Token::atom) {
+        Some("COPY") => (Kind::Copy, 8),
+        Some("SIMPLE") => (Kind::Simple, 9),
+        Some("PARSED") => (Kind::Parsed, 13),
         _ => return Ok(None),
     };
-    let len = if simple { 9 } else { 8 };
     let Some((tokens, more)) = rest.split_at_checked(len) else {
         return Ok(None);
     };
@@ -180,21 +209,38 @@ fn item(session: &mut Session, rest: &mut &[Token]) -> Result<Option<Upload>, Fa
     let Some((id, mut record, flags)) = fields else {
         return Ok(None);
     };
-    if simple {
-        let Token::Literal(bytes) = &tokens[8] else {
+    let held = if kind == Kind::Copy {
+        session.held.get(&id).cloned()
+    } else {
+        let Token::Literal(bytes) = &tokens[len - 1] else {
             return Ok(None);
         };
         let staged = session.stage()?.put(bytes)?;
-        hold(session, guid(bytes), staged, bytes);
-    }
-    session.store.host.watch.copied(&session.store.host, simple || session.held.contains_key(&id));
-    let Some(held) = session.held.get(&id) else {
+        let mut held = held(staged, bytes);
+        if kind == Kind::Parsed {
+            let (Some(header_size), Some(lines), Token::Literal(cache)) = (number(8), number(9), &tokens[11]) else {
+                return Ok(None);
+            };
+            (held.header_size, held.content_lines) = (header_size, lines);
+            held.cache.clone_from(cache);
+        }
+        let rules = session.store.rules();
+        let key = match (rules.ids, rules.simple_ids) {
+            (_, SimpleIds::Null) if kind == Kind::Simple => Guid::default(),
+            (Ids::Sha1, _) => guid(bytes),
+            (Ids::Assigned, _) => id,
+        };
+        session.take(key, held.clone());
+        Some(held)
+    };
+    session.store.host.watch.copied(&session.store.host, held.is_some());
+    let Some(held) = held else {
         return Ok(None);
     };
     record.size = held.size;
     (record.header_size, record.body_or_gmtime) = (held.header_size, held.header_size);
     record.content_lines = held.content_lines;
-    Ok(Some(Upload { record, flags, staged: held.staged.clone(), cache: held.cache.clone() }))
+    Ok(Some(Upload { record, flags, staged: held.staged, cache: held.cache }))
 }
 
 fn uid_last(session: &mut Session, arguments: &[Token]) -> Result<Reply, Fail> {

@@ -4,7 +4,7 @@ use super::stage::{self, STAGE, SYNC_STAGE};
 use super::{Fail, Store, single};
 use crate::disk::{Calm, Disk, DiskSetup, OpenMode};
 use crate::flows::sync::format::{GENERATION_BYTES, Header, HeaderFile, Minor, crc32};
-use crate::flows::sync::variants::{Layout, Recovery, Rules};
+use crate::flows::sync::variants::{Recovery, Rules};
 use crate::world::World;
 
 /// When the mailboxes were made, and what their first uidvalidity is: a day before runs begin.
@@ -16,10 +16,7 @@ pub fn install(world: &World, server: &str, rules: &Rules, mailboxes: &[String])
     for dir in ["spool", "sync", STAGE, SYNC_STAGE] {
         disk.create_dir(dir).unwrap_or_else(|error| panic!("{dir}: {error}"));
     }
-    let minor = match rules.layout {
-        Layout::ThreeFiles => Minor::V10,
-        Layout::SingleIndex => Minor::V12,
-    };
+    let minor = rules.minor();
     for (number, mailbox) in mailboxes.iter().enumerate() {
         let names = HeaderFile {
             quota_root: "user.a".to_owned(),

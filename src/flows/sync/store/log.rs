@@ -67,9 +67,10 @@ pub fn take(store: &Store, pid: u32) -> Result<Option<Work>, Fail> {
     let disk = &store.disk;
     let path = match store.rules().work_log {
         WorkLog::Forgotten => format!("sync/log-{pid}"),
+        WorkLog::ParentPid => format!("sync/log-{}", store.host.parent_pid()),
         WorkLog::RunFirst => RUN.to_owned(),
     };
-    let left_behind = store.rules().work_log == WorkLog::RunFirst && io::exists(disk, RUN)?;
+    let left_behind = store.rules().work_log != WorkLog::Forgotten && io::exists(disk, &path)?;
     if !left_behind {
         match disk.rename(LOG, &path) {
             // The next log must not take the name before this is durable.
@@ -84,8 +85,13 @@ pub fn take(store: &Store, pid: u32) -> Result<Option<Work>, Fail> {
 
 /// Whether there is something to do.
 pub fn is_waiting(store: &Store) -> bool {
-    let has = |path| io::exists(&store.disk, path).unwrap_or(true);
-    has(LOG) || store.rules().work_log == WorkLog::RunFirst && has(RUN)
+    let has = |path: &str| io::exists(&store.disk, path).unwrap_or(true);
+    has(LOG)
+        || match store.rules().work_log {
+            WorkLog::Forgotten => false,
+            WorkLog::ParentPid => has(&format!("sync/log-{}", store.host.parent_pid())),
+            WorkLog::RunFirst => has(RUN),
+        }
 }
 
 /// All of it has been done.

@@ -1,8 +1,7 @@
 //! A message before it is stored, and as a mailbox shows it: flags by name.
 
 use crate::flows::sync::format::cache::split;
-use crate::flows::sync::format::index::{ANSWERED, DELETED, FLAGGED};
-use crate::flows::sync::format::{EXPUNGED, Guid, HeaderFile, Record, UNLINKED, guid};
+use crate::flows::sync::format::{ANSWERED, DELETED, EXPUNGED, FLAGGED, Guid, HeaderFile, Record, UNLINKED, guid};
 
 /// The names of the system flags, with their bits.
 const SYSTEM: [(&str, u32); 3] = [("\\Answered", ANSWERED), ("\\Flagged", FLAGGED), ("\\Deleted", DELETED)];
@@ -17,6 +16,8 @@ pub struct NewMessage {
     pub bytes: Vec<u8>,
     /// Its flags.
     pub flags: Flags,
+    /// An id it has already, null where whoever delivers assigns none. In forms whose ids are SHA-1 it does not count.
+    pub id: Option<Guid>,
 }
 
 /// A message that was stored.

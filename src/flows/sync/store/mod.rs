@@ -21,10 +21,10 @@ use std::rc::Rc;
 pub use boot::{boot, install};
 pub use message::{Flags, NewMessage, Seen, Stored, Upload, View};
 
-use super::format::{FormatError, Guid, HeaderFile};
+use super::format::{FormatError, Guid, HeaderFile, guid};
 use super::host::Host;
 use super::sites;
-use super::variants::{Layout, Recovery, Rules};
+use super::variants::{Ids, Layout, Recovery, Rules};
 use crate::disk::{BlockingDisk, DiskError, File, LockKind, OpenMode};
 use crate::world::Node;
 
@@ -181,6 +181,7 @@ impl Store {
     /// Somebody who watches mailboxes is told of a change, from inside of it.
     pub fn notify(&self) {
         self.host.touched();
+        self.host.tell(self);
         self.node.boundary(&sites::NOTIFIER, "header written");
     }
 
@@ -296,12 +297,30 @@ impl Store {
         }
     }
 
-    /// The number of the message with this id that is not expunged.
+    /// The id a message gets when it is stored.
+    #[must_use]
+    pub fn id_of(&self, message: &NewMessage) -> Guid {
+        match (self.rules().ids, message.id) {
+            (Ids::Sha1, _) => guid(&message.bytes),
+            (Ids::Assigned, Some(id)) => id,
+            (Ids::Assigned, None) => self.host.next_id(),
+        }
+    }
+
+    /// The message with this SHA-1 that is not expunged. Where ids say nothing, files are read.
     ///
     /// # Errors
     /// As [`Store::view`].
-    pub fn uid_of(&self, mailbox: &str, guid: Guid) -> Result<Option<u32>, Fail> {
-        let view = self.view(mailbox)?;
-        Ok(view.messages.iter().find(|message| message.guid == guid && !message.expunged).map(|message| message.uid))
+    pub fn find(&self, mailbox: &str, content: Guid) -> Result<Option<Seen>, Fail> {
+        for message in self.view(mailbox)?.messages.into_iter().filter(|message| !message.expunged) {
+            let sum = match self.rules().ids {
+                Ids::Sha1 => message.guid,
+                Ids::Assigned => guid(&self.message(mailbox, message.uid)?),
+            };
+            if sum == content {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
     }
 }

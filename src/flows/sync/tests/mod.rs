@@ -1,5 +1,7 @@
 //! The flow as a whole.
 
+mod fires;
+mod rows;
 mod stories;
 mod wire;
 
@@ -11,16 +13,18 @@ use super::config::Config;
 use super::flow::build_pair;
 use super::invariants::INVARIANTS;
 use super::machine::Pair;
+use super::store::Store;
 use super::variants::Rules;
 use super::workload::{Deliver, Driver, Expire, Messages, Op};
-use crate::check::{CheckMode, Checks};
+use crate::check::{CheckMode, Checks, InvariantKind};
 use crate::choice::{Choices, Mode, Script, Seed, Settings};
+use crate::disk::OpenMode;
 use crate::kernel::{Dispatch, Limits, Sim, Time, Until};
 use crate::trace::Trace;
 use crate::world::{Node, World};
 
 /// More than a story takes.
-const DAY: Time = Time::from_nanos(86_400_000_000_000);
+const LONG: Time = Time::from_nanos(3 * 86_400_000_000_000);
 
 /// A world in which nothing goes wrong by itself.
 struct Lab {
@@ -37,8 +41,13 @@ impl Drop for Lab {
 
 impl Lab {
     fn new(rules: &'static Rules, config: Config) -> Lab {
-        let choices = Choices::new(Seed(1), Mode::Replay, &Script::default(), &Settings::default());
-        let limits = Limits { time_max: DAY, ..Limits::default() };
+        Lab::scripted(rules, config, Script::default())
+    }
+
+    /// The same, with something that does go wrong.
+    fn scripted(rules: &'static Rules, config: Config, script: Script) -> Lab {
+        let choices = Choices::new(Seed(1), Mode::Replay, &script, &Settings::default());
+        let limits = Limits { time_max: LONG, ..Limits::default() };
         let sim = Sim::new(choices, Trace::new(true, 100_000), limits, Dispatch::default());
         let world = World::new(&sim, Checks::new(INVARIANTS, |_| CheckMode::Record));
         let pair = build_pair(&world, rules, &config);
@@ -51,14 +60,47 @@ impl Lab {
         self.world.client("people", main);
         self.world.begin_run();
         let run = |done: &dyn Fn() -> bool| {
-            let until = Until { deadline: DAY, done, last_step: 100_000 };
+            let until = Until { deadline: LONG, done, last_step: 100_000 };
             self.sim.run(&until, &mut self.world.clone());
         };
         let world = self.world.clone();
         run(&|| world.workload_done());
         assert!(world.workload_done(), "the workload did not end");
-        let _ = world.checks().borrow_mut().evaluate(&self.sim, crate::check::InvariantKind::Always);
+        let _ = world.checks().borrow_mut().evaluate(&self.sim, InvariantKind::Always);
         self
+    }
+
+    /// Lets the full syncs at the end come to their end, and looks at what is left.
+    fn settle(self) -> Lab {
+        let deadline = Time::from_nanos(self.sim.now().as_nanos() + 600_000_000_000);
+        let until = Until { deadline, done: &|| false, last_step: 100_000 };
+        self.sim.run(&until, &mut self.world.clone());
+        let _ = self.world.checks().borrow_mut().evaluate(&self.sim, InvariantKind::Eventually);
+        self
+    }
+
+    /// Takes operations, and at some time does something else to a server.
+    fn take_and(self, operations: Vec<Op>, at: Duration, which: usize, what: impl Fn(&Store) + 'static) -> Lab {
+        let driver = Driver::new(&self.pair, operations.into_iter().enumerate().collect());
+        let pair = Rc::clone(&self.pair);
+        let what = Rc::new(what);
+        self.drive(move |node| {
+            let (driver, pair, what) = (Rc::clone(&driver), Rc::clone(&pair), Rc::clone(&what));
+            async move {
+                let store = pair.machine(which).store().unwrap();
+                let damaged = store.clone();
+                store.node.after(at, "damage", move || {
+                    what(&damaged);
+                    damaged.host.touched();
+                });
+                driver.run(node).await;
+            }
+        })
+    }
+
+    /// How often something happened that a run may show.
+    fn mark(&self, mark: &str) -> u64 {
+        self.sim.counters().sometimes.get(mark).copied().unwrap_or(0)
     }
 
     fn take(self, operations: Vec<Op>) -> Lab {
@@ -123,6 +165,12 @@ fn expunge(of: &[(usize, usize)]) -> Op {
 
 fn unexpunge(of: (usize, usize)) -> Op {
     Op::Unexpunge(Messages { of: vec![of] })
+}
+
+/// Overwrites bytes of a file of the first mailbox.
+fn overwrite(store: &Store, file: &str, at: u64, bytes: &[u8]) {
+    let file = store.disk.open(&format!("spool/user.a/{file}"), OpenMode::Write).unwrap();
+    crate::flows::sync::store::io::write_all(&file, at, bytes).unwrap();
 }
 
 /// An expire on the replica for which nothing is due.

@@ -1,10 +1,10 @@
 //! The incident, offset by offset.
 
 use super::*;
-use crate::flows::sync::variants::{ALL, Guard};
+use crate::flows::sync::variants::{BASELINE, FIXED, Guard, Uploads};
 
 /// The baseline with the check of 2008.
-static GUARD_2008: Rules = Rules { guard: Guard::FileSize, ..ALL[0] };
+static GUARD_2008: Rules = Rules { guard: Guard::FileSize, ..BASELINE };
 
 fn rules(label: &str) -> &'static Rules {
     Rules::named(label).unwrap()
@@ -132,7 +132,7 @@ fn smallest_silent_case() {
 /// generation in all three files; from a cache with a hole, offsets do move.
 #[test]
 fn the_merge() {
-    static OLD_UPLOADS: Rules = Rules { uploads: crate::flows::sync::variants::Uploads::FinalLastUid, ..ALL[3] };
+    static OLD_UPLOADS: Rules = Rules { uploads: Uploads::FinalLastUid, ..FIXED };
     let lab = Lab::new(&OLD_UPLOADS, one_by_one()).take(story(&[80, 100, 140]));
     let last = "2@204 4@484 5@564 6@664 | 1@4 3@324 gen 00000002 | 804 00000002 | 6";
     assert_eq!(row(&lab.replica()), last);

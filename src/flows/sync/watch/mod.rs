@@ -4,27 +4,27 @@
 //! | file | holds |
 //! |---|---|
 //! | `ghost` | what one server has promised about one mailbox |
+//! | `history` | what a mailbox was on the master, and how the replica follows |
 //! | `inspect` | what is looked at after a step |
 //! | `ends` | what is looked at when everything has settled |
-//! | `findings` | outcomes on their way to the invariants |
 
 mod ends;
-mod findings;
 mod ghost;
+mod history;
 mod inspect;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use self::findings::Findings;
 use self::ghost::{Acked, Ghost, State};
+use self::history::History;
 use super::checker::{FileCache, OnDisk};
 use super::format::Guid;
 use super::host::Host;
 use super::invariants::{INVARIANTS, Id};
 use super::variants::{Combine, Layout, Rules, UnexpungeLog};
-use crate::check::{InvariantKind, Outcome};
+use crate::check::{Findings, Outcome, Witness};
 use crate::kernel::NodeId;
 use crate::world::World;
 
@@ -60,6 +60,8 @@ struct Model {
     /// Mailboxes with acknowledged changes that no sync has carried over, logged or taken over.
     dirty: BTreeSet<String>,
     in_work: BTreeSet<String>,
+    /// Mailboxes on the master, over time.
+    histories: BTreeMap<String, History>,
     last: Final,
     /// Messages that were acknowledged and that nobody has begun to expunge.
     survivors: BTreeSet<(String, [u8; 20])>,
@@ -77,6 +79,20 @@ pub struct Watch {
     ticks: Cell<u64>,
 }
 
+impl Witness for Watch {
+    fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    fn look(&self) {
+        self.inspect();
+    }
+
+    fn look_settled(&self) {
+        self.inspect_settled();
+    }
+}
+
 impl Watch {
     /// A witness of nothing yet.
     #[must_use]
@@ -85,7 +101,7 @@ impl Watch {
             rules,
             mailboxes: mailboxes.to_vec(),
             world: RefCell::default(),
-            findings: Findings::default(),
+            findings: Findings::new(INVARIANTS.len()),
             model: RefCell::default(),
             log: RefCell::default(),
             ticks: Cell::new(0),
@@ -107,30 +123,7 @@ impl Watch {
                 answered: false,
             })
             .collect();
-        let mut first = [true; 2];
-        for (index, info) in INVARIANTS.iter().enumerate() {
-            let watch = Rc::clone(self);
-            match info.kind {
-                InvariantKind::Always => {
-                    let first = std::mem::take(&mut first[0]);
-                    world.always(info.id, move || {
-                        if first {
-                            watch.inspect();
-                        }
-                        watch.findings.take(index)
-                    });
-                }
-                InvariantKind::Eventually | InvariantKind::AtEnd => {
-                    let first = std::mem::take(&mut first[1]);
-                    world.eventually(info.id, move || {
-                        if first {
-                            watch.inspect_settled();
-                        }
-                        watch.findings.take(index)
-                    });
-                }
-            }
-        }
+        world.witness(INVARIANTS, self);
     }
 
     /// The run is over.
@@ -141,7 +134,7 @@ impl Watch {
     }
 
     fn report(&self, id: Id, outcome: Outcome) {
-        self.findings.report(id, outcome);
+        self.findings.report(id as usize, outcome);
     }
 
     /// Whether expunged records have no cache of their own.
@@ -209,16 +202,16 @@ impl Watch {
     pub fn leaves(&self, host: &Host, mailbox: &str, uid: u32, guid: Guid) {
         self.model.borrow_mut().survivors.remove(&(mailbox.to_owned(), guid.0));
         self.ghost(host, mailbox, |ghost| {
-            if let Some(acked) = ghost.acked.get_mut(&uid) {
+            if let Some(acked) = ghost.promise(uid, guid.0) {
                 acked.state = State::Leaving;
             }
         });
     }
 
     /// Somebody begins to change the flags of this message.
-    pub fn flags_change(&self, host: &Host, mailbox: &str, uid: u32, flags: Option<Vec<String>>) {
+    pub fn flags_change(&self, host: &Host, mailbox: &str, uid: u32, guid: Guid, flags: Option<Vec<String>>) {
         self.ghost(host, mailbox, |ghost| {
-            if let Some(acked) = ghost.acked.get_mut(&uid) {
+            if let Some(acked) = ghost.promise(uid, guid.0) {
                 match flags {
                     Some(flags) => acked.flags = flags,
                     None => acked.flags.clear(),
@@ -289,6 +282,14 @@ impl Watch {
         })
     }
 
+    /// Any expunged message that can be brought back.
+    #[must_use]
+    pub fn any_expunged(&self, host: &Host, mailbox: &str) -> Option<Was> {
+        let found = self.on_disk(host, mailbox)?;
+        let guid = found.expunged().find(|entry| entry.system >> 30 & 1 == 0)?.guid;
+        self.expunged(host, mailbox, Guid(guid))
+    }
+
     /// Expunged records, before an expire looks at them: uid and when.
     #[must_use]
     pub fn before_expire(&self, host: &Host, mailbox: &str) -> BTreeMap<u32, (u32, bool)> {
@@ -317,6 +318,10 @@ impl Watch {
     pub fn command_done(&self, host: &Host) {
         for mailbox in &self.mailboxes {
             if let Some(found) = self.on_disk(host, mailbox) {
+                if !self.is_master(host) {
+                    let history = self.model.borrow().histories.get(mailbox).map(|history| history.on_the_way(&found));
+                    self.report(Id::Follows, history.unwrap_or(Outcome::Idle));
+                }
                 let now = self.tick();
                 self.ghost(host, mailbox, |ghost| {
                     ghost.reach(&found, now);
@@ -365,13 +370,26 @@ impl Watch {
 
     /// The servers swap their roles. What the old master alone has promised is in danger by design.
     pub fn failover(&self, master: usize) {
-        let mut model = self.model.borrow_mut();
+        let mut guard = self.model.borrow_mut();
+        let model = &mut *guard;
+        let hosts: Vec<Rc<Host>> = model.servers.iter().map(|server| Rc::clone(&server.host)).collect();
         model.master = master;
         model.dirty.clear();
         model.in_work.clear();
+        model.histories.clear();
         for server in &mut model.servers {
             for ghost in server.ghosts.values_mut() {
                 *ghost = Ghost::default();
+            }
+        }
+        drop(guard);
+        // What they claim by now, no new master has told them.
+        let now = self.tick();
+        for host in hosts {
+            for mailbox in &self.mailboxes {
+                if let Some(found) = self.on_disk(&host, mailbox) {
+                    self.ghost(&host, mailbox, |ghost| ghost.reach(&found, now));
+                }
             }
         }
     }

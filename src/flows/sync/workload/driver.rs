@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::mail::{mail, mail_of_cache_size};
 use super::{Deliver, Expire, Flag, Messages, Op, Ref};
 use crate::choice::Latency;
-use crate::flows::sync::format::Guid;
+use crate::flows::sync::format::{Guid, guid};
 use crate::flows::sync::machine::Pair;
 use crate::flows::sync::store::log::{self, Event};
 use crate::flows::sync::store::message::changed;
@@ -25,7 +25,7 @@ const SYNC_MAX_S: u32 = 600;
 /// Seconds of a day.
 const DAY_S: u32 = 86_400;
 
-/// What an operation has made: mailbox and message, by place.
+/// What an operation has made: mailbox and the SHA-1 of the message, by place.
 type Made = Rc<RefCell<BTreeMap<Ref, (usize, Guid)>>>;
 
 /// Takes the operations.
@@ -165,7 +165,7 @@ impl Driver {
     fn find(&self, store: &Store, of: Ref) -> Result<Option<(String, u32, Guid)>, Fail> {
         let Some((mailbox, guid)) = self.made.borrow().get(&of).copied() else { return Ok(None) };
         let mailbox = self.mailbox(mailbox);
-        Ok(store.uid_of(&mailbox, guid)?.map(|uid| (mailbox, uid, guid)))
+        Ok(store.find(&mailbox, guid)?.map(|message| (mailbox, message.uid, guid)))
     }
 
     /// The same for several, by mailbox.
@@ -201,13 +201,13 @@ impl Driver {
         let name = self.mailbox(mailbox);
         let new: Vec<NewMessage> = messages.iter().map(|(_, message)| message.clone()).collect();
         let stored = store.append(&name, &new)?;
-        for ((place, _), stored) in messages.iter().zip(&stored) {
-            self.made.borrow_mut().insert((index, *place), (mailbox, stored.guid));
+        for (place, message) in messages {
+            self.made.borrow_mut().insert((index, *place), (mailbox, guid(&message.bytes)));
         }
         let event = if as_mailbox { Event::Mailbox(name.clone()) } else { Event::Append(name.clone()) };
         self.logged(store, &event)?;
         for ((_, message), stored) in messages.iter().zip(stored) {
-            self.pair.watch().delivered(&store.host, &name, stored.uid, stored.guid, &message.flags);
+            self.pair.watch().delivered(&store.host, &name, stored.uid, guid(&message.bytes), &message.flags);
         }
         Ok(())
     }
@@ -220,7 +220,9 @@ impl Driver {
                 Some(size) => mail_of_cache_size(index, place, *size)?,
                 None => mail(index, place, deliver.subject),
             };
-            Some((place, NewMessage { bytes, flags: deliver.flag.iter().cloned().collect() }))
+            let every = self.pair.config().unassigned;
+            let id = (every > 0 && (index + place) % every == every - 1).then(Guid::default);
+            Some((place, NewMessage { bytes, flags: deliver.flag.iter().cloned().collect(), id }))
         });
         let messages: Vec<_> = made.collect();
         self.store_all(store, index, deliver.mailbox, &messages, deliver.as_mailbox)?;
@@ -234,12 +236,13 @@ impl Driver {
             for (place, of) in messages.of.iter().enumerate() {
                 let Some((mailbox, uid, guid)) = self.find(store, *of)? else { continue };
                 let known = |new: &[(usize, NewMessage)], bytes: &[u8]| new.iter().any(|(_, m)| m.bytes == bytes);
-                if mailbox == self.mailbox(to) || store.uid_of(&self.mailbox(to), guid)?.is_some() {
+                if mailbox == self.mailbox(to) || store.find(&self.mailbox(to), guid)?.is_some() {
                     continue;
                 }
                 let bytes = store.message(&mailbox, uid)?;
                 if !known(&new, &bytes) {
-                    new.push((place, NewMessage { bytes, flags: Vec::new() }));
+                    let id = store.find(&mailbox, guid)?.map(|message| message.guid);
+                    new.push((place, NewMessage { bytes, flags: Vec::new(), id }));
                 }
             }
             if !new.is_empty() {
@@ -281,14 +284,14 @@ impl Driver {
     }
 
     fn flag(&self, store: &Store, flag: &Flag) -> Ended {
-        let Some((mailbox, uid, _)) = self.find(store, flag.of)? else { return Ok("skipped") };
+        let Some((mailbox, uid, sum)) = self.find(store, flag.of)? else { return Ok("skipped") };
         let view = store.view(&mailbox)?;
         let before = view.messages.iter().find(|message| message.uid == uid && !message.expunged);
         let flags = before.map(|message| changed(message.flags.clone(), &flag.flag, flag.on)).unwrap_or_default();
-        self.pair.watch().flags_change(&store.host, &mailbox, uid, None);
+        self.pair.watch().flags_change(&store.host, &mailbox, uid, sum, None);
         store.set_flag(&mailbox, uid, &flag.flag, flag.on)?;
         self.logged(store, &Event::Mailbox(mailbox.clone()))?;
-        self.pair.watch().flags_change(&store.host, &mailbox, uid, Some(flags));
+        self.pair.watch().flags_change(&store.host, &mailbox, uid, sum, Some(flags));
         self.pair.watch().acked(&store.host, &mailbox);
         Ok("ok")
     }

@@ -1,7 +1,7 @@
 //! A delivery: message files, cache records, index records, and at last the header that counts them.
 
 use super::{count, open, write_header};
-use crate::flows::sync::format::{Minor, build};
+use crate::flows::sync::format::build;
 use crate::flows::sync::store::message::{put_flags, record_of};
 use crate::flows::sync::store::{Fail, NewMessage, Store, Stored, io, stage};
 
@@ -25,11 +25,12 @@ pub fn append(store: &Store, mailbox: &str, messages: &[NewMessage]) -> Result<V
         io::write_all(&open.cache, end, &cache)?;
         let mut record = record_of(&message.bytes, now);
         record.uid = uid;
+        record.guid = store.id_of(message);
         record.cache_offset = end as u32;
         record.modseq = open.header.highestmodseq;
         put_flags(&mut record, &message.flags, &mut names);
         let slot = open.header.slot(open.records.len() as u32);
-        io::write_all(&open.index, slot, &record.encode(Minor::V10))?;
+        io::write_all(&open.index, slot, &record.encode(open.header.minor))?;
         end += cache.len() as u64;
         stored.push(Stored { uid, guid: record.guid });
         open.records.push(record);

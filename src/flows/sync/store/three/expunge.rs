@@ -5,7 +5,7 @@
 use super::expire::copy_cache;
 use super::{Open, count, new_cache, next_generation, open, open_expunge, pop_lock, take_place, write_new};
 use crate::disk::OpenMode;
-use crate::flows::sync::format::{Header, Minor, Record};
+use crate::flows::sync::format::{Header, Record};
 use crate::flows::sync::host::ExpungeMode;
 use crate::flows::sync::store::{Fail, Store, io};
 
@@ -42,7 +42,7 @@ fn later(store: &Store, mut open: Open, gone: Vec<Record>) -> Result<(), Fail> {
     for mut record in gone {
         record.last_updated = now;
         record.modseq = open.header.highestmodseq;
-        io::write_all(&file, header.slot(records.len() as u32), &record.encode(Minor::V10))?;
+        io::write_all(&file, header.slot(records.len() as u32), &record.encode(header.minor))?;
         records.push(record);
     }
     count(&mut open.header, &open.records);

@@ -18,13 +18,13 @@ mod unexpunge;
 pub use append::append;
 pub use expire::expire;
 pub use expunge::expunge;
-pub use replica::{Selected, select, set_flags, set_last_uid, set_uidvalidity, upload};
+pub use replica::{Selected, cache_of, select, set_flags, set_last_uid, set_uidvalidity, upload};
 pub use unexpunge::unexpunge;
 
 use super::message::{changed, flags_of, put_flags};
 use super::{Fail, Locks, Paths, Seen, Store, View, fresh, io};
 use crate::disk::{BlockingFile, DiskError, LockKind, OpenMode};
-use crate::flows::sync::format::{DELETED, GENERATION_BYTES, Header, Minor, Record};
+use crate::flows::sync::format::{DELETED, GENERATION_BYTES, Header, Record};
 use crate::flows::sync::variants::GenerationStep;
 
 /// A mailbox that is open and locked.
@@ -71,7 +71,7 @@ fn read_index(file: &BlockingFile) -> Result<(Header, Vec<Record>), Fail> {
     let mut records = Vec::new();
     for slot in 0..header.records {
         let at = header.slot(slot) as usize;
-        records.push(Record::decode(Minor::V10, bytes.get(at..).unwrap_or_default())?);
+        records.push(Record::decode(header.minor, bytes.get(at..).unwrap_or_default())?);
     }
     Ok((header, records))
 }
@@ -109,7 +109,7 @@ pub(super) fn count(header: &mut Header, records: &[Record]) {
 pub(super) fn write_new(store: &Store, path: &str, header: &Header, records: &[Record]) -> Result<BlockingFile, Fail> {
     let file = io::create(&store.disk, &fresh(path))?;
     let mut bytes = header.encode();
-    bytes.extend(records.iter().flat_map(|record| record.encode(Minor::V10)));
+    bytes.extend(records.iter().flat_map(|record| record.encode(header.minor)));
     io::write_all(&file, 0, &bytes)?;
     Ok(file)
 }
@@ -158,7 +158,7 @@ pub fn set_flag(store: &Store, mailbox: &str, uid: u32, flag: &str, on: bool) ->
     if names.flags.len() > known {
         store.write_names(&open.paths, &names)?;
     }
-    io::write_all(&open.index, open.header.slot(slot as u32), &open.records[slot].encode(Minor::V10))?;
+    io::write_all(&open.index, open.header.slot(slot as u32), &open.records[slot].encode(open.header.minor))?;
     count(&mut open.header, &open.records);
     write_header(store, &open.index, &open.header)?;
     open.index.sync_all()?;

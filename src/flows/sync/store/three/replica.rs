@@ -7,7 +7,7 @@ use crate::flows::sync::format::{Header, HeaderFile, Minor, Record};
 use crate::flows::sync::store::message::{Flags, flags_of, put_flags};
 use crate::flows::sync::store::three::expire::copy_cache;
 use crate::flows::sync::store::{Fail, Paths, Store, Upload, io};
-use crate::flows::sync::variants::{Combine, Guard};
+use crate::flows::sync::variants::{AppendSyncs, Combine, Guard};
 
 /// A mailbox a session has selected: opened and mapped, no lock kept.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub fn select(store: &Store, mailbox: &str) -> Result<Selected, Fail> {
     let paths = Paths::of(mailbox);
     let index = store.disk.open(&paths.index(), OpenMode::Read)?;
     let cache = store.disk.open(&paths.cache(), OpenMode::Read)?;
-    let header = Header::decode(&io::read_range(&index, 0, Minor::V10.header_len())?)?;
+    let header = read_header(&index)?;
     super::check_generation(&header, &cache)?;
     let names = store.names(&paths)?;
     Ok(Selected {
@@ -39,6 +39,17 @@ pub fn select(store: &Store, mailbox: &str) -> Result<Selected, Fail> {
         cache_len: cache.size()?,
         names,
     })
+}
+
+/// Only the header of an index.
+fn read_header(index: &BlockingFile) -> Result<Header, Fail> {
+    Ok(Header::decode(&io::read_range(index, 0, Minor::V10.header_len())?)?)
+}
+
+/// A message's cache record as it is sent along with the message.
+pub fn cache_of(store: &Store, mailbox: &str, record: &Record) -> Result<Vec<u8>, Fail> {
+    let cache = store.disk.open(&Paths::of(mailbox).cache(), OpenMode::Read)?;
+    copy_cache(Guard::None, &cache, record)
 }
 
 /// Commits what one UPLOAD brought, and opens the mailbox again.
@@ -88,7 +99,8 @@ fn link(store: &Store, paths: &Paths, uploads: &[Upload]) -> Result<(), Fail> {
     Ok(())
 }
 
-/// In place, in one go: nothing keeps the header from becoming durable before what it counts.
+/// In place, in one go: unless the form syncs in between, nothing keeps the header from becoming durable before what it
+/// counts.
 fn append(
     store: &Store,
     open: &mut Open,
@@ -108,14 +120,21 @@ fn append(
     }
     let from = open.header.records as usize;
     for (slot, record) in open.records.iter().enumerate().skip(from) {
-        io::write_all(&open.index, open.header.slot(slot as u32), &record.encode(Minor::V10))?;
+        io::write_all(&open.index, open.header.slot(slot as u32), &record.encode(open.header.minor))?;
+    }
+    let header_last = store.rules().append_syncs == AppendSyncs::HeaderLast;
+    if header_last {
+        open.cache.sync_all()?;
+        open.index.sync_all()?;
     }
     count(&mut open.header, &open.records);
     open.header.last_uid = open.header.last_uid.max(last_uid);
     open.header.last_appenddate = appenddate;
     write_header(store, &open.index, &open.header)?;
     open.index.sync_all()?;
-    open.cache.sync_all()?;
+    if !header_last {
+        open.cache.sync_all()?;
+    }
     Ok(())
 }
 
@@ -234,7 +253,7 @@ pub fn set_flags(store: &Store, selected: &mut Selected, items: &[(u32, Flags)])
     for slot in changed {
         let record = &mut open.records[slot];
         record.modseq = open.header.highestmodseq;
-        io::write_all(&open.index, open.header.slot(slot as u32), &record.encode(Minor::V10))?;
+        io::write_all(&open.index, open.header.slot(slot as u32), &record.encode(open.header.minor))?;
     }
     count(&mut open.header, &open.records);
     write_header(store, &open.index, &open.header)?;
@@ -257,7 +276,7 @@ pub fn set_uidvalidity(store: &Store, mailbox: &str, uidvalidity: u32) -> Result
 
 fn unlocked(store: &Store, mailbox: &str, change: impl FnOnce(&mut Header)) -> Result<(), Fail> {
     let index = store.disk.open(&Paths::of(mailbox).index(), OpenMode::Write)?;
-    let mut header = Header::decode(&io::read_range(&index, 0, Minor::V10.header_len())?)?;
+    let mut header = read_header(&index)?;
     store.preempted("read and write of an index header");
     change(&mut header);
     write_header(store, &index, &header)?;
