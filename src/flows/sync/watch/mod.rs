@@ -391,7 +391,7 @@ impl Watch {
         model.histories.clear();
         for server in &mut model.servers {
             for ghost in server.ghosts.values_mut() {
-                *ghost = Ghost::default();
+                ghost.start_anew();
             }
         }
         drop(guard);
