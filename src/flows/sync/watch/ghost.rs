@@ -36,7 +36,7 @@ pub(super) struct Ghost {
     floor: Floor,
     /// Whose number a uid is.
     uids: BTreeMap<u32, [u8; 20]>,
-    /// What has ever been live here, whoever was the master.
+    /// What has ever been live here, whoever was the master, and was not forgotten by this server as the master.
     had: BTreeSet<(u32, [u8; 20])>,
 }
 
@@ -65,6 +65,13 @@ impl Ghost {
     /// Another server is the master from now on: what was promised does not count any more.
     pub(super) fn start_anew(&mut self) {
         *self = Ghost { had: std::mem::take(&mut self.had), ..Ghost::default() };
+    }
+
+    /// This server, as the master, has expunged messages and dropped their records: another master may have them still,
+    /// and call them expunged under numbers of its own.
+    pub(super) fn forget_dropped(&mut self, found: &OnDisk) {
+        let there: BTreeSet<u32> = found.live().chain(found.expunged()).map(|entry| entry.uid).collect();
+        self.had.retain(|(uid, _)| there.contains(uid));
     }
 
     /// Whether a message was live here at some time.
