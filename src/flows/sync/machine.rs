@@ -15,6 +15,11 @@ use crate::world::Node;
 const ROLLING: Duration = Duration::from_secs(1);
 /// Until it is started again after it died.
 const CLIENT_AGAIN: Duration = Duration::from_secs(15);
+/// After so many deaths in a row it is started more and more rarely, down to every 16 minutes: a replica that breaks at
+/// every attempt would otherwise be tried thousands of times in a night.
+const SAME_PAUSES: u32 = 4;
+/// How often the pause is doubled.
+const DOUBLINGS_MAX: u32 = 6;
 /// Until a server that could not start tries again.
 const BOOT_AGAIN: Duration = Duration::from_secs(5);
 /// How often it tries.
@@ -38,13 +43,23 @@ pub struct Machine {
     pub host: Rc<Host>,
     life: RefCell<Option<Store>>,
     client_runs: Cell<bool>,
+    /// It is dead, and will be started again.
+    client_rests: Cell<bool>,
+    /// How often in a row it has died, whatever life of the machine it was in.
+    deaths: Cell<u32>,
 }
 
 impl Machine {
     /// A server that was never started.
     #[must_use]
     pub fn new(host: Rc<Host>) -> Machine {
-        Machine { host, life: RefCell::default(), client_runs: Cell::new(false) }
+        Machine {
+            host,
+            life: RefCell::default(),
+            client_runs: Cell::new(false),
+            client_rests: Cell::new(false),
+            deaths: Cell::new(0),
+        }
     }
 
     /// The store in the server's present life, if it serves.
@@ -125,6 +140,7 @@ impl Pair {
     pub async fn run(self: Rc<Pair>, which: usize, node: Node) {
         let machine = &self.machines[which];
         machine.client_runs.set(false);
+        machine.client_rests.set(false);
         machine.host.restarted();
         self.watch.starting(&machine.host);
         let store = Store { disk: node.disk().blocking(), node: node.clone(), host: Rc::clone(&machine.host) };
@@ -181,6 +197,7 @@ impl Pair {
 
     async fn rolling(self: Rc<Pair>, which: usize, store: Store) {
         let settings = self.client_settings(which);
+        let machine = &self.machines[which];
         let mut failures = 0;
         while which == self.master.get() && log::is_waiting(&store) && failures < FINAL_TRIES {
             store.node.sleep(ROLLING).await;
@@ -188,16 +205,27 @@ impl Pair {
                 break;
             }
             match client::run_log(&store, &settings).await {
-                Ok(_) => failures = 0,
+                Ok(_) => {
+                    failures = 0;
+                    machine.deaths.set(0);
+                }
                 Err(error) => {
                     store.node.note(&trace::CLIENT, "failed", format_args!("{error}"));
                     store.node.sometimes("client-died");
                     failures += 1;
-                    store.node.sleep(CLIENT_AGAIN).await;
+                    machine.deaths.set(machine.deaths.get().saturating_add(1));
+                    let doublings = machine.deaths.get().saturating_sub(SAME_PAUSES).min(DOUBLINGS_MAX);
+                    machine.client_rests.set(true);
+                    store.node.sleep(CLIENT_AGAIN * (1 << doublings)).await;
+                    machine.client_rests.set(false);
+                    if self.finished.get() {
+                        // Full syncs have taken over.
+                        break;
+                    }
                 }
             }
         }
-        self.machines[which].client_runs.set(false);
+        machine.client_runs.set(false);
     }
 
     /// Whether the rolling client has nothing to do.
@@ -316,7 +344,7 @@ impl Pair {
         self.watch.full_sync(None);
         for _ in 0..FINAL_TRIES {
             store.node.sleep(FINAL_PAUSE).await;
-            if self.machines[which].client_runs.get() {
+            if self.machines[which].client_runs.get() && !self.machines[which].client_rests.get() {
                 continue;
             }
             match client::run_users(&store, &settings).await {

@@ -18,8 +18,8 @@
 //! | `watch/`, `invariants` | what was acknowledged; what must hold |
 //!
 //! Left out: IMAP and its other front ends, folders that come, go and are renamed, seen state, sieve, annotations and
-//! quota roots; assigned and null ids of before September 2007 (every id is a SHA-1); PARSED uploads. A process's work
-//! on files is synchronous: others run between two of its steps only where `sync/preempted` and `sync/notifier` say.
+//! quota roots. A process's work on files is synchronous: others run between two of its steps only where
+//! `sync/preempted` and `sync/notifier` say. `docs/sync.md` says which form does what, and what sweeps found.
 
 pub mod checker;
 pub mod client;

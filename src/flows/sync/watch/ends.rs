@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Watch;
+use super::ghost::Ghost;
 use crate::check::Outcome;
 use crate::flows::sync::checker::{Entry, OnDisk};
 use crate::flows::sync::invariants::Id;
@@ -59,8 +60,8 @@ impl Watch {
                     (None, None) => Outcome::Idle,
                 },
             );
-            let (master, replica) = if model.master == 0 { (one, other) } else { (other, one) };
-            self.report(Id::ExpungedAgree, self.expunged_agree(master, replica, mailbox));
+            let ghosts = [0, 1].map(|which| model.servers[which].ghosts.get(mailbox));
+            self.report(Id::ExpungedAgree, self.expunged_agree([one, other], ghosts, mailbox));
         }
         if last.done > 1 {
             let outcome = match last.changes {
@@ -95,20 +96,20 @@ impl Watch {
         Outcome::Held
     }
 
-    /// Records may be gone from one side, if its numbers say so.
-    fn expunged_agree(&self, master: &OnDisk, replica: &OnDisk, mailbox: &str) -> Outcome {
-        let (Some(a), Some(b)) = (&master.index, &replica.index) else { return Outcome::Idle };
+    /// What is expunged on one side is on the other, if it was ever live there and is not gone by now, as the numbers say.
+    fn expunged_agree(&self, found: [&OnDisk; 2], ghosts: [Option<&Ghost>; 2], mailbox: &str) -> Outcome {
         if self.rules.layout == Layout::ThreeFiles {
             return Outcome::Idle;
         }
-        let missing = |from: &OnDisk, to: &OnDisk, deleted: u64| {
-            let there: BTreeSet<u32> = to.expunged().map(|entry| entry.uid).collect();
-            from.expunged().find(|entry| !there.contains(&entry.uid) && entry.modseq > deleted).map(|entry| entry.uid)
-        };
-        // A message that was never sent live is not sent when it is expunged.
-        match missing(replica, master, a.deletedmodseq) {
-            Some(uid) => Outcome::violated("expunged on one side", format!("{mailbox} uid {uid}, {}", b.deletedmodseq)),
-            None => Outcome::Held,
+        for (from, to) in [(0, 1), (1, 0)] {
+            let (Some(index), Some(ghost)) = (&found[to].index, ghosts[to]) else { return Outcome::Idle };
+            let there: BTreeSet<u32> = found[to].expunged().map(|entry| entry.uid).collect();
+            let owed = |entry: &&Entry| entry.modseq > index.deletedmodseq && ghost.had(entry.uid, entry.guid);
+            if let Some(entry) = found[from].expunged().filter(owed).find(|entry| !there.contains(&entry.uid)) {
+                let detail = format!("{mailbox} uid {}, {} and {}", entry.uid, entry.modseq, index.deletedmodseq);
+                return Outcome::violated("expunged on one side", detail);
+            }
         }
+        Outcome::Held
     }
 }

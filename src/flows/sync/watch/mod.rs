@@ -223,7 +223,13 @@ impl Watch {
     /// A change was acknowledged: what the files say now may not be lost.
     pub fn acked(&self, host: &Host, mailbox: &str) {
         if let Some(found) = self.on_disk(host, mailbox) {
-            self.ghost(host, mailbox, |ghost| ghost.raise(&found));
+            let is_master = self.is_master(host);
+            self.ghost(host, mailbox, |ghost| {
+                ghost.raise(&found);
+                if is_master {
+                    ghost.forget_dropped(&found);
+                }
+            });
         }
     }
 
@@ -379,7 +385,7 @@ impl Watch {
         model.histories.clear();
         for server in &mut model.servers {
             for ghost in server.ghosts.values_mut() {
-                *ghost = Ghost::default();
+                ghost.start_anew();
             }
         }
         drop(guard);
