@@ -36,9 +36,9 @@ What a seed stands for is fixed: by default (mix) of 32 seeds 18 are swarm (a ra
 rates; the first eight are among them), 6 pct (priorities with 1 to 3 ordering constraints), 3 single-fault (one fault at
 one of the places where one could have happened), 2 mutation (the beginning of a run that showed something new, searched
 on), and one each of swizzle (nodes are cut off one by one), isolate-one and starve-one. --strategy, or [search]
-strategy in the file, makes all seeds one of these. A mutation starts from what finished generations of 256 seeds have
-found, and is a swarm seed where that is nothing; its report names the seeds it goes back to, and --seed with --parents
-is the same run again. No strategy turns on what the scenario's [faults] leave out.
+strategy in the file, makes all seeds one of these. A mutation starts from what finished generations (four
+of 64 seeds, then of 256) have found, and is a swarm seed where that is nothing; its report names the seeds it goes back
+to, and --seed with --parents is the same run again. No strategy turns on what the scenario's [faults] leave out.
 
 A clean sweep says what it leaves open. n clean seeds mean a failure rate below 3/n per seed with 95 % confidence (rule
 of three), and the share of behaviours met exactly once estimates how likely the next seed shows a new one

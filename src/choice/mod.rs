@@ -68,7 +68,7 @@ pub use script::{Anchoring, Deviation, Script};
 pub use seed::{ParseSeedError, Seed, stable_hash};
 pub use settings::{ParseProfileError, Profile, Settings, SiteSetting};
 pub use site::{Site, SiteClass};
-pub use strategy::{GENERATION_SEEDS, ParseStrategyError, Strategy};
+pub use strategy::{ParseStrategyError, Strategy, generation_start};
 pub use stream::StreamId;
 pub use tactic::{Forced, Tactic};
 

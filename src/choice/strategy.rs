@@ -20,7 +20,8 @@ pub enum Strategy {
     Pct,
     /// Priorities with so many ordering constraints (Burckhardt and others 2010, told as delays): every direction of a
     /// link, task and callback has a priority, which decides how slow it is; at depth - 1 instants whoever chooses
-    /// next falls behind all others.
+    /// next falls behind all others. A timer is due when it is due: whether a delivery comes before it or after is a
+    /// matter of how slow the delivery is.
     PctOf(u8),
     /// One fault at one of the places where one could have happened, once or from there on.
     SingleFault,
@@ -35,7 +36,17 @@ pub enum Strategy {
 }
 
 /// Seeds after which strategies with feedback see what was found.
-pub const GENERATION_SEEDS: u64 = 256;
+const GENERATION_SEEDS: u64 = 256;
+/// The same within the first of these generations: there nearly everything is new, and short sweeps see something, too.
+const EARLY_GENERATION_SEEDS: u64 = 64;
+
+/// Where the generation begins that the seed at this index of a sweep belongs to: strategies with feedback know what the
+/// seeds before that have shown. It is a multiple of 64 always.
+#[must_use]
+pub const fn generation_start(index: u64) -> u64 {
+    let length = if index < GENERATION_SEEDS { EARLY_GENERATION_SEEDS } else { GENERATION_SEEDS };
+    index / length * length
+}
 
 /// What the seeds of a mix stand for, by their remainder.
 const MIX: [Strategy; 32] = {
@@ -177,6 +188,13 @@ mod tests {
         assert!((1..=3).all(|depth| depths.contains(&format!("pct-{depth}"))), "{depths:?}");
         assert_eq!(Strategy::Mix.of_seed(Seed(64 + 21)), Strategy::Swizzle);
         assert_eq!(Strategy::Swarm.of_seed(Seed(21)), Strategy::Swarm);
+    }
+
+    /// Four short generations, then long ones; frozen, because which parents a mutation can have depends on it.
+    #[test]
+    fn generations_are_frozen() {
+        let starts = [0, 63, 64, 130, 255, 256, 511, 512, 1_000].map(generation_start);
+        assert_eq!(starts, [0, 0, 64, 128, 192, 256, 256, 512, 768]);
     }
 
     /// A strategy's name is read back, and nothing else is.

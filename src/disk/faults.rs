@@ -8,12 +8,18 @@ const fn rate(per_million: u32) -> Rate {
 }
 
 /// A write accepts 1 to n-1 bytes.
+///
+/// Passing: a short count is an answer to one call, and its caller asks again for the rest. What makes writes short
+/// for a while ends with success (a signal, a window of the network) or in an error of its own (a full disk:
+/// [`CAPACITY`]). A disk that takes a byte per call for ever is none that anybody has seen.
 pub static SHORT_WRITE: Site =
     Site::fault("disk/short-write", "A write accepts fewer bytes than it was given.", rate(10_000), rate(300_000))
+        .passing()
         .grounded("POSIX allows it for every write; seen near a full disk, with signals, on network file systems.");
-/// A read delivers 1 to n-1 bytes.
+/// A read delivers 1 to n-1 bytes. Passing, as [`SHORT_WRITE`] is: what is lasting is a short file or a bad sector.
 pub static SHORT_READ: Site =
     Site::fault("disk/short-read", "A read delivers fewer bytes than there are.", rate(10_000), rate(300_000))
+        .passing()
         .grounded("POSIX allows it for every read; seen with signals and on network file systems.");
 /// `EINTR` before any effect, or a short count after some.
 pub static INTERRUPTED: Site = Site::fault(
@@ -210,6 +216,17 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is one call's answer does not stay; what a device does until it is replaced can.
+    #[test]
+    fn answers_to_one_call_pass() {
+        for site in [&SHORT_WRITE, &SHORT_READ, &INTERRUPTED, &POWER_CUT] {
+            assert!(!site.sticky, "{}", site.label);
+        }
+        for site in [&WRITE_ERROR, &READ_ERROR, &SYNC_ERROR, &LYING_FLUSH] {
+            assert!(site.sticky, "{}", site.label);
+        }
+    }
 
     /// Sites are found by their place in the enum, and labels are unique and of this layer.
     #[test]

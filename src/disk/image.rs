@@ -65,10 +65,11 @@ impl Image {
                 Some(page) if owned || piece.len < PAGE_BYTES => {
                     Rc::make_mut(page)[piece.start..piece.start + piece.len].copy_from_slice(source);
                 }
+                _ if piece.len == PAGE_BYTES => *slot = Some(page_of(source)),
                 _ => {
-                    let mut page = [0; PAGE_BYTES];
-                    page[piece.start..piece.start + piece.len].copy_from_slice(source);
-                    *slot = Some(Rc::new(page));
+                    let mut page = page_of(&[0; PAGE_BYTES]);
+                    Rc::make_mut(&mut page)[piece.start..piece.start + piece.len].copy_from_slice(source);
+                    *slot = Some(page);
                 }
             }
         }
@@ -120,6 +121,11 @@ impl Image {
 /// Pages that a file of this size spans.
 pub(crate) fn page_count(size: u64) -> usize {
     size.div_ceil(PAGE_BYTES as u64) as usize
+}
+
+/// A page with this content, which is copied once.
+fn page_of(bytes: &[u8]) -> Page {
+    Rc::<[u8]>::from(bytes).try_into().unwrap_or_else(|_| unreachable!("a whole page"))
 }
 
 /// The part of a range that falls into one page.

@@ -3,9 +3,9 @@
 //! A seed sees only what generations before its own have found, so what it does depends neither on the number of
 //! workers nor on who was faster.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use seedbed::choice::{GENERATION_SEEDS, Seed, Strategy};
+use seedbed::choice::{Seed, Strategy, generation_start};
 use seedbed::scenario::Scenario;
 
 use crate::strategy::PARENTS_MAX;
@@ -18,8 +18,8 @@ const BEHAVIOURS_MAX: usize = 1 << 14;
 pub struct Corpus {
     met: BTreeSet<u64>,
     members: Vec<Member>,
-    /// How many members there were at the end of each generation.
-    ends: Vec<usize>,
+    /// Where the last generations ended, and how many members there were by then.
+    ends: BTreeMap<u64, usize>,
     /// Seeds counted so far.
     counted: u64,
 }
@@ -44,8 +44,12 @@ impl Corpus {
             }
         }
         self.counted += 1;
-        if self.counted.is_multiple_of(GENERATION_SEEDS) {
-            self.ends.push(self.members.len());
+        if generation_start(self.counted) == self.counted {
+            self.ends.insert(self.counted, self.members.len());
+            // Nobody asks about a generation once the one after it has ended.
+            if self.ends.len() > 2 {
+                self.ends.pop_first();
+            }
         }
     }
 
@@ -59,8 +63,7 @@ impl Corpus {
         if scenario.search.strategy.of_seed(Seed(seed)) != Strategy::Mutation {
             return Vec::new();
         }
-        let finished = index / GENERATION_SEEDS;
-        let known = finished.checked_sub(1).and_then(|last| self.ends.get(last as usize)).copied().unwrap_or(0);
+        let known = self.ends.get(&generation_start(index)).copied().unwrap_or(0);
         if known == 0 {
             return Vec::new();
         }

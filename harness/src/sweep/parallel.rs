@@ -11,12 +11,12 @@ use super::children::{ChildCommand, Children};
 use super::isolate::ChildWorker;
 use super::seed::run_seed;
 use super::{Chunk, Corpus, Job, Live, Seeds, SweepEnd, Swept, Tally};
-use seedbed::choice::GENERATION_SEEDS;
+use seedbed::choice::generation_start;
 
 use crate::execute::{STACK_BYTES, ToolFailure};
 use crate::watch::Watch;
 
-/// Largest number of seeds a worker takes at once.
+/// Largest number of seeds a worker takes at once: no chunk lies in two generations.
 const CHUNK_SEEDS_MAX: u64 = 64;
 /// Chunks a job may be ahead of the slowest one; bounds what waits to be merged.
 const CHUNKS_AHEAD_PER_JOB: u64 = 8;
@@ -114,7 +114,7 @@ fn no_thread(seed: u64, error: &io::Error) -> ToolFailure {
     ToolFailure { seed, message: format!("no worker thread could be started: {error}") }
 }
 
-/// A range of seeds, cut into chunks. The size depends on the range alone, and divides a generation.
+/// A range of seeds, cut into chunks. The size depends on the range alone, and divides every generation.
 #[derive(Clone, Copy, Debug)]
 struct Chunks {
     seeds: Seeds,
@@ -208,8 +208,8 @@ impl Floor<'_> {
 
     /// Whether every generation before that of this chunk has been merged, if anything in it starts from those.
     fn may_see_enough(&self, chunk: u64, merged: u64) -> bool {
-        let per_generation = GENERATION_SEEDS / self.chunks.size;
-        !self.job.scenario.search.strategy.has_feedback() || merged >= chunk / per_generation * per_generation
+        let has_feedback = self.job.scenario.search.strategy.has_feedback();
+        !has_feedback || merged * self.chunks.size >= generation_start(chunk * self.chunks.size)
     }
 
     fn corpus(&self) -> MutexGuard<'_, Corpus> {

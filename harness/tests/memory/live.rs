@@ -1,9 +1,10 @@
-//! What a process holds in memory after so many runs: what Rust has allocated and not freed, and what the operating
-//! system has given it (SQLite's memory is in the second number only).
+//! What a process holds in memory after so many runs: what Rust code has allocated and not freed, what SQLite has, and what
+//! the operating system has given the process.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use seedbed::disk::sqlite::rusqlite::ffi::sqlite3_memory_used;
 use seedbed_harness::Harness;
 use seedbed_harness::execute::{Execution, on_large_stack};
 use seedbed_harness::files::{Loaded, load};
@@ -38,6 +39,8 @@ pub struct Held {
     pub steps: u64,
     /// Bytes that Rust code has allocated and not freed.
     pub live: usize,
+    /// Bytes that SQLite has allocated and not freed.
+    pub sqlite: i64,
     /// Resident memory in KiB, as Linux tells it; elsewhere nobody does.
     pub resident_kib: Option<u64>,
 }
@@ -60,7 +63,10 @@ pub fn held_after(path: &str, marks: &[u64], mut tell: impl FnMut(Held) + Send) 
                 steps += report.steps;
             }
             seed = *mark;
-            tell(Held { runs: seed, steps, live: LIVE.load(Ordering::Relaxed), resident_kib: resident_kib() });
+            let live = LIVE.load(Ordering::Relaxed);
+            // SAFETY: reads a counter; no connection is open in this thread, and none elsewhere.
+            let sqlite = unsafe { sqlite3_memory_used() };
+            tell(Held { runs: seed, steps, live, sqlite, resident_kib: resident_kib() });
         }
     };
     on_large_stack(work).expect("a thread can be started");

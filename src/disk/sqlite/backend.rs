@@ -36,20 +36,17 @@ pub(super) trait BackendFile {
 }
 
 /// The name under which choices are made and events traced. SQLite makes up names of super-journals.
-fn role(path: &str) -> String {
-    match path.rfind("-mj") {
-        Some(index) => path[..index + 3].to_owned(),
-        None => path.to_owned(),
-    }
+fn role(path: &str) -> &str {
+    path.rfind("-mj").map_or(path, |index| &path[..index + 3])
 }
 
 impl Backend for BlockingDisk {
     fn open(&self, path: &str, mode: OpenMode) -> Result<Box<dyn BackendFile>, DiskError> {
-        Ok(Box::new(self.open_role(path, &role(path), mode)?))
+        Ok(Box::new(self.open_role(path, role(path), mode)?))
     }
 
     fn unlink(&self, path: &str) -> Result<(), DiskError> {
-        self.unlink_role(path, &role(path))
+        self.unlink_role(path, role(path))
     }
 
     fn sync_dir(&self, path: &str) -> Result<(), DiskError> {
@@ -57,7 +54,7 @@ impl Backend for BlockingDisk {
     }
 
     fn metadata(&self, path: &str) -> Result<Option<Kind>, DiskError> {
-        found(self.metadata_role(path, &role(path)))
+        found(self.metadata_role(path, role(path)))
     }
 
     fn inode(&self, path: &str) -> Option<InodeId> {

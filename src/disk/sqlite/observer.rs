@@ -3,10 +3,13 @@
 //! The observer opens SQLite on a copy-on-write fork of the files a node sees. Locks, faults and accounts
 //! stay behind; a transaction that is open on the node is rolled back by SQLite's own recovery, on the fork.
 //! Without a log, the connection is kept from look to look and finds the fork's files changed, as it would
-//! if another process had written them; with one, or after a crash, it is opened anew.
+//! if another process had written them; with one it is opened anew. After a crash, which may have damaged anything, it
+//! is kept only if the schema reads as it did when it was opened, since SQLite does not read it a second time.
 //!
 //! A journal that belongs to a commit over several databases counts only while its super-journal exists, so
 //! the super-journals in the directory are part of what is looked at.
+
+use rusqlite::types::Value;
 
 use super::handle::parent;
 use super::volume::{Database, Volume};
@@ -23,11 +26,16 @@ struct Seen {
     crashes: u32,
 }
 
+/// The rows of `sqlite_schema`; `None` if they cannot be read.
+type Schema = Option<Vec<[Value; 5]>>;
+
 /// Looks at one database of a node, again and again.
 pub struct Observer {
     files: [String; 3],
     seen: Option<Seen>,
     database: Option<Database>,
+    /// As it was at the last look before which the disk had crashed, or the database been opened.
+    schema: Schema,
 }
 
 impl Observer {
@@ -35,7 +43,7 @@ impl Observer {
     #[must_use]
     pub fn new(path: &str) -> Observer {
         let files = ["", "-journal", "-wal"].map(|suffix| format!("{path}{suffix}"));
-        Observer { files, seen: None, database: None }
+        Observer { files, seen: None, database: None, schema: None }
     }
 
     /// Takes a new look if a file of the database has changed since the last one. Answers whether it has.
@@ -54,20 +62,22 @@ impl Observer {
         let known = self.seen.iter().flat_map(|seen| &seen.supers).chain(&now.supers);
         let names: Vec<&str> = self.files.iter().chain(known).map(String::as_str).collect();
         let kept = match (&self.seen, self.database.take()) {
-            (Some(before), Some(database)) if goes_on(before, &now) => {
-                database.volume().follow(disk, &names).then_some(database)
+            (Some(before), Some(database)) if !has_log(before, &now) && database.volume().follow(disk, &names) => {
+                // Nothing that was read from the files as they were before may be used again.
+                database.release_memory()?;
+                let is_sound =
+                    before.crashes == now.crashes || self.schema.is_some() && read_schema(&database) == self.schema;
+                is_sound.then_some(database)
             }
             _ => None,
         };
         let database = match kept {
-            Some(database) => {
-                // Nothing that was read from the files as they were before may be used again.
-                database.release_memory()?;
-                database
-            }
+            Some(database) => database,
             None => {
                 let fork = disk.fork_files(&names).unwrap_or_else(|error| panic!("{}: {error}", self.files[0]));
-                Volume::aside(fork).open(&self.files[0])?
+                let database = Volume::aside(fork).open(&self.files[0])?;
+                self.schema = read_schema(&database);
+                database
             }
         };
         self.database = Some(database);
@@ -95,8 +105,15 @@ impl Observer {
     }
 }
 
-/// Whether a connection can be kept: no crash came between, and there is no log whose index would be stale.
-fn goes_on(before: &Seen, now: &Seen) -> bool {
+/// Whether there is a log, or was one, whose index in the memory of a connection would be stale.
+fn has_log(before: &Seen, now: &Seen) -> bool {
     const LOG: usize = 2;
-    before.crashes == now.crashes && before.versions[LOG].is_none() && now.versions[LOG].is_none()
+    before.versions[LOG].is_some() || now.versions[LOG].is_some()
+}
+
+fn read_schema(database: &Database) -> Schema {
+    let mut statement =
+        database.prepare_cached("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema").ok()?;
+    let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]));
+    rows.ok()?.collect::<rusqlite::Result<_>>().ok()
 }

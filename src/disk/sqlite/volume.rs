@@ -10,6 +10,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::backend::{Aside, Backend};
@@ -99,6 +100,8 @@ impl Volume {
         self.inner.raise_panic();
         let connection = connection?;
         connection.busy_timeout(Duration::ZERO)?;
+        // A statement that is kept is not planned again for each value it is given.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(Database { connection, volume: self.clone() })
     }
 

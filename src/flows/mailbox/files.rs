@@ -84,7 +84,6 @@ pub fn open(node: &Node, rules: &Rules, trouble: &Rc<Trouble>) -> Result<Storage
 #[derive(Debug, Default)]
 pub struct Trouble {
     failures: Cell<u64>,
-    stalled: Cell<Duration>,
 }
 
 impl Trouble {
@@ -92,12 +91,6 @@ impl Trouble {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.failures.get()
-    }
-
-    /// Seconds for which the process stood still to wait for a lock.
-    #[must_use]
-    pub fn stalled_s(&self) -> f64 {
-        self.stalled.get().as_secs_f64()
     }
 }
 
@@ -159,7 +152,6 @@ impl File {
         let left = reader.until.since(self.node.now().min(reader.until));
         let wait = left.min(BUSY_TIMEOUT);
         self.node.sim().add_debt(self.node.id(), wait);
-        self.trouble.stalled.set(self.trouble.stalled.get() + wait);
         if left > BUSY_TIMEOUT {
             self.node.observed(&sites::OUTSIDE_LOCK, &self.actor);
             self.reader.replace(Some(reader));

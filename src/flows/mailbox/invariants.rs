@@ -168,7 +168,7 @@ pub const INVARIANTS: &[InvariantInfo] = &[
     always(
         "subscription-is-complete",
         "a subscriber gets each message of its mailbox once, in the order of the commits",
-        NEVER_BACK,
+        Promise::Always,
     ),
     always(
         "bad-listener-harms-nobody",

@@ -10,6 +10,7 @@ mod atomic_close;
 mod atomic_prune;
 mod commands;
 mod connection;
+mod inserts;
 mod keepalive;
 mod listeners;
 mod raised;

@@ -1,36 +1,14 @@
 //! The flow as a whole.
 
+mod beyond;
 mod stories;
 
-use crate::choice::Seed;
-use crate::flow::FlowSchema;
 use crate::flows::mailbox::MailboxServer;
-use crate::kernel::Dispatch;
-use crate::run::{RunReport, RunRequest, Source, engine_sites, erased};
-use crate::scenario::{Catalogue, Scenario, read_scenario};
-use crate::snapshot::KeepStates;
+use crate::run::{RunReport, once};
 
-/// A scenario from its text.
-fn scenario(text: &str) -> Scenario {
-    let flow = erased::<MailboxServer>();
-    let schema: &dyn FlowSchema = &*flow;
-    let catalogue = Catalogue { flows: vec![schema], engine_sites: engine_sites() };
-    read_scenario("mailbox/test.toml", text.as_bytes(), &catalogue, &[])
-        .unwrap_or_else(|complaints| panic!("{complaints}\n{text}"))
-}
-
-fn run(scenario: &Scenario, seed: u64, keep_trace: bool) -> RunReport {
-    erased::<MailboxServer>().run(&RunRequest {
-        scenario,
-        seed: Some(Seed(seed)),
-        source: Source::Search,
-        operations: None,
-        keep_trace,
-        keep_states: KeepStates::Never,
-        keep_offers: false,
-        dispatch: Dispatch::ByTime,
-        until_step: None,
-    })
+/// Runs one seed of a scenario, given as its text.
+fn run(scenario: &str, seed: u64) -> RunReport {
+    once::<MailboxServer>(scenario, seed).unwrap_or_else(|complaints| panic!("{complaints}\n{scenario}"))
 }
 
 /// Every failure of a run, as `invariant: cause`.

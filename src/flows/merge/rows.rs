@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::orm::Value;
 use super::schema::Table;
@@ -23,18 +23,8 @@ impl Rows {
     pub fn read(db: &Connection, before: Option<&Rows>) -> rusqlite::Result<Rows> {
         let mut all = BTreeMap::new();
         for table in Table::ALL {
-            let mut statement = db.prepare_cached(select_all(table))?;
-            let columns = statement.column_count();
-            let mut found = statement.query([])?;
-            let mut rows = TableRows::new();
-            while let Some(row) = found.next()? {
-                let cells = (0..columns).map(|column| row.get_ref(column).map(Value::read));
-                let values = cells.collect::<rusqlite::Result<Vec<_>>>()?;
-                rows.insert(values[0].integer().unwrap_or_default(), values);
-            }
-            let shared = before.and_then(|before| before.0.get(&table)).filter(|known| ***known == rows);
-            let rows = shared.cloned().unwrap_or_else(|| Rc::new(rows));
-            all.insert(table, rows);
+            let known = before.and_then(|before| before.0.get(&table));
+            all.insert(table, read_table(db, table, known)?);
         }
         Ok(Rows(all))
     }
@@ -99,6 +89,47 @@ impl Rows {
     pub fn keys(&self) -> impl Iterator<Item = (Table, i64)> + '_ {
         self.0.iter().flat_map(|(table, rows)| rows.keys().map(|id| (*table, *id)))
     }
+}
+
+/// Reads a table. As long as its rows are those that were there before nothing is allocated: most tables do not change.
+fn read_table(db: &Connection, table: Table, before: Option<&Rc<TableRows>>) -> rusqlite::Result<Rc<TableRows>> {
+    let mut statement = db.prepare_cached(select_all(table))?;
+    let columns = statement.column_count();
+    let mut found = statement.query([])?;
+    let mut known = before.into_iter().flat_map(|before| before.iter());
+    let mut as_before = 0;
+    let mut row = found.next()?;
+    while let Some((now, (_, values))) = row.zip(known.next())
+        && is_same(now, values)?
+    {
+        as_before += 1;
+        row = found.next()?;
+    }
+    if let (None, Some(before)) = (row, before)
+        && before.len() == as_before
+    {
+        return Ok(Rc::clone(before));
+    }
+    let kept = before.into_iter().flat_map(|before| before.iter()).take(as_before);
+    let mut rows: TableRows = kept.map(|(id, values)| (*id, values.clone())).collect();
+    while let Some(now) = row {
+        let mut values = Vec::with_capacity(columns);
+        for column in 0..columns {
+            values.push(Value::read(now.get_ref(column)?));
+        }
+        rows.insert(values[0].integer().unwrap_or_default(), values);
+        row = found.next()?;
+    }
+    Ok(Rc::new(rows))
+}
+
+fn is_same(row: &Row<'_>, values: &[Value]) -> rusqlite::Result<bool> {
+    for (column, value) in values.iter().enumerate() {
+        if !value.is(row.get_ref(column)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn select_all(table: Table) -> &'static str {

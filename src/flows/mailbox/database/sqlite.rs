@@ -42,7 +42,11 @@ fn all_rows(statement: &mut Statement<'_>, parameters: &[Value]) -> rusqlite::Re
     let mut rows = statement.query(params_from_iter(parameters))?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        all.push((0..columns).map(|n| row.get_ref(n).map(value)).collect::<rusqlite::Result<Row>>()?);
+        let mut cells = Row::with_capacity(columns);
+        for column in 0..columns {
+            cells.push(value(row.get_ref(column)?));
+        }
+        all.push(cells);
     }
     Ok(all)
 }

@@ -72,6 +72,8 @@ pub struct TickRecord {
     pub listened: Vec<String>,
     /// Exceptions while pruning.
     pub errors: usize,
+    /// The disk or a lock was in the way.
+    pub excused: bool,
     /// The number of connections in the status row, if it was written.
     pub status: Option<i64>,
 }

@@ -133,7 +133,12 @@ impl ChannelRows {
     pub fn read(db: &dyn Database) -> Result<ChannelRows, DbError> {
         Ok(ChannelRows {
             nameplates: rows(db, "SELECT id, app_id, name, mailbox_id FROM nameplates ORDER BY id", |r| {
-                NameplateRow { id: r[0].integer(), app: text(&r[1]), name: text(&r[2]), mailbox: text(&r[3]) }
+                NameplateRow {
+                    id: r[0].integer(),
+                    app: text(&mut r[1]),
+                    name: text(&mut r[2]),
+                    mailbox: text(&mut r[3]),
+                }
             })?,
             nameplate_sides: rows(
                 db,
@@ -141,33 +146,38 @@ impl ChannelRows {
                 |r| NameplateSideRow {
                     nameplate: r[0].integer(),
                     claimed: r[1].truth(),
-                    side: text(&r[2]),
+                    side: text(&mut r[2]),
                     added: number(&r[3]),
                 },
             )?,
             mailboxes: rows(db, "SELECT app_id, id, updated, for_nameplate FROM mailboxes ORDER BY rowid", |r| {
-                MailboxRow { app: text(&r[0]), id: text(&r[1]), updated: number(&r[2]), for_nameplate: r[3].truth() }
+                MailboxRow {
+                    app: text(&mut r[0]),
+                    id: text(&mut r[1]),
+                    updated: number(&r[2]),
+                    for_nameplate: r[3].truth(),
+                }
             })?,
             mailbox_sides: rows(
                 db,
                 "SELECT mailbox_id, opened, side, added, mood FROM mailbox_sides ORDER BY rowid",
                 |r| MailboxSideRow {
-                    mailbox: text(&r[0]),
+                    mailbox: text(&mut r[0]),
                     opened: r[1].truth(),
-                    side: text(&r[2]),
+                    side: text(&mut r[2]),
                     added: number(&r[3]),
-                    mood: r[4].text().map(str::to_owned),
+                    mood: optional_text(&mut r[4]),
                 },
             )?,
             messages: rows(
                 db,
                 "SELECT app_id, mailbox_id, side, phase, body, server_rx FROM messages ORDER BY rowid",
                 |r| MessageRow {
-                    app: text(&r[0]),
-                    mailbox: text(&r[1]),
-                    side: text(&r[2]),
-                    phase: text(&r[3]),
-                    body: text(&r[4]),
+                    app: text(&mut r[0]),
+                    mailbox: text(&mut r[1]),
+                    side: text(&mut r[2]),
+                    phase: text(&mut r[3]),
+                    body: text(&mut r[4]),
                     server_rx: number(&r[5]),
                 },
             )?,
@@ -208,11 +218,11 @@ impl UsageRows {
                 "SELECT app_id, started, waiting_time, total_time, result FROM {schema}.{table} ORDER BY rowid"
             );
             rows(db, &sql, |r| UsageRow {
-                app: text(&r[0]),
+                app: text(&mut r[0]),
                 started: number(&r[1]),
                 waiting: r[2].number(),
                 total: number(&r[3]),
-                result: text(&r[4]),
+                result: text(&mut r[4]),
             })
         };
         let current = format!("SELECT rebooted, updated, connections_websocket FROM {schema}.current");
@@ -228,12 +238,19 @@ impl UsageRows {
     }
 }
 
-fn rows<T>(db: &dyn Database, sql: &str, row: impl Fn(&Row) -> T) -> Result<Vec<T>, DbError> {
-    Ok(db.query(sql, &[])?.iter().map(row).collect())
+fn rows<T>(db: &dyn Database, sql: &str, row: impl Fn(&mut Row) -> T) -> Result<Vec<T>, DbError> {
+    Ok(db.query(sql, &[])?.iter_mut().map(row).collect())
 }
 
-fn text(value: &Value) -> String {
-    value.text().unwrap_or_default().to_owned()
+fn text(value: &mut Value) -> String {
+    optional_text(value).unwrap_or_default()
+}
+
+fn optional_text(value: &mut Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(std::mem::take(text)),
+        _ => None,
+    }
 }
 
 fn number(value: &Value) -> f64 {

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::commands::{Closing, Commands};
+use super::inserts::stored;
 use super::listeners::{Handle, Subscriber};
-use super::shared::stored;
 use super::{AppNamespace, Listener, Mailbox, Raised, Refusal, Server};
 use crate::flows::mailbox::database::Value;
 use crate::flows::mailbox::model::Effect;
@@ -36,10 +36,7 @@ impl Atomic<'_> {
             Some(_) => {}
             None if sides.len() >= 2 => return Err(Refusal::Error(text::CROWDED)),
             None => {
-                db.write(
-                    "INSERT INTO nameplate_sides (nameplates_id, claimed, side, added) VALUES (?,?,?,?)",
-                    &[nameplate.into(), true.into(), side.into(), when.into()],
-                )?;
+                self.server.insert_nameplate_side(nameplate, side, when)?;
             }
         }
         self.open_rows(&mailbox, side, when)?;
@@ -47,38 +44,17 @@ impl Atomic<'_> {
     }
 
     fn create_nameplate(&self, name: &str, when: f64) -> Result<(i64, String), Refusal> {
-        let db = &self.server.channel;
         let mailbox = self.server.surroundings.mailbox_id();
-        self.create_mailbox(&mailbox, true, when)?;
-        let inserted = db.write(
-            "INSERT INTO nameplates (app_id, name, mailbox_id) VALUES (?,?,?)",
-            &[self.app.id.as_str().into(), name.into(), mailbox.as_str().into()],
-        )?;
-        db.note(Effect::NameplateCreated {
-            app: self.app.id.clone(),
-            name: name.to_owned(),
-            nameplate: inserted.last_id,
-            mailbox: mailbox.clone(),
-        });
-        Ok((inserted.last_id, mailbox))
-    }
-
-    fn create_mailbox(&self, mailbox: &str, for_nameplate: bool, when: f64) -> Result<(), Raised> {
-        let db = &self.server.channel;
-        let app = self.app.id.as_str();
-        db.write(
-            "INSERT INTO mailboxes (app_id, id, for_nameplate, updated) VALUES (?,?,?,?)",
-            &[app.into(), mailbox.into(), for_nameplate.into(), when.into()],
-        )?;
-        db.note(Effect::MailboxCreated { app: app.to_owned(), mailbox: mailbox.to_owned() });
-        Ok(())
+        self.server.insert_mailbox(self.app, &mailbox, true, when)?;
+        let nameplate = self.server.insert_nameplate(self.app, name, &mailbox)?;
+        Ok((nameplate, mailbox))
     }
 
     /// Makes sure of the mailbox and of an open side in it, unless that would be a third one.
     fn open_rows(&self, id: &str, side: &str, when: f64) -> Result<(), Refusal> {
         let db = &self.server.channel;
         match db.first("SELECT app_id FROM mailboxes WHERE id=?", &[id.into()])? {
-            None => self.create_mailbox(id, false, when)?,
+            None => self.server.insert_mailbox(self.app, id, false, when)?,
             Some(row) if row[0].text() != Some(&self.app.id) => {
                 return Err(Refusal::Error(text::FOREIGN_MAILBOX));
             }
@@ -96,10 +72,7 @@ impl Atomic<'_> {
             }
             None if sides.len() >= 2 => return Err(Refusal::Error(text::CROWDED)),
             None => {
-                db.write(
-                    "INSERT INTO mailbox_sides (mailbox_id, opened, side, added) VALUES (?,?,?,?)",
-                    &[id.into(), true.into(), side.into(), when.into()],
-                )?;
+                self.server.insert_mailbox_side(id, side, when)?;
             }
         }
         db.write("UPDATE mailboxes SET updated=? WHERE id=?", &[when.into(), id.into()])?;
@@ -135,20 +108,7 @@ impl Atomic<'_> {
         if touched.rows == 0 {
             return Err(Refusal::Error(text::ADD_UNOPENED));
         }
-        let row = [
-            self.app.id.as_str().into(),
-            mailbox.id.as_str().into(),
-            bindable(&message.side)?,
-            bindable(&message.phase)?,
-            bindable(&message.body)?,
-            message.server_rx.into(),
-            bindable(&message.id)?,
-        ];
-        db.write(
-            "INSERT INTO messages (app_id, mailbox_id, side, phase, body, server_rx, msg_id) VALUES (?,?,?,?,?,?,?)",
-            &row,
-        )?;
-        Ok(())
+        Ok(self.server.insert_message(self.app, &mailbox.id, message)?)
     }
 
     /// Hands a frame to everybody. A listener that fails is given up alone; only the caller's own failure is returned.

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::commands::{Closing, Commands};
+use super::inserts::stored;
 use super::listeners::{Handle, Subscriber};
 use super::{AppNamespace, Listener, Mailbox, Raised, Refusal, Server};
-use crate::flows::mailbox::database::Value;
 use crate::flows::mailbox::model::Effect;
-use crate::flows::mailbox::protocol::{ServerFrame, StoredMessage, bindable, is_digits, outgoing, text};
+use crate::flows::mailbox::protocol::{ServerFrame, StoredMessage, is_digits, text};
 use crate::flows::mailbox::variants::NameplateNames;
 
 /// The commands of one app.
@@ -43,17 +43,7 @@ impl Shared<'_> {
             None => {
                 let mailbox = self.server.surroundings.mailbox_id();
                 self.add_mailbox(&mailbox, true, when)?;
-                let inserted = db.write(
-                    "INSERT INTO nameplates (app_id, name, mailbox_id) VALUES (?,?,?)",
-                    &[self.app.id.as_str().into(), name.into(), mailbox.as_str().into()],
-                )?;
-                db.note(Effect::NameplateCreated {
-                    app: self.app.id.clone(),
-                    name: name.to_owned(),
-                    nameplate: inserted.last_id,
-                    mailbox: mailbox.clone(),
-                });
-                (inserted.last_id, mailbox)
+                (self.server.insert_nameplate(self.app, name, &mailbox)?, mailbox)
             }
         };
         let own = db.first(
@@ -61,12 +51,7 @@ impl Shared<'_> {
             &[nameplate.into(), text_side.into()],
         )?;
         match own {
-            None => {
-                db.write(
-                    "INSERT INTO nameplate_sides (nameplates_id, claimed, side, added) VALUES (?,?,?,?)",
-                    &[nameplate.into(), true.into(), text_side.into(), when.into()],
-                )?;
-            }
+            None => self.server.insert_nameplate_side(nameplate, text_side, when)?,
             // What was written above stays pending, like after every other exception.
             Some(row) if !row[0].truth() => return Err(Refusal::Error(text::RECLAIMED)),
             Some(_) => {}
@@ -84,11 +69,7 @@ impl Shared<'_> {
         let db = &self.server.channel;
         let app = self.app.id.as_str();
         if db.first("SELECT id FROM mailboxes WHERE app_id=? AND id=?", &[app.into(), mailbox.into()])?.is_none() {
-            db.write(
-                "INSERT INTO mailboxes (app_id, id, for_nameplate, updated) VALUES (?,?,?,?)",
-                &[app.into(), mailbox.into(), for_nameplate.into(), when.into()],
-            )?;
-            db.note(Effect::MailboxCreated { app: app.to_owned(), mailbox: mailbox.to_owned() });
+            self.server.insert_mailbox(self.app, mailbox, for_nameplate, when)?;
         }
         Ok(())
     }
@@ -103,10 +84,7 @@ impl Shared<'_> {
         let own =
             db.first("SELECT side FROM mailbox_sides WHERE mailbox_id=? AND side=?", &[id.into(), side.into()])?;
         if own.is_none() {
-            db.write(
-                "INSERT INTO mailbox_sides (mailbox_id, opened, side, added) VALUES (?,?,?,?)",
-                &[id.into(), true.into(), side.into(), when.into()],
-            )?;
+            self.server.insert_mailbox_side(id, side, when)?;
         }
         self.touch(id, when)?;
         db.commit()?;
@@ -202,19 +180,7 @@ impl Commands for Shared<'_> {
         let db = &self.server.channel;
         // The transaction is open before the parameters are looked at.
         db.begin()?;
-        let row = [
-            self.app.id.as_str().into(),
-            mailbox.id.as_str().into(),
-            bindable(&message.side)?,
-            bindable(&message.phase)?,
-            bindable(&message.body)?,
-            message.server_rx.into(),
-            bindable(&message.id)?,
-        ];
-        db.write(
-            "INSERT INTO messages (app_id, mailbox_id, side, phase, body, server_rx, msg_id) VALUES (?,?,?,?,?,?,?)",
-            &row,
-        )?;
+        self.server.insert_message(self.app, &mailbox.id, &message)?;
         self.touch(&mailbox.id, message.server_rx)?;
         db.commit()?;
         let frame = ServerFrame::Message(message);
@@ -237,15 +203,4 @@ impl Commands for Shared<'_> {
 /// The historical `isinstance` assertions.
 fn as_text(json: &Json) -> Result<&str, Raised> {
     json.as_str().ok_or_else(|| Raised::assertion("value is not a string"))
-}
-
-/// A row of (side, phase, body, msg_id, server_rx) as a message.
-pub(super) fn stored(row: &[Value]) -> StoredMessage {
-    StoredMessage {
-        side: outgoing(&row[0]),
-        phase: outgoing(&row[1]),
-        body: outgoing(&row[2]),
-        id: outgoing(&row[3]),
-        server_rx: row[4].number().unwrap_or(0.0),
-    }
 }

@@ -126,6 +126,16 @@ impl History {
         touched.map(|mailbox| mailbox.id.clone()).collect()
     }
 
+    /// What was under way when the process died may have set clocks and committed, and nobody saw it end.
+    pub(super) fn touched_unseen(&mut self, before: &ChannelRows, after: &ChannelRows) {
+        for row in &after.mailboxes {
+            if before.mailbox(&row.id).is_none_or(|old| old.updated != row.updated) {
+                let active = self.active.entry(row.id.clone()).or_insert(row.updated);
+                *active = active.max(row.updated);
+            }
+        }
+    }
+
     /// The nameplates that are there, whoever made them.
     pub(super) fn nameplates_are(&mut self, rows: &ChannelRows) {
         let known = rows.nameplates.iter();

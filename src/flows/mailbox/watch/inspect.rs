@@ -13,23 +13,6 @@ use crate::flows::mailbox::server::{EXPIRY_S, PERIOD_S, Server};
 /// Seconds between looks at what only time can break.
 const LOOK_S: f64 = 1.0;
 
-/// What is known about time, in seconds of the server's clock.
-#[derive(Debug, Default)]
-pub(super) struct Times {
-    /// When this life of the server began, or last went on after a pause.
-    pub(super) up_since: f64,
-    /// How much later a tick may be because the disk, a lock or a pause was in the way.
-    pub(super) excused: f64,
-    /// Seconds of standing still before the last good tick.
-    pub(super) stalled_before: f64,
-    /// Mailboxes somebody listened to at the last look.
-    pub(super) listening: Vec<String>,
-    /// When the last connection ended.
-    quiet_since: f64,
-    looked: f64,
-    paused_at: Option<f64>,
-}
-
 impl Watch {
     /// After a step.
     pub(super) fn inspect(&self) {
@@ -37,6 +20,7 @@ impl Watch {
         let Some(server) = self.server().filter(|_| self.node().is_some()) else {
             return;
         };
+        self.note_standing_still();
         self.note_pause(paused);
         if paused {
             return;
@@ -49,6 +33,19 @@ impl Watch {
         self.inspect_times();
     }
 
+    /// Waiting for the disk or for a lock, the process does nothing else.
+    fn note_standing_still(&self) {
+        let sim = self.world.sim();
+        let until = sim.node_now(self.machine);
+        let mut state = self.state.borrow_mut();
+        let since = state.times.stood_until.max(sim.now());
+        if until > since {
+            let to = self.now();
+            state.times.stood_still(to - until.since(since).as_secs_f64(), to);
+            state.times.stood_until = until;
+        }
+    }
+
     fn note_pause(&self, paused: bool) {
         let now = self.now();
         let mut state = self.state.borrow_mut();
@@ -57,7 +54,7 @@ impl Watch {
             (true, None) => times.paused_at = Some(now),
             (false, Some(at)) => {
                 times.paused_at = None;
-                times.excused += now - at;
+                times.stood_still(at, now);
             }
             _ => {}
         }
@@ -151,8 +148,12 @@ impl Watch {
             self.report(Id::AckedOnceAndInOrder, outcome);
         }
         for (_, mut delivery) in deliveries.drain(..) {
+            // A sender that was dropped for it was there until then.
+            let dropped = delivery.sender_dropped.then_some(delivery.sender);
             let failed = |number: &&u64| {
-                sessions.get(number).is_none_or(|session| !session.is_open() || session.subscribed.is_none())
+                let gone =
+                    sessions.get(number).is_none_or(|session| !session.is_open() || session.subscribed.is_none());
+                gone && dropped != Some(**number)
             };
             delivery.failed = delivery.listeners.iter().filter(failed).copied().collect();
             self.report(Id::BadListenerHarmsNobody, wire::bad_listener_harms_nobody(&delivery));
@@ -177,9 +178,9 @@ impl Watch {
         }
         state.times.listening = listening;
         let times = &state.times;
-        let excused = times.excused + self.trouble.stalled_s() - times.stalled_before;
-        self.report(Id::StatusRowIsFresh, time::status_row_is_fresh(now - excused, times.up_since, &accounts));
-        let idle = time::idle_mailbox_expires(now - excused, &committed, &state.history.active);
+        let fresh = time::status_row_is_fresh(now - times.status.excused, times.up_since, &accounts);
+        self.report(Id::StatusRowIsFresh, fresh);
+        let idle = time::idle_mailbox_expires(now - times.pruning.excused, &committed, &state.history.active);
         self.report(Id::IdleMailboxExpires, idle);
         let updated = accounts.current.first().map_or(times.up_since, |row| row.updated);
         drop(state);

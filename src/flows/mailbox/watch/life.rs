@@ -5,25 +5,22 @@ use std::rc::Rc;
 
 use super::history::Deletion;
 use super::symptoms::Symptom;
+use super::times::Times;
 use super::{Life, State, Watch};
 use crate::check::Outcome;
 use crate::flows::mailbox::invariants::{Id, crash, memory, time};
 use crate::flows::mailbox::model::{ChannelRows, Created, MemoryView, NameEvent, TickRecord};
-use crate::flows::mailbox::server::{EXPIRY_S, RETRY_S, Server, Surroundings, TickReport};
+use crate::flows::mailbox::server::{EXPIRY_S, Server, Surroundings, TickReport};
 use crate::world::Node;
 
 impl Watch {
     /// A process starts. It is not the first one if there was a life before.
     pub fn starts(&self, node: &Node, clock: &Rc<dyn Surroundings>) {
         self.life.replace(Some(Life { node: node.clone(), server: std::rc::Weak::new(), clock: Rc::clone(clock) }));
-        let now = self.now();
         let mut state = self.state.borrow_mut();
         state.sessions.clear();
         state.deliveries.clear();
-        // Whoever listened when the process died had the mailbox in use until then; a tick may have noted it.
-        for mailbox in std::mem::take(&mut state.times.listening) {
-            state.history.active.insert(mailbox, now);
-        }
+        state.times.listening.clear();
     }
 
     /// The databases are open; the server has not looked at them yet. `again`: a process was there before.
@@ -38,7 +35,11 @@ impl Watch {
         self.absorb();
         let after = (self.rows(), self.accounts());
         if again {
-            self.state.borrow_mut().expired_unseen(&before.0, &after.0);
+            {
+                let mut state = self.state.borrow_mut();
+                state.expired_unseen(&before.0, &after.0);
+                state.history.touched_unseen(&before.0, &after.0);
+            }
             let outcome = crash::usage_and_deletion_together((&before.0, &before.1), (&after.0, &after.1));
             self.report(Id::UsageAndDeletionTogether, outcome);
             let found = self.committed.borrow().counters();
@@ -103,7 +104,7 @@ impl Watch {
         {
             let now = self.now();
             let mut state = self.state.borrow_mut();
-            state.times.up_since = now;
+            state.times.begin(now);
             state.deletion.at = now;
             state.deletion.pruned = true;
             state.deletion.closer = None;
@@ -151,20 +152,17 @@ impl Watch {
         tick.status =
             report.status_written.then(|| self.accounts().current.first().map(|row| row.connections)).flatten();
         self.report(Id::TickSparesTheLiving, time::tick_spares_the_living(&tick));
-        if !excused {
-            // It is about mailboxes that cannot be pruned; a disk that fails spares nobody.
-            self.report(Id::FaultyMailboxIsIsolated, time::faulty_mailbox_is_isolated(&tick));
-        }
+        tick.excused = excused;
+        self.report(Id::FaultyMailboxIsIsolated, time::faulty_mailbox_is_isolated(&tick));
         self.report(Id::StatusCountsListeners, memory::status_counts_listeners(&tick, tick.listened.len()));
-        let mut state = self.state.borrow_mut();
-        let stalled = self.trouble.stalled_s();
-        if excused {
-            state.times.excused += RETRY_S + 5.0;
-        } else if report.prune_errors.is_empty() && report.status_error.is_none() {
-            state.times.excused = 0.0;
-            state.times.stalled_before = stalled;
+        let Times { status, pruning, .. } = &mut self.state.borrow_mut().times;
+        for (lateness, done) in [(status, report.status_written), (pruning, report.prune_errors.is_empty())] {
+            match (done, excused) {
+                (true, _) => lateness.done(tick.at),
+                (false, true) => lateness.failed(),
+                (false, false) => {}
+            }
         }
-        drop(state);
         if !report.prune_errors.is_empty() || report.status_error.is_some() {
             self.symptoms.seen(&node, Symptom::TickRaised);
         }

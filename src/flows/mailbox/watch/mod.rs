@@ -9,6 +9,7 @@
 //! | `history` | mailboxes, names, messages and accounts over time |
 //! | `life` | starts, crashes, ticks |
 //! | `inspect` | what is evaluated after a step, and at the end |
+//! | `times` | what is known about time, and what excuses a timer that is late |
 //! | `pairs` | what clients saw |
 //! | `show` | the state, for people |
 //! | `symptoms` | what the operators of that day saw, as marks |
@@ -20,6 +21,7 @@ mod pairs;
 mod session;
 mod show;
 mod symptoms;
+mod times;
 mod wire;
 
 use std::cell::{Cell, RefCell};
@@ -27,10 +29,10 @@ use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use self::history::{Deletion, History};
-use self::inspect::Times;
 use self::pairs::Pairs;
 use self::session::Session;
 use self::symptoms::Symptoms;
+use self::times::Times;
 use super::files::{Committed, Trouble};
 use super::invariants::{INVARIANTS, Id, usage};
 use super::model::{ChannelRows, Delivery, UsageRows};

@@ -56,8 +56,6 @@ pub(super) struct Session {
     pub(super) closing: bool,
     /// The transport is gone, and since which step.
     pub(super) over: Option<u64>,
-    /// A disk or lock fault has hit one of its commands.
-    pub(super) io_failed: bool,
     /// Something happened since it was last looked at.
     pub(super) changed: bool,
 }
@@ -76,7 +74,6 @@ impl Session {
             subscribed: None,
             closing: false,
             over: None,
-            io_failed: false,
             changed: true,
         }
     }

@@ -50,7 +50,6 @@ impl Watch {
         let raised = result.as_ref().err();
         let troubled = self.trouble.count() != entered.trouble;
         let was_open = self.with_session(number, |session| {
-            session.io_failed |= troubled;
             let open = session.is_open();
             if let Some(raised) = raised.filter(|_| open) {
                 session.log.replies.push(Reply::Dropped(raised.name.to_owned()));
@@ -72,7 +71,7 @@ impl Watch {
         }
         let state = self.state.borrow();
         if let Some(session) = state.sessions.get(&number) {
-            let outcome = wire::no_drop_without_reason(&session.log, session.io_failed);
+            let outcome = wire::no_drop_without_reason(&session.log, troubled);
             self.report(Id::NoDropWithoutReason, outcome);
         }
     }

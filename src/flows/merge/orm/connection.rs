@@ -231,7 +231,7 @@ impl Orm {
         self.around.before_statement(begin).await;
         let mut until = None;
         loop {
-            match self.connection.execute_batch(begin).map_err(OrmError::from) {
+            match self.run(begin) {
                 Ok(()) => break,
                 Err(OrmError::Busy) => self.wait_for_lock(&mut until).await?,
                 Err(error) => return Err(error.into()),
@@ -260,13 +260,19 @@ impl Orm {
         self.around.before_statement("COMMIT").await;
         let mut until = None;
         loop {
-            let commit = &mut || Ok(self.connection.execute_batch("COMMIT")?);
+            let commit = &mut || self.run("COMMIT");
             match self.around.commits(self.purpose.get(), commit) {
                 // Whoever reads will be done some time; nobody else can write meanwhile.
                 Err(OrmError::Busy) => self.wait_for_lock(&mut until).await?,
                 other => return other,
             }
         }
+    }
+
+    /// A statement without parameters that is needed again and again.
+    fn run(&self, sql: &str) -> OrmResult<()> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
     }
 
     /// SQLite may have done so itself, on an error of the disk.
@@ -316,8 +322,11 @@ fn all_rows(statement: &mut Statement<'_>, parameters: &[Value]) -> rusqlite::Re
     let mut rows = statement.query(params_from_iter(parameters))?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let cells = (0..columns).map(|column| row.get_ref(column).map(Value::read));
-        all.push(cells.collect::<rusqlite::Result<_>>()?);
+        let mut cells = Vec::with_capacity(columns);
+        for column in 0..columns {
+            cells.push(Value::read(row.get_ref(column)?));
+        }
+        all.push(cells);
     }
     Ok(all)
 }

@@ -44,6 +44,16 @@ impl Value {
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
         }
     }
+
+    /// Whether [`read`](Value::read) would make this value of the cell.
+    #[must_use]
+    pub fn is(&self, cell: ValueRef<'_>) -> bool {
+        match (self, cell) {
+            (Value::Text(text), ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => text.as_bytes() == bytes,
+            (Value::Text(_), _) | (_, ValueRef::Text(_) | ValueRef::Blob(_)) => false,
+            _ => *self == Value::read(cell),
+        }
+    }
 }
 
 impl ToSql for Value {
