@@ -16,6 +16,8 @@
 //! | [`bell`] | what wakes the jobs that sleep until it is time |
 //! | [`workload`] | people and what they do |
 //! | [`watch`] | the witness: what the invariants are evaluated on, and when |
+//!
+//! What sweeps find on the fixed releases, with seeds, and whose fault it is: `docs/merge.md`.
 
 pub mod backup;
 pub mod bell;

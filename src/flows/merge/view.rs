@@ -57,6 +57,12 @@ impl Application {
                     orm.exclusive(async || answer_of(merge_inside(orm, request, &choices).await)).await
                 }
                 #[cfg(test)]
+                Function::Mutant(Mutant::RecordsFirst) => {
+                    let base = request.key("event_a").unwrap_or_default();
+                    orm.audit(async || record(orm, &request.user, base, &[], &[]).await).await?;
+                    self.merge(orm, request).await
+                }
+                #[cfg(test)]
                 Function::Mutant(Mutant::LoadsInside) => orm.exclusive(async || self.merge(orm, request).await).await,
                 _ => self.merge(orm, request).await,
             },

@@ -3,7 +3,7 @@
 
 use super::{MERGED, Managers, Pair, choose_simple_fields, finish, v1_5_2};
 use crate::flows::merge::form::{Choice, Choices};
-use crate::flows::merge::orm::{Orm, OrmResult, Related};
+use crate::flows::merge::orm::{AWARDS, Orm, OrmResult, Related};
 
 /// What was not thought of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,12 @@ pub enum Mutant {
     LoadsInside,
     /// The corrected view, which answers that it refuses, and commits what was done until then.
     RefusalCommits,
+    /// A merge that forgets to delete the loser.
+    KeepsLoser,
+    /// 1.5.2 that lets the loser's awards refer to nothing, so that they are not in the way.
+    DropsAwards,
+    /// 1.5.2 that writes the record before it merges.
+    RecordsFirst,
 }
 
 /// Merges.
@@ -54,6 +60,17 @@ pub async fn merge(mutant: Mutant, orm: &Orm, pair: &mut Pair, choices: &Choices
             })
             .await
         }
-        Mutant::LoadsInside | Mutant::RefusalCommits => v1_5_2(orm, pair, choices).await,
+        Mutant::KeepsLoser => {
+            choose_simple_fields(pair, choices);
+            pair.base().save(orm).await
+        }
+        Mutant::DropsAwards => {
+            let loser = pair.loser_mut().related(orm, &AWARDS);
+            if let Some(clearing) = loser.clearing() {
+                clearing.clear().await?;
+            }
+            v1_5_2(orm, pair, choices).await
+        }
+        Mutant::LoadsInside | Mutant::RefusalCommits | Mutant::RecordsFirst => v1_5_2(orm, pair, choices).await,
     }
 }

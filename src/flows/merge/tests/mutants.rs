@@ -29,12 +29,15 @@ const fn mutant(label: &'static str, mutant: Mutant) -> Rules {
     }
 }
 
-const MUTANTS: [Rules; 5] = [
+const MUTANTS: [Rules; 8] = [
     mutant("identity", Mutant::Identity),
     mutant("looks-first", Mutant::LooksFirst),
     mutant("loser-last", Mutant::LoserLast),
     mutant("loads-inside", Mutant::LoadsInside),
     mutant("refusal-commits", Mutant::RefusalCommits),
+    mutant("keeps-loser", Mutant::KeepsLoser),
+    mutant("drops-awards", Mutant::DropsAwards),
+    mutant("records-first", Mutant::RecordsFirst),
 ];
 
 const VARIANTS: [Named; MUTANTS.len()] = names_of!(MUTANTS);
@@ -122,6 +125,19 @@ fn a_refusal_that_commits() {
     assert_eq!(refused.outcomes.get("conflict"), Some(&1), "{:?}", refused.outcomes);
     let found = broken_in(&refused);
     assert!(found.contains("refusal-changes-nothing") && found.contains("no-dangling"), "{found:?}");
+}
+
+/// Claim: a loser that stays, an award that loses its event, and a record before its merge are each found.
+#[test]
+fn what_is_forgotten() {
+    for (mutant, config, invariant) in [
+        ("keeps-loser", "", "one-event-fewer"),
+        ("drops-awards", r#"awards = ["B"]"#, "nullable-references"),
+        ("records-first", "", "audit-follows"),
+    ] {
+        let found = broken_in(&merged(mutant, config, r#"tags = "combine""#));
+        assert!(found.contains(invariant), "{mutant}: {found:?}");
+    }
 }
 
 /// Claim: what destroys data when a form is sent twice is that the events were loaded before the transaction: 1.5.2 that

@@ -185,7 +185,8 @@ impl Watch {
             let found = inner.take(node, ticket, purpose);
             self.report(found);
         } else if result.is_ok() && purpose == Purpose::Work {
-            inner.done_without_change(ticket);
+            let found = inner.done_without_change(ticket);
+            self.report(found);
         }
         if matches!(result, Err(OrmError::Database(_))) {
             self.findings.report(Id::DatabaseIntact as usize, inner.damage());
@@ -300,13 +301,16 @@ impl Inner {
         found
     }
 
-    /// A merge that leaves everything as it was, as the second one of an event with itself does.
-    fn done_without_change(&mut self, ticket: u64) {
-        let ticket = self.tickets.get(&ticket);
-        if let Some((asked, number)) = ticket.and_then(|ticket| Some((ticket.asked.clone()?, ticket.request.number))) {
-            let (rows, merged, number) = (self.committed.rows(), Some(asked), Some(number));
-            self.history.push(State { rows, merged, number, acknowledged: false, has_worked: false, restored: false });
-        }
+    /// A merge that leaves everything as it was, as the second one of an event with itself does; one of two events that are
+    /// there must not.
+    fn done_without_change(&mut self, ticket: u64) -> Option<Finding> {
+        let ticket = self.tickets.get(&ticket)?;
+        let (asked, number) = (ticket.asked.clone()?, Some(ticket.request.number));
+        let rows = self.committed.rows();
+        let found = merge::check(&rows, &rows, &asked, self.history.has_done(&asked));
+        let merged = Some(asked);
+        self.history.push(State { rows, merged, number, acknowledged: false, has_worked: false, restored: false });
+        found.into_iter().find(|(id, _)| *id == Id::OneEventFewer)
     }
 
     fn audit_follows(&self) -> Outcome {
