@@ -110,9 +110,8 @@ Examples:
   seedbed power                            everything: takes minutes
   seedbed power scenarios/publish --strategies swarm,pct-2
   seedbed power --trials 30 --seeds 64 --write-baseline power.json
-  seedbed power --trials 30 --seeds 64 --baseline power.json
-                                           exit code 1 if it has become worse
-  seedbed power --trials 30 --seeds 64 --baseline power.json --cells-within 500000
+  seedbed power --baseline power.json      exit code 1 if it has become worse
+  seedbed power --baseline power.json --cells-within 400000
                                            the same in a fraction of the time, for CI";
 
 const SHRINK_EXAMPLES: &str = "\
@@ -417,12 +416,12 @@ pub struct PowerArguments {
     /// Strategies to compare [default: all; pct with depths 1 to 3 together]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub strategies: Option<Vec<String>>,
-    /// Independent trials per failure and strategy
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub trials: u64,
-    /// Seeds a trial may take
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    pub seeds: u64,
+    /// Independent trials per failure and strategy [default: as many as the baseline had; 30]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub trials: Option<u64>,
+    /// Seeds a trial may take [default: as many as in the baseline; 512]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub seeds: Option<u64>,
     /// Seeds of the corrected variant, to look for false alarms
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub clean_seeds: u64,

@@ -31,6 +31,10 @@ const COMPARED: [Strategy; 8] = [
     Strategy::Mutation,
 ];
 
+/// Trials per cell, and seeds per trial, where nobody says.
+const TRIALS: u64 = 30;
+const SEEDS: u64 = 512;
+
 pub fn power(harness: &Harness, arguments: &PowerArguments) -> Done {
     let strategies = strategies(arguments)?;
     let before = arguments.baseline.as_deref().map(read).transpose()?;
@@ -53,8 +57,8 @@ pub fn power(harness: &Harness, arguments: &PowerArguments) -> Done {
     let interrupted = interrupt::listen();
     let live = Live::default();
     let bounds = Bounds {
-        trials: arguments.trials,
-        seeds: arguments.seeds,
+        trials: asked(arguments.trials, before.as_ref().map(|before| before.trials), TRIALS),
+        seeds: asked(arguments.seeds, before.as_ref().map(|before| before.seeds), SEEDS),
         clean_seeds: arguments.clean_seeds,
         jobs: arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from),
         interrupted,
@@ -62,7 +66,7 @@ pub fn power(harness: &Harness, arguments: &PowerArguments) -> Done {
     };
     let measured = with_progress("power", "seeds", None, &live, || measure(&rows, &bounds));
     let (cells, whole) = measured.map_err(|failure| Stop::Tool(failure.to_string()))?;
-    show(&cells, &known, arguments)?;
+    show(&cells, &known, &bounds, arguments.format)?;
     if !whole {
         let note = if interrupted.load(Ordering::Relaxed) { "interrupted" } else { "stopped" };
         print(&format!("{note}: what was measured until then is above, and is compared with nothing\n"))?;
@@ -82,6 +86,11 @@ pub fn power(harness: &Harness, arguments: &PowerArguments) -> Done {
         exit = exit.graver(compare(&before, &compared, &now, arguments.format)?);
     }
     Ok(exit)
+}
+
+/// What was asked for; else what can be compared with the baseline; else the default.
+fn asked(asked: Option<u64>, before: Option<u64>, default: u64) -> u64 {
+    asked.or(before).unwrap_or(default)
 }
 
 /// The strategies under which a failure is part of an earlier measurement.
@@ -110,8 +119,8 @@ fn read(path: &str) -> Result<Baseline, Stop> {
     serde_json::from_str(&text).map_err(|error| Stop::Usage(format!("{path}: not a baseline: {error}")))
 }
 
-fn show(cells: &[Cell], known: &[Known<'_>], arguments: &PowerArguments) -> Result<(), Stop> {
-    if arguments.format == Format::Json {
+fn show(cells: &[Cell], known: &[Known<'_>], bounds: &Bounds<'_>, format: Format) -> Result<(), Stop> {
+    if format == Format::Json {
         for cell in cells {
             line(&json(&PowerLine::new(cell))?)?;
         }
@@ -121,8 +130,8 @@ fn show(cells: &[Cell], known: &[Known<'_>], arguments: &PowerArguments) -> Resu
     let mut out = format!(
         "median seeds to detection, {} trials of at most {} seeds each\n\n{}\nmedian steps to detection\n\n{}\n\
          median milliseconds to detection, on this machine\n\n{}\nby flow\n\n{}\n{}",
-        arguments.trials,
-        arguments.seeds,
+        bounds.trials,
+        bounds.seeds,
         power_table(cells, Quantity::Seeds),
         power_table(cells, Quantity::Steps),
         power_table(cells, Quantity::Milliseconds),

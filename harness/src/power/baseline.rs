@@ -35,7 +35,8 @@ pub struct Measured {
     pub median: Option<u64>,
     /// Upper end of its 95 % interval, if that is within the budget.
     pub high: Option<u64>,
-    /// Steps of all trials together.
+    /// Steps of all trials together; 0 in baselines that did not count them.
+    #[serde(default)]
     pub steps: u64,
 }
 
