@@ -110,17 +110,19 @@ fn a_kept_observer_sees_what_a_crash_left() {
             }
             assert_eq!(read(&mut kept, &volume.disk().unwrap()), Ok(step + 1), "{journal} {step}");
         }
+        if journal == "WAL" {
+            // The file itself has no schema yet, and an observer of a log keeps nothing.
+            continue;
+        }
         let mut damaged = volume.disk().unwrap();
         let mut bytes = damaged.content("x").unwrap();
         let table = bytes.windows(12).position(|bytes| bytes == b"CREATE TABLE").unwrap();
         bytes[table] = b'X';
         damaged.install("x", &bytes).unwrap();
         damaged.kill_process();
-        if journal != "WAL" {
-            let error = read(&mut kept, &damaged).unwrap_err();
-            assert!(error.contains("malformed"), "{journal}: {error}");
-            assert_eq!(read(&mut Observer::new("x"), &damaged), Err(error), "{journal}");
-        }
+        let error = read(&mut kept, &damaged).unwrap_err();
+        assert!(error.contains("malformed"), "{journal}: {error}");
+        assert_eq!(read(&mut Observer::new("x"), &damaged), Err(error), "{journal}");
     }
 }
 
