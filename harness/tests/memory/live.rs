@@ -4,7 +4,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use seedbed::disk::sqlite::rusqlite::ffi::{SQLITE_CONFIG_MEMSTATUS, SQLITE_OK, sqlite3_config, sqlite3_initialize, sqlite3_memory_used};
+use seedbed::disk::sqlite::rusqlite::ffi::{
+    SQLITE_CONFIG_MEMSTATUS, SQLITE_OK, sqlite3_config, sqlite3_initialize, sqlite3_memory_used,
+};
 use seedbed_harness::Harness;
 use seedbed_harness::execute::{Execution, on_large_stack};
 use seedbed_harness::files::{Loaded, load};
