@@ -125,6 +125,28 @@ fn listed_sites_take_all_their_values() {
     assert_eq!(explored(&scenario(&pinned), 2, 1_000).0.runs, 4);
 }
 
+/// Sites that are asked for take the place of those the scenario lists, and what is pinned stays pinned all the same.
+#[test]
+fn asked_sites_limit_what_is_enumerated() {
+    let one = "flow-config = { moody = true, clients = [{ server = 0, requests = 2 }] }\n";
+    let sites = "[explore]\nevents = [\"timer\"]\nsites = [\"toys/mood\", \"toys/slip\"]\n";
+    let count = |asked: &[&str], rest: &str| {
+        let scenario = scenario(&format!("{one}{HOLDS}{sites}{rest}"));
+        let flow = toys();
+        let asked: Vec<String> = asked.iter().map(|site| (*site).to_owned()).collect();
+        let schedules = Schedules::new(Subject { flow: &*flow, scenario: &scenario, seed: 0 }, Some(&asked));
+        let explored = with_bounds(2, 1_000, |bounds| explore_schedules(&schedules, bounds));
+        explored.unwrap_or_else(|trouble| panic!("{trouble:?}")).0.runs
+    };
+    // Per request: gone ends it (1), of two other moods each goes on: 1 + 2 x (1 + 2).
+    assert_eq!(count(&["toys/mood"], ""), 7);
+    // Two requests, a slip or none each.
+    assert_eq!(count(&["toys/slip"], ""), 4);
+    assert_eq!(count(&["toys/mood", "toys/slip"], ""), 21);
+    assert_eq!(count(&["toys/mood"], "[faults]\n\"toys/mood\" = { pin = \"grumpy\" }\n"), 1);
+    assert_eq!(count(&[], ""), 1);
+}
+
 /// A violation found in some order is told as latencies: by time, as a plan, the same failure after the same
 /// arrivals.
 #[test]

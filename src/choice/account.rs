@@ -15,6 +15,11 @@ impl Choices {
         self.logged_sites = Some(sites.into_iter().collect());
     }
 
+    /// Limits the length of the list: the first offers are kept.
+    pub fn log_at_most(&mut self, offers: usize) {
+        self.logged_max = offers;
+    }
+
     /// Starts or stops keeping a list of all offers, for those who enumerate them. Offers that no script
     /// could have answered (ineligible ones, and those in a quiet phase) are not listed.
     pub fn log_offers(&mut self, on: bool) {
@@ -34,7 +39,7 @@ impl Choices {
     }
 
     pub(super) fn log<D: Domain>(&mut self, s: StreamId, n: u64, domain: &D, chosen: &D::Value) {
-        if !self.answerable(s) {
+        if self.offers.len() >= self.logged_max || !self.answerable(s) {
             return;
         }
         let stream = &self.cold[s.index()];

@@ -64,6 +64,8 @@ pub struct Choices {
     pub(super) logging: bool,
     /// Labels of the sites whose offers are listed; `None`: all.
     pub(super) logged_sites: Option<BTreeSet<String>>,
+    /// How many offers are listed at most.
+    pub(super) logged_max: usize,
     pub(super) offers: Vec<Offer>,
 }
 
@@ -104,6 +106,7 @@ impl Choices {
             ruling: None,
             logging: false,
             logged_sites: None,
+            logged_max: usize::MAX,
             offers: Vec::new(),
         }
     }

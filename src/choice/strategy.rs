@@ -20,7 +20,8 @@ pub enum Strategy {
     Pct,
     /// Priorities with so many ordering constraints (Burckhardt and others 2010, told as delays): every direction of a
     /// link, task and callback has a priority, which decides how slow it is; at depth - 1 instants whoever chooses
-    /// next falls behind all others.
+    /// next falls behind all others. A timer is due when it is due: whether a delivery comes before it or after is a
+    /// matter of how slow the delivery is.
     PctOf(u8),
     /// One fault at one of the places where one could have happened, once or from there on.
     SingleFault,

@@ -63,6 +63,7 @@ pub(super) fn execute_unhosted<F: Flow>(request: &RunRequest<'_>) -> RunReport {
     if let Source::Explore(exploring) = request.source {
         sim.with_choices(|choices| {
             choices.log_only(exploring.sites.iter().cloned());
+            choices.log_at_most(exploring.offers_max);
             choices.make_lasting(exploring.lasting);
         });
         sim.log_offers_from(exploring.from);

@@ -89,6 +89,8 @@ pub struct Exploring<'a> {
     pub lasting: &'a [Deviation],
     /// Labels of the sites whose offers are listed.
     pub sites: &'a [String],
+    /// So many offers are listed at most, the first ones.
+    pub offers_max: usize,
     /// They are listed from this mark of the flow on; `None`: from the start.
     pub from: Option<&'a str>,
 }
@@ -132,8 +134,8 @@ pub struct RunReport {
     pub trace: Option<Trace>,
     /// All offers; only with `keep_offers`, or when exploring.
     pub offers: Vec<Offer>,
-    /// What kind of behaviour this was: which sites fired, what ran inside what, how operations ended and what the
-    /// invariants had to check, each about how often. Runs with equal signatures taught the same.
+    /// What kind of behaviour this was: how many kinds of faults struck, what ran inside what, how operations ended and
+    /// what the invariants had to check, each about how often. Runs with equal signatures taught the same.
     pub signature: u64,
     /// When events were dispatched, and what would have decided it by time; only if the order was chosen.
     pub timings: Vec<Timing>,

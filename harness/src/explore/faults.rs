@@ -53,6 +53,8 @@ pub struct Placed {
     offer: usize,
     value: usize,
     stays: bool,
+    /// Nobody asks what could go wrong after its last fault.
+    is_last: bool,
 }
 
 /// A run that was executed: its faults, and the offers it made.
@@ -87,6 +89,7 @@ pub fn place_faults(
         let mut level = vec![placements.root()];
         let mut whole = true;
         for count in 0..=faults {
+            level.iter_mut().for_each(|node| node.is_last = count == faults);
             let left = usize::try_from(bounds.runs_max.saturating_sub(all.runs)).unwrap_or(usize::MAX);
             let wanted = &level[..level.len().min(left)];
             let mut next = Vec::new();
@@ -100,8 +103,6 @@ pub fn place_faults(
                     }
                     let mut summary = Summary::default();
                     let children = floor.visit(job, placements, node, &mut summary)?;
-                    // The last level's children would only take memory.
-                    let children = if count < faults { children } else { Vec::new() };
                     Ok::<_, Trouble>(Some((summary, children)))
                 },
                 |_, result| match result {
@@ -189,7 +190,8 @@ impl<'a> Placements<'a> {
                 parent.offers[index + 1..].iter().any(|later| later.site == offer.site && later.actor == offer.actor);
             let may_stay = comes_again && self.site(offer).is_some_and(|site| site.sticky);
             for value in 0..offer.representatives.len() {
-                let once = Placed { parent: Some(Arc::clone(&parent)), offer: index, value, stays: false };
+                let parent = Some(Arc::clone(&parent));
+                let once = Placed { parent, offer: index, value, stays: false, is_last: false };
                 let stays = may_stay.then(|| Placed { stays: true, ..once.clone() });
                 more.push(once);
                 more.extend(stays);
@@ -228,7 +230,7 @@ impl Tree for Placements<'_> {
     type Node = Placed;
 
     fn root(&self) -> Placed {
-        Placed { parent: None, offer: 0, value: 0, stays: false }
+        Placed { parent: None, offer: 0, value: 0, stays: false, is_last: false }
     }
 
     fn deviations(&self, node: &Placed) -> Deviations {
@@ -242,8 +244,13 @@ impl Tree for Placements<'_> {
     }
 
     fn visit(&self, node: &Placed, deviations: &Deviations, summary: &mut Summary) -> Result<Vec<Placed>, Trouble> {
-        let report = self.subject.run(deviations, &self.labels, Dispatch::ByTime)?;
+        // Up to its last fault a run is compared with its parent; offers after it are places for one more.
+        let offers_max = if node.is_last { node.offer + 1 } else { usize::MAX };
+        let report = self.subject.run_listing(deviations, &self.labels, offers_max, Dispatch::ByTime)?;
         summary.count(&report, deviations);
+        if node.is_last && node.parent.is_none() {
+            return Ok(Vec::new());
+        }
         let offers: Vec<Spot> = report.offers.into_iter().map(|offer| self.spot(offer)).collect();
         let from = match &node.parent {
             None => 0,

@@ -66,10 +66,22 @@ impl Subject<'_> {
     /// # Errors
     /// When the tool itself fails.
     pub fn run(&self, deviations: &Deviations, sites: &[String], dispatch: Dispatch) -> Result<RunReport, ToolFailure> {
+        self.run_listing(deviations, sites, usize::MAX, dispatch)
+    }
+
+    /// [`Subject::run`] that lists the first offers only.
+    fn run_listing(
+        &self,
+        deviations: &Deviations,
+        sites: &[String],
+        offers_max: usize,
+        dispatch: Dispatch,
+    ) -> Result<RunReport, ToolFailure> {
         let exploring = Exploring {
             script: &deviations.once,
             lasting: &deviations.lasting.deviations,
             sites,
+            offers_max,
             from: self.scenario.explore.from.as_deref(),
         };
         let execution =

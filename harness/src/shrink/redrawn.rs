@@ -1,8 +1,9 @@
 //! Deviations in exchange for other operations.
 //!
 //! A run may need a deviation only because its operations are what they are: two of them have to come close together,
-//! say, where a third one would do without. No removal and no simpler value leads from the one to the other. So when
-//! nothing else helps, the deviations are left out and drawn operations are drawn anew, no more of them than before.
+//! say, where in another order, or with a third one, no haste would be needed. No removal and no simpler value leads
+//! from the one to the other. So when nothing else helps, all deviations are left out, and operations that were drawn
+//! change places and are drawn anew: mostly one of them, sometimes all.
 
 use seedbed::choice::Seed;
 use seedbed::scenario::Workload;
@@ -11,9 +12,11 @@ use super::case::Edit;
 use super::search::{Search, Stop};
 
 /// How often operations are drawn anew.
-const DRAWS: u64 = 512;
+const DRAWS: u64 = 1_024;
 /// With more operations than this, nothing is drawn anew: hardly any of what comes out would fail.
 const OPERATIONS_MAX: usize = 6;
+/// One draw of so many is of all operations.
+const ALL_EVERY: u64 = 4;
 
 impl Search<'_> {
     /// The same failure without any deviation, from other operations; whether there is one.
@@ -27,18 +30,47 @@ impl Search<'_> {
         Ok(self.first(edits)?.is_some())
     }
 
-    /// Every other draw is of all operations, those in between are of some of them.
     fn draw(&self, draw: u64) -> Option<Edit> {
-        let count = self.best.operations.len();
-        let all = (1_u64 << count) - 1;
-        let chosen = if draw.is_multiple_of(2) { all } else { 1 + (draw / 2) % all };
         let mut operations = self.best.operations.clone();
-        for (position, (index, value)) in operations.iter_mut().enumerate() {
-            if chosen >> position & 1 == 1 {
+        let count = operations.len() as u64;
+        let all = draw % ALL_EVERY == ALL_EVERY - 1;
+        // They change places, not their numbers: whoever refers to a number means whatever has it now.
+        let values = order(draw / count, operations.len()).into_iter().map(|from| self.best.operations[from].1.clone());
+        for (position, ((index, value), moved)) in operations.iter_mut().zip(values).enumerate() {
+            *value = moved;
+            if all || position as u64 == draw % count {
                 let tree = self.bench.flow.drawn_operation(&self.best.config, Seed(draw), *index)?;
                 *value = tree.current();
             }
         }
         Some(Edit::Redrawn(operations))
+    }
+}
+
+/// An order of so many things: the `number`-th one, the present one first.
+fn order(mut number: u64, count: usize) -> Vec<usize> {
+    let mut left: Vec<usize> = (0..count).collect();
+    let mut order = Vec::with_capacity(count);
+    while !left.is_empty() {
+        let choices = left.len() as u64;
+        order.push(left.remove((number % choices) as usize));
+        number /= choices;
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Claim: the present order comes first, and every other one in turn.
+    #[test]
+    fn every_order_has_a_number() {
+        assert_eq!(order(0, 4), [0, 1, 2, 3]);
+        let orders: BTreeSet<Vec<usize>> = (0..24).map(|number| order(number, 4)).collect();
+        assert_eq!(orders.len(), 24);
+        assert_eq!(order(24, 4), order(0, 4));
     }
 }

@@ -63,9 +63,12 @@ impl Levels {
         result
     }
 
-    /// Goes down. Answers whether anything changed.
+    /// Goes down. Answers whether somebody may get further now: a reader that leaves helps nobody but a writer that
+    /// waits for readers to leave. A writer that is refused has been a reader for a moment; were that a reason to try
+    /// again, two that are refused would wake each other without end.
     pub(super) fn lower(&mut self, connection: u64, to: Level) -> bool {
-        if self.of(connection) <= to {
+        let mine = self.of(connection);
+        if mine <= to {
             return false;
         }
         if to == Level::None {
@@ -73,7 +76,7 @@ impl Levels {
         } else {
             self.held.insert(connection, to);
         }
-        true
+        mine >= Level::Reserved || self.others(connection) >= Level::Pending
     }
 
     /// Somebody is about to write, or does.
@@ -110,7 +113,7 @@ mod tests {
         assert!(levels.lower(a, Level::Shared));
         assert_eq!(levels.raise(b, Level::Shared), Ok(()));
         assert!(!levels.lower(c, Level::None));
-        assert!(levels.lower(a, Level::None) && levels.lower(b, Level::None));
+        assert!(!levels.lower(a, Level::None) && !levels.lower(b, Level::None), "no writer waits for them to leave");
         assert!(levels.is_empty());
     }
 }

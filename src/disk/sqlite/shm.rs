@@ -18,6 +18,8 @@ pub(super) struct Shm {
     regions: RefCell<Vec<Box<[Cell<u64>; REGION_WORDS]>>>,
     /// Per slot: how many hold it shared, or `EXCLUSIVE`.
     slots: RefCell<[u32; SLOTS]>,
+    /// Slots that somebody was refused, as bits.
+    refused: Cell<u8>,
 }
 
 const EXCLUSIVE: u32 = u32::MAX;
@@ -46,6 +48,7 @@ impl Shm {
         if exclusive {
             let own_only = |slot: usize| slots[slot] == 0 || (held.exclusive >> slot & 1 == 1);
             if !(first..first + count).all(own_only) {
+                self.refused.set(self.refused.get() | mask);
                 return false;
             }
             slots[first..first + count].fill(EXCLUSIVE);
@@ -55,6 +58,7 @@ impl Shm {
                 return true;
             }
             if slots[first] == EXCLUSIVE {
+                self.refused.set(self.refused.get() | mask);
                 return false;
             }
             slots[first] += 1;
@@ -63,7 +67,7 @@ impl Shm {
         true
     }
 
-    /// Gives slots back. Answers whether anything was held.
+    /// Gives slots back. Answers whether somebody was refused one of them.
     pub(super) fn unlock(&self, held: &mut Held, first: usize, count: usize) -> bool {
         let mut slots = self.slots.borrow_mut();
         let before = *held;
@@ -77,7 +81,10 @@ impl Shm {
             held.exclusive &= !bit;
             held.shared &= !bit;
         }
-        before != *held
+        let given_back = (before.shared | before.exclusive) & !(held.shared | held.exclusive);
+        let refused = self.refused.get();
+        self.refused.set(refused & !given_back);
+        refused & given_back != 0
     }
 }
 
@@ -97,7 +104,8 @@ mod tests {
         assert!(shm.lock(&mut a, 3, 1, false) && shm.lock(&mut b, 3, 1, false));
         assert!(!shm.lock(&mut a, 0, 8, true), "slot 3 is shared");
         assert!(shm.lock(&mut b, 0, 1, true) && !shm.lock(&mut a, 0, 1, false));
-        assert!(shm.unlock(&mut b, 0, 8) && shm.unlock(&mut a, 0, 8));
+        assert!(shm.unlock(&mut b, 0, 8), "slots 0 and 3 were refused");
+        assert!(!shm.unlock(&mut a, 0, 8), "whoever was refused slot 3 knows already");
         assert_eq!((a, b), (Held::default(), Held::default()));
         assert!(shm.lock(&mut a, 0, 8, true));
         assert!(!shm.unlock(&mut b, 0, 8));

@@ -37,6 +37,8 @@ pub struct Rules {
     pub unexpunge: UnexpungeLog,
     /// How a change reaches the index (one index only).
     pub commit: Commit,
+    /// What a client makes of a message that only the replica has (one index only).
+    pub copyback: Copyback,
     /// What a server repairs when it starts, and how far it trusts the file system.
     pub recovery: Recovery,
 }
@@ -173,6 +175,15 @@ pub enum Commit {
     WholeFile,
 }
 
+/// How a client tells a message it has never seen from one that was expunged here and forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copyback {
+    /// By the number of its change alone, although the two servers may have counted apart.
+    ByModseq,
+    /// A message whose uid was never given out here was never here.
+    UnknownUids,
+}
+
 /// What a server repairs, and what it makes durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
@@ -202,6 +213,7 @@ pub const BASELINE: Rules = Rules {
     work_log: WorkLog::Forgotten,
     unexpunge: UnexpungeLog::Silent,
     commit: Commit::InPlace,
+    copyback: Copyback::ByModseq,
     recovery: Recovery::None,
 };
 
@@ -263,6 +275,7 @@ pub const ALL: &[Rules] = &[
         doc: "one index, replaced as a whole, every step durable before the next one, leftovers removed at start",
         work_log: WorkLog::RunFirst,
         commit: Commit::WholeFile,
+        copyback: Copyback::UnknownUids,
         recovery: Recovery::Complete,
         ..REDESIGN
     },

@@ -58,6 +58,9 @@ fn two_connections() {
         let mut released = std::pin::pin!(volume.released());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(released.as_mut().poll(&mut context).is_pending());
+        let c = volume.open("x").unwrap();
+        assert!(c.execute_batch("BEGIN IMMEDIATE").is_err(), "{journal}");
+        assert!(released.as_mut().poll(&mut context).is_pending(), "{journal}: who is refused wakes nobody");
         a.execute_batch("COMMIT").unwrap();
         assert!(released.as_mut().poll(&mut context).is_ready());
         b.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES(2); COMMIT").unwrap();

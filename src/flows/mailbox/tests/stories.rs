@@ -86,3 +86,38 @@ fn other_variants_survive_the_incident() {
     let fixed = run(&PRUNE_LOOP.replace("\"0.3.1\"", "\"0.8.0\""), 7);
     assert!(!fixed.sometimes.contains_key("timer-dead"), "{:?}", fixed.sometimes);
 }
+
+/// Claim: standing still in the disk while the timer is due breaks no promise; a timer that does not come back does.
+#[test]
+fn a_slow_disk_is_no_dead_timer() {
+    let slow = include_str!("../../../../scenarios/mailbox/slow-disk.toml");
+    assert_eq!(failures(&run(slow, 1)), Vec::<String>::new());
+    let dying = r#"seedbed = 1
+goal = "A side that is a number, and a slow disk."
+flow = "mailbox"
+variant = "0.3.1"
+[[workload.op]]
+wait = { seconds = 60 }
+[[workload.op]]
+session = { unbound = true, steps = [
+  'say {"type": "bind", "appid": "app", "side": 3}',
+  'say {"type": "open", "mailbox": "zz"}',
+] }
+[[workload.op]]
+wait = { seconds = 60 }
+[[workload.op]]
+session = { side = "z", steps = ["open m", "leave"] }
+[[workload.op]]
+wait = { seconds = 2_000 }
+[faults]
+"net/latency" = 0
+"mailbox/pause" = 0
+"disk/latency" = { pin = "2s", actors = ["server:usage.sqlite-journal"] }
+[budget]
+virtual = "2h"
+[expect]
+violates = "status-row-is-fresh"
+"#;
+    let failure = run(dying, 1).failure.map(|failure| failure.invariant);
+    assert_eq!(failure.as_deref(), Some("status-row-is-fresh"));
+}

@@ -17,23 +17,27 @@ use crate::world::World;
 /// The flow with other merge functions.
 enum Mutants {}
 
-const MUTANTS: [(&str, Mutant, Era); 5] = [
-    ("identity", Mutant::Identity, Era::Django1),
-    ("looks-first", Mutant::LooksFirst, Era::Django1),
-    ("loser-last", Mutant::LoserLast, Era::Django1),
-    ("loads-inside", Mutant::LoadsInside, Era::Django1),
-    ("refusal-commits", Mutant::RefusalCommits, Era::Django1),
+const fn mutant(label: &'static str, mutant: Mutant) -> Rules {
+    Rules {
+        label,
+        doc: "wrong on purpose",
+        function: Function::Mutant(mutant),
+        era: Era::Django1,
+        feed: Feed::Strict,
+        writing: Writing::Replace,
+        journal: Journal::DeleteExtra,
+    }
+}
+
+const MUTANTS: [Rules; 5] = [
+    mutant("identity", Mutant::Identity),
+    mutant("looks-first", Mutant::LooksFirst),
+    mutant("loser-last", Mutant::LoserLast),
+    mutant("loads-inside", Mutant::LoadsInside),
+    mutant("refusal-commits", Mutant::RefusalCommits),
 ];
 
-const VARIANTS: [Named; MUTANTS.len()] = {
-    let mut names = [Named::new("", ""); MUTANTS.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = Named::new(MUTANTS[index].0, "wrong on purpose");
-        index += 1;
-    }
-    names
-};
+const VARIANTS: [Named; MUTANTS.len()] = names_of!(MUTANTS);
 
 impl Flow for Mutants {
     type Config = Config;
@@ -46,18 +50,9 @@ impl Flow for Mutants {
     }
 
     fn build(world: &World, setup: Setup<Mutants>) {
-        let found = MUTANTS.iter().find(|(label, ..)| *label == setup.variant);
-        let (label, mutant, era) = *found.unwrap_or_else(|| panic!("no mutant {}", setup.variant));
-        let rules = Rules {
-            label,
-            doc: "wrong on purpose",
-            function: Function::Mutant(mutant),
-            era,
-            feed: Feed::Strict,
-            writing: Writing::Replace,
-            journal: Journal::DeleteExtra,
-        };
-        assemble(world, &rules, setup.config, setup.operations);
+        let rules = MUTANTS.iter().find(|rules| rules.label == setup.variant);
+        let rules = rules.unwrap_or_else(|| panic!("no mutant {}", setup.variant));
+        assemble(world, rules, setup.config, setup.operations);
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Client, SyncError, WireError};
 use crate::flows::sync::protocol::{Line, Token};
 use crate::flows::sync::server::v24::record_of_line;
 use crate::flows::sync::store::{Seen, single};
+use crate::flows::sync::variants::Copyback;
 
 impl Client {
     /// Makes the master a state that the replica can be brought to; answers where the replica is now.
@@ -16,6 +17,7 @@ impl Client {
             records.iter().map(|line| record_of_line(line.get(2..).unwrap_or_default())).collect();
         let theirs = theirs.ok_or(WireError::Malformed)?;
         let view = self.store.view(name)?;
+        let copyback = self.store.rules().copyback;
         let mut gone = Vec::new();
         let (mut renumber, mut fetch): (Vec<&Seen>, Vec<&Seen>) = (Vec::new(), Vec::new());
         for message in &theirs {
@@ -25,7 +27,8 @@ impl Client {
                     // Not there any more, or never: an expunge that was repacked away has left its number. What is
                     // there under another number was fetched before.
                     let known = view.messages.iter().any(|mine| mine.guid == message.guid && !mine.expunged);
-                    if message.record.modseq > view.deletedmodseq && !known {
+                    let never_here = copyback == Copyback::UnknownUids && message.uid > view.last_uid;
+                    if !known && (never_here || message.record.modseq >= view.deletedmodseq) {
                         fetch.push(message);
                     }
                     gone.push(message.uid);

@@ -59,7 +59,8 @@ impl Watch {
                     (None, None) => Outcome::Idle,
                 },
             );
-            self.report(Id::ExpungedAgree, self.expunged_agree(one, other, mailbox));
+            let (master, replica) = if model.master == 0 { (one, other) } else { (other, one) };
+            self.report(Id::ExpungedAgree, self.expunged_agree(master, replica, mailbox));
         }
         if last.done > 1 {
             let outcome = match last.changes {
@@ -95,8 +96,8 @@ impl Watch {
     }
 
     /// Records may be gone from one side, if its numbers say so.
-    fn expunged_agree(&self, one: &OnDisk, other: &OnDisk, mailbox: &str) -> Outcome {
-        let (Some(a), Some(b)) = (&one.index, &other.index) else { return Outcome::Idle };
+    fn expunged_agree(&self, master: &OnDisk, replica: &OnDisk, mailbox: &str) -> Outcome {
+        let (Some(a), Some(b)) = (&master.index, &replica.index) else { return Outcome::Idle };
         if self.rules.layout == Layout::ThreeFiles {
             return Outcome::Idle;
         }
@@ -105,7 +106,7 @@ impl Watch {
             from.expunged().find(|entry| !there.contains(&entry.uid) && entry.modseq > deleted).map(|entry| entry.uid)
         };
         // A message that was never sent live is not sent when it is expunged.
-        match missing(other, one, a.deletedmodseq) {
+        match missing(replica, master, a.deletedmodseq) {
             Some(uid) => Outcome::violated("expunged on one side", format!("{mailbox} uid {uid}, {}", b.deletedmodseq)),
             None => Outcome::Held,
         }

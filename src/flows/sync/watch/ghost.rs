@@ -70,6 +70,14 @@ impl Ghost {
         }
     }
 
+    /// What was promised of a message, under whatever number it is now.
+    pub(super) fn promise(&mut self, uid: u32, guid: [u8; 20]) -> Option<&mut Acked> {
+        if self.renumbered {
+            return self.acked.values_mut().find(|acked| acked.guid == guid);
+        }
+        self.acked.get_mut(&uid)
+    }
+
     /// Numbers do not go back, and uids keep their messages.
     pub(super) fn numbers(&self, found: &OnDisk) -> Outcome {
         let Some(index) = &found.index else { return Outcome::Idle };

@@ -202,16 +202,16 @@ impl Watch {
     pub fn leaves(&self, host: &Host, mailbox: &str, uid: u32, guid: Guid) {
         self.model.borrow_mut().survivors.remove(&(mailbox.to_owned(), guid.0));
         self.ghost(host, mailbox, |ghost| {
-            if let Some(acked) = ghost.acked.get_mut(&uid) {
+            if let Some(acked) = ghost.promise(uid, guid.0) {
                 acked.state = State::Leaving;
             }
         });
     }
 
     /// Somebody begins to change the flags of this message.
-    pub fn flags_change(&self, host: &Host, mailbox: &str, uid: u32, flags: Option<Vec<String>>) {
+    pub fn flags_change(&self, host: &Host, mailbox: &str, uid: u32, guid: Guid, flags: Option<Vec<String>>) {
         self.ghost(host, mailbox, |ghost| {
-            if let Some(acked) = ghost.acked.get_mut(&uid) {
+            if let Some(acked) = ghost.promise(uid, guid.0) {
                 match flags {
                     Some(flags) => acked.flags = flags,
                     None => acked.flags.clear(),
@@ -370,7 +370,9 @@ impl Watch {
 
     /// The servers swap their roles. What the old master alone has promised is in danger by design.
     pub fn failover(&self, master: usize) {
-        let mut model = self.model.borrow_mut();
+        let mut guard = self.model.borrow_mut();
+        let model = &mut *guard;
+        let hosts: Vec<Rc<Host>> = model.servers.iter().map(|server| Rc::clone(&server.host)).collect();
         model.master = master;
         model.dirty.clear();
         model.in_work.clear();
@@ -378,6 +380,16 @@ impl Watch {
         for server in &mut model.servers {
             for ghost in server.ghosts.values_mut() {
                 *ghost = Ghost::default();
+            }
+        }
+        drop(guard);
+        // What they claim by now, no new master has told them.
+        let now = self.tick();
+        for host in hosts {
+            for mailbox in &self.mailboxes {
+                if let Some(found) = self.on_disk(&host, mailbox) {
+                    self.ghost(&host, mailbox, |ghost| ghost.reach(&found, now));
+                }
             }
         }
     }

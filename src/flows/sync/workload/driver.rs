@@ -284,14 +284,14 @@ impl Driver {
     }
 
     fn flag(&self, store: &Store, flag: &Flag) -> Ended {
-        let Some((mailbox, uid, _)) = self.find(store, flag.of)? else { return Ok("skipped") };
+        let Some((mailbox, uid, sum)) = self.find(store, flag.of)? else { return Ok("skipped") };
         let view = store.view(&mailbox)?;
         let before = view.messages.iter().find(|message| message.uid == uid && !message.expunged);
         let flags = before.map(|message| changed(message.flags.clone(), &flag.flag, flag.on)).unwrap_or_default();
-        self.pair.watch().flags_change(&store.host, &mailbox, uid, None);
+        self.pair.watch().flags_change(&store.host, &mailbox, uid, sum, None);
         store.set_flag(&mailbox, uid, &flag.flag, flag.on)?;
         self.logged(store, &Event::Mailbox(mailbox.clone()))?;
-        self.pair.watch().flags_change(&store.host, &mailbox, uid, Some(flags));
+        self.pair.watch().flags_change(&store.host, &mailbox, uid, sum, Some(flags));
         self.pair.watch().acked(&store.host, &mailbox);
         Ok("ok")
     }
