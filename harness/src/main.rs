@@ -2,12 +2,7 @@
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
 use seedbed_harness::Harness;
-
-/// Runs allocate and free much: pages of simulated disks, rows, messages.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     Harness::shipped().main()

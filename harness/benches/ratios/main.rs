@@ -3,7 +3,7 @@
 //! `cargo bench -p seedbed-harness` measures four things, each contender in turn, over and over, and prints medians:
 //! messages delivered over the simulated network with random latency; whole runs of a small world (5 nodes, about 200
 //! deliveries, one crash); writes, syncs and power cuts of the disk; and seeds per second of the flows that come with
-//! Seedbed. `-- --rounds N` sets how often;
+//! Seedbed, below what SQLite alone would take for the mailbox's statements. `-- --rounds N` sets how often;
 //! `-- --only NAME` leaves the contenders of other names out, for a profiler.
 
 mod bare;
@@ -12,6 +12,7 @@ mod disk;
 mod on_madsim;
 mod on_seedbed;
 mod on_turmoil;
+mod sqlite_alone;
 
 use std::time::Instant;
 
@@ -100,5 +101,7 @@ fn main() {
     ];
     report("Disk: power cuts after one changed page of 64 KiB", "cuts", contenders, "seedbed", rounds);
 
+    let floor = vec![Contender { name: "the mailbox's share", amount: 100, work: Box::new(sqlite_alone::runs) }];
+    report("SQLite alone, in memory: what a run of the mailbox server asks of it", "runs", floor, "", rounds);
     on_seedbed::flows(rounds);
 }

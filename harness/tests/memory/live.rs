@@ -4,7 +4,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use seedbed::disk::sqlite::rusqlite::ffi::sqlite3_memory_used;
+use seedbed::disk::sqlite::rusqlite::ffi::{
+    SQLITE_CONFIG_MEMSTATUS, SQLITE_OK, sqlite3_config, sqlite3_initialize, sqlite3_memory_used,
+};
 use seedbed_harness::Harness;
 use seedbed_harness::execute::{Execution, on_large_stack};
 use seedbed_harness::files::{Loaded, load};
@@ -54,6 +56,9 @@ pub fn held_after(path: &str, marks: &[u64], mut tell: impl FnMut(Held) + Send) 
         Ok(Loaded::Plan(_)) => panic!("{path}: a plan is one run"),
         Err(complaints) => panic!("{complaints}"),
     };
+    // SAFETY: nothing has used SQLite yet; from then on it counts, and volumes leave it so.
+    let counts = unsafe { [sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 1), sqlite3_initialize()] };
+    assert_eq!(counts, [SQLITE_OK; 2], "SQLite counts its memory");
     let work = || {
         let (mut seed, mut steps) = (0, 0);
         for mark in marks {

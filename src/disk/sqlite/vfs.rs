@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Once;
 use std::time::Duration;
 
 use rusqlite::ffi;
@@ -30,6 +31,7 @@ impl Registration {
     /// The volume outlives the registration and every connection that is opened on it, and all of it stays on
     /// this thread.
     pub(super) unsafe fn new(volume: *const Inner) -> Registration {
+        count_no_memory();
         // The address is unique among the living; the name reaches no trace.
         let name = CString::new(format!("seedbed-{volume:p}")).expect("an address has no zero byte");
         let vfs = Box::into_raw(Box::new(ffi::sqlite3_vfs {
@@ -75,6 +77,17 @@ impl Drop for Registration {
             drop(Box::from_raw(self.vfs));
         }
     }
+}
+
+/// SQLite's account of its memory takes a lock for each piece, which threads with worlds of their own would share. Whoever
+/// wants the account asks for it before the first volume is made.
+fn count_no_memory() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        // SAFETY: sets a flag, once, before the first VFS of ours is registered. A SQLite that is in use already refuses,
+        // which is fine: it goes on counting.
+        let _ = unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0) };
+    });
 }
 
 /// The volume of a VFS.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::hooked::{Call, Hooked};
 use super::{aside, count, pragmas};
+use crate::choice::{Domain, Expander};
 use crate::disk::sqlite::backend::Aside;
 use crate::disk::sqlite::{Observer, Volume};
 use crate::disk::{Disk, DiskSetup};
@@ -47,7 +48,7 @@ fn a_kept_observer_is_not_stale() {
         database.execute_batch(&pragmas(journal, "FULL")).unwrap();
         database.execute_batch("CREATE TABLE t(x, pad); PRAGMA cache_size=5;").unwrap();
         let mut kept = Observer::new("x");
-        let mut expander = crate::choice::Expander::new(11);
+        let mut expander = Expander::new(11);
         for step in 0..300 {
             let statement = match expander.below(10) {
                 0 if database.is_autocommit() => "BEGIN".to_owned(),
@@ -75,6 +76,53 @@ fn a_kept_observer_is_not_stale() {
             };
             assert_eq!(summary(&kept), summary(&fresh), "{journal} {step}: {statement}");
         }
+    }
+}
+
+/// What an observer reads: how many rows, or why it cannot.
+fn read(observer: &mut Observer, disk: &Disk) -> Result<i64, String> {
+    observer.refresh(disk).map_err(|error| error.to_string())?;
+    let database = observer.database().expect("it has looked");
+    database.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(|error| error.to_string())
+}
+
+/// An observer that keeps its connection over a crash sees the same as one that has just come: what a power cut has
+/// left, what follows it, and that the schema is damaged although SQLite does not read it a second time.
+#[test]
+fn a_kept_observer_sees_what_a_crash_left() {
+    let mut expander = Expander::new(5);
+    for journal in ["DELETE", "TRUNCATE", "PERSIST", "WAL"] {
+        let volume = aside();
+        let database = volume.open("x").unwrap();
+        database.execute_batch(&pragmas(journal, "FULL")).unwrap();
+        database.execute_batch("CREATE TABLE t(x)").unwrap();
+        let mut kept = Observer::new("x");
+        for step in 0..60 {
+            let begin = if step % 3 == 0 { "BEGIN; " } else { "" };
+            let insert = format!("{begin}INSERT INTO t VALUES(randomblob({}))", step * 37 % 5000);
+            database.execute_batch(&insert).unwrap();
+            let mut cut = volume.disk().unwrap();
+            let shape = cut.cut_shape();
+            cut.power_cut(&shape, &shape.draw(&mut expander));
+            assert_eq!(read(&mut kept, &cut), read(&mut Observer::new("x"), &cut), "{journal} {step}");
+            if !database.is_autocommit() {
+                database.execute_batch("COMMIT").unwrap();
+            }
+            assert_eq!(read(&mut kept, &volume.disk().unwrap()), Ok(step + 1), "{journal} {step}");
+        }
+        if journal == "WAL" {
+            // The file itself has no schema yet, and an observer of a log keeps nothing.
+            continue;
+        }
+        let mut damaged = volume.disk().unwrap();
+        let mut bytes = damaged.content("x").unwrap();
+        let table = bytes.windows(12).position(|bytes| bytes == b"CREATE TABLE").unwrap();
+        bytes[table] = b'X';
+        damaged.install("x", &bytes).unwrap();
+        damaged.kill_process();
+        let error = read(&mut kept, &damaged).unwrap_err();
+        assert!(error.contains("malformed"), "{journal}: {error}");
+        assert_eq!(read(&mut Observer::new("x"), &damaged), Err(error), "{journal}");
     }
 }
 
