@@ -92,8 +92,9 @@ impl Ghost {
 
     /// What was promised of a message, under whatever number it is now.
     pub(super) fn promise(&mut self, uid: u32, guid: [u8; 20]) -> Option<&mut Acked> {
-        if self.renumbered {
-            return self.acked.values_mut().find(|acked| acked.guid == guid);
+        let is_there = self.acked.get(&uid).is_some_and(|acked| acked.guid == guid);
+        if self.renumbered && !is_there {
+            return self.acked.values_mut().find(|acked| acked.guid == guid && acked.state == State::Live);
         }
         self.acked.get_mut(&uid)
     }
