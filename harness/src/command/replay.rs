@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::files::{Loaded, is_plan, load};
 use crate::judge::{exit_of, expected, expected_of_plan, judge_plan, variants_of_plan};
 use crate::output::{line, print};
-use crate::report::{Card, Paint, ReplayLine, card, deviations, thousands};
+use crate::report::{Card, Paint, ReplayLine, also, card, deviations, thousands};
 use crate::sweep::FailedRun;
 
 pub fn replay(harness: &Harness, arguments: &ReplayArguments) -> Done {
@@ -266,6 +266,7 @@ fn calm_card(shown: &Shown<'_>) -> String {
         let _ = write!(out, "   seed {seed}");
     }
     out.push('\n');
+    out.push_str(&also(&report.also));
     if !as_expected {
         let _ = writeln!(out, "expected: {expected}");
     }

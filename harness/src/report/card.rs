@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use seedbed::check::Verdict;
 
-use super::{Paint, deviations, thousands};
+use super::{Paint, also, deviations, thousands};
 use crate::compare::Second;
 use crate::sweep::FailedRun;
 
@@ -82,9 +82,7 @@ fn what_broke(out: &mut String, card: &Card<'_>, failed: &FailedRun, paint: Pain
             let _ = writeln!(out, "      {line}");
         }
     }
-    for also in &failed.also {
-        let _ = writeln!(out, "also: {} at step {}: {}", also.invariant, thousands(also.step), also.cause);
-    }
+    out.push_str(&also(&failed.also));
 }
 
 fn unusual(out: &mut String, failed: &FailedRun) {

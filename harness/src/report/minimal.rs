@@ -6,7 +6,7 @@ use std::fmt::Write;
 use seedbed::scenario::{Scenario, inline};
 use serde::Serialize;
 
-use super::{Paint, deviations, thousands};
+use super::{Paint, also, deviations, thousands};
 use crate::shrink::{Relative, ShrinkEnd, Shrunk, Size};
 
 /// Operations and deviations shown before the rest is only counted.
@@ -52,10 +52,7 @@ pub fn minimal_card(card: &MinimalCard<'_>, paint: Paint) -> String {
     for line in report.failure.iter().flat_map(|failure| failure.detail.lines()) {
         let _ = writeln!(out, "      {line}");
     }
-    for also in &report.also {
-        let step = thousands(also.step);
-        let _ = writeln!(out, "also: {} at step {step}: {}", also.invariant, also.cause);
-    }
+    out.push_str(&also(&report.also));
     sizes(&mut out, shrunk);
     what_is_left(&mut out, card);
     for relative in &shrunk.relatives {

@@ -20,4 +20,4 @@ pub use power::{PowerLine, Quantity, power_page, power_remarks, power_summary, p
 pub use progress::with_progress;
 pub use searching::{with_explaining, with_shrinking};
 pub use table::{Row, Table};
-pub use words::{command_line, deviations, shell_word, thousands};
+pub use words::{also, command_line, deviations, shell_word, thousands};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use seedbed::check::Failure;
 use seedbed::choice::Deviation;
 
 /// A number with its digits grouped: `12,345`.
@@ -64,6 +65,15 @@ pub fn command_line<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> St
         line.push_str(&shell_word(argument.as_ref()));
     }
     line
+}
+
+/// The violations beside the one that ended a run, or of a run that none has ended: a line each.
+pub fn also(violations: &[Failure]) -> String {
+    let mut out = String::new();
+    for Failure { invariant, step, cause, .. } in violations {
+        let _ = writeln!(out, "also: {invariant} at step {}: {cause}", thousands(*step));
+    }
+    out
 }
 
 #[cfg(test)]

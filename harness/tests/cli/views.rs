@@ -6,12 +6,13 @@ use seedbed_harness::execute::{Execution, Keep};
 use seedbed_harness::files::{Loaded, load};
 use serde_json::Value;
 
-use crate::explain::bench;
+use crate::explain::{bench, plan};
 use crate::post::Post;
 use crate::program::{Said, Test, snapshot};
 
 pub const TESTS: &[Test] = &[
     ("replay_until_shows_the_state_of_each_node", replay_until_shows_the_state_of_each_node),
+    ("what_is_only_recorded_is_told", what_is_only_recorded_is_told),
     ("why_goes_back_from_a_step_or_an_event", why_goes_back_from_a_step_or_an_event),
     ("when_names_the_last_step_that_changed_a_field", when_names_the_last_step_that_changed_a_field),
     ("diff_names_the_first_difference_in_events_and_in_state", diff_names_the_first_difference_in_events_and_in_state),
@@ -44,6 +45,16 @@ fn replay_until_shows_the_state_of_each_node() {
     assert_eq!(before["state"]["office.(node)"], "up");
     let said = bench.run(&["replay", "late.plan.toml", "--until", &(last - 1).to_string()]);
     snapshot("replay-until", &said.shown());
+}
+
+fn what_is_only_recorded_is_told() {
+    let late = plan("1.0", "", &[700], &[("delay", 0, "5ms")]);
+    let recorded = late.replace("violates = \"nothing-lost\"", "holds = [\"no-panic\"]");
+    let bench = bench("views-recorded").file("recorded.plan.toml", &recorded);
+    let said = bench.run(&["replay", "recorded.plan.toml"]);
+    assert!(said.line("also: ").starts_with("nothing-lost at step "), "{}", said.out);
+    let calm = bench.run(&["replay", "calm.plan.toml"]);
+    assert!(!calm.out.contains("also: "), "{}", calm.out);
 }
 
 fn why_goes_back_from_a_step_or_an_event() {
