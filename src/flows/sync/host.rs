@@ -52,6 +52,8 @@ pub struct Host {
     pids: Cell<u32>,
     changes: Cell<u64>,
     uploading: RefCell<BTreeSet<u32>>,
+    /// How often the servers have swapped their roles.
+    swaps: Cell<u32>,
 }
 
 impl Host {
@@ -78,6 +80,7 @@ impl Host {
             pids: Cell::new(0),
             changes: Cell::new(0),
             uploading: RefCell::default(),
+            swaps: Cell::new(0),
         })
     }
 
@@ -123,6 +126,17 @@ impl Host {
     #[must_use]
     pub fn uploading(&self) -> Vec<u32> {
         self.uploading.borrow().iter().copied().collect()
+    }
+
+    /// The servers swap their roles.
+    pub fn swapped(&self) {
+        self.swaps.set(self.swaps.get() + 1);
+    }
+
+    /// How often they did.
+    #[must_use]
+    pub fn swaps(&self) -> u32 {
+        self.swaps.get()
     }
 
     /// The number of the next delivery.

@@ -322,6 +322,7 @@ impl Pair {
     /// The servers swap their roles.
     pub fn failover(self: &Rc<Pair>) {
         self.master.set(1 - self.master.get());
+        self.machines.iter().for_each(|machine| machine.host.swapped());
         self.watch.failover(self.master.get());
     }
 

@@ -39,6 +39,8 @@ pub struct Rules {
     pub commit: Commit,
     /// What a client makes of a message that only the replica has (one index only).
     pub copyback: Copyback,
+    /// What becomes of a client whose server is no longer the master.
+    pub handover: Handover,
     /// What a server repairs when it starts, and how far it trusts the file system.
     pub recovery: Recovery,
 }
@@ -184,6 +186,15 @@ pub enum Copyback {
     UnknownUids,
 }
 
+/// What becomes of a client that runs when the servers swap their roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// It goes on with what it is doing.
+    RunsOn,
+    /// It ends: it changes nothing any more, here or there.
+    Ends,
+}
+
 /// What a server repairs, and what it makes durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
@@ -214,6 +225,7 @@ pub const BASELINE: Rules = Rules {
     unexpunge: UnexpungeLog::Silent,
     commit: Commit::InPlace,
     copyback: Copyback::ByModseq,
+    handover: Handover::RunsOn,
     recovery: Recovery::None,
 };
 
@@ -276,6 +288,7 @@ pub const ALL: &[Rules] = &[
         work_log: WorkLog::RunFirst,
         commit: Commit::WholeFile,
         copyback: Copyback::UnknownUids,
+        handover: Handover::Ends,
         recovery: Recovery::Complete,
         ..REDESIGN
     },

@@ -10,7 +10,7 @@ use super::format::Guid;
 use super::protocol::{Line, PORT, Token, Wire, WireError};
 use super::store::log::{self, Event, user_of};
 use super::store::{Fail, Store};
-use super::variants::Layout;
+use super::variants::{Handover, Layout};
 
 /// Times a whole user is tried before the client gives up.
 const USER_TRIES: u64 = 3;
@@ -56,6 +56,8 @@ pub struct Client {
     held: BTreeSet<Guid>,
     /// Commands that changed something on the replica.
     changes: u32,
+    /// How often the servers had swapped their roles when it began.
+    swaps: u32,
 }
 
 /// Takes over what is in the log and processes it; whether there was anything.
@@ -94,8 +96,10 @@ pub async fn run_users(store: &Store, settings: &Settings) -> Result<u32, SyncEr
 impl Client {
     async fn connect(store: &Store, settings: &Settings) -> Result<Client, SyncError> {
         store.host.watch.client_begins(&store.host);
+        let swaps = store.host.swaps();
         let wire = Client::dial(store, settings).await?;
-        Ok(Client { store: store.clone(), settings: settings.clone(), wire, held: BTreeSet::new(), changes: 0 })
+        let (store, settings) = (store.clone(), settings.clone());
+        Ok(Client { store, settings, wire, held: BTreeSet::new(), changes: 0, swaps })
     }
 
     async fn dial(store: &Store, settings: &Settings) -> Result<Wire, SyncError> {
@@ -105,12 +109,14 @@ impl Client {
 
     /// Sends a command; answers the untagged lines and the last one.
     async fn ask(&mut self, line: Line) -> Result<(Vec<Vec<Token>>, Vec<Token>), SyncError> {
+        self.is_entitled()?;
         self.wire.send(&[line]).await?;
         let mut untagged = Vec::new();
         loop {
             let limit = std::time::Duration::from_secs(PATIENCE_S);
             let received = self.store.node.timeout(limit, self.wire.receive()).await;
             let tokens = received.map_err(|_| WireError::Lost)??.ok_or(WireError::Lost)?;
+            self.is_entitled()?;
             match tokens.first().and_then(Token::atom) {
                 Some("OK") => return Ok((untagged, tokens)),
                 Some("NO" | "BAD") => {
@@ -122,6 +128,12 @@ impl Client {
                 None => return Err(WireError::Malformed.into()),
             }
         }
+    }
+
+    /// What is about to be changed here or there was compared under roles that still hold.
+    fn is_entitled(&self) -> Result<(), WireError> {
+        let holds = self.swaps == self.store.host.swaps() || self.store.rules().handover == Handover::RunsOn;
+        if holds { Ok(()) } else { Err(WireError::Lost) }
     }
 
     /// A command that changes something on the replica.

@@ -4,7 +4,8 @@ use super::v24::Summary;
 use super::{Client, SyncError, WireError};
 use crate::flows::sync::protocol::{Line, Token};
 use crate::flows::sync::server::v24::record_of_line;
-use crate::flows::sync::store::{Seen, single};
+use crate::flows::sync::store::single::{self, Move};
+use crate::flows::sync::store::{Seen, View};
 use crate::flows::sync::variants::Copyback;
 
 impl Client {
@@ -52,7 +53,6 @@ impl Client {
             }
         }
         self.store.host.watch.repairs(&self.store.host, name);
-        single::raise(&self.store, name, there.last_uid, there.highestmodseq)?;
         // The lower id gets the lower number.
         let mut moves: Vec<(&Seen, bool)> = renumber
             .into_iter()
@@ -60,13 +60,9 @@ impl Client {
             .chain(fetch.into_iter().map(|theirs| (theirs, false)))
             .collect();
         moves.sort_by_key(|(message, _)| (message.guid, message.uid));
-        for (message, mine) in moves {
-            if mine {
-                single::clone_as_new(&self.store, name, message.uid)?;
-            } else {
-                let bytes = self.fetch(name, message.uid).await?;
-                single::store_copy(&self.store, name, &bytes, &message.record, &message.flags)?;
-            }
+        match copyback {
+            Copyback::ByModseq => self.move_one_by_one(name, &there, &moves).await?,
+            Copyback::UnknownUids => self.move_at_once(name, &view, &there, &moves).await?,
         }
         if !gone.is_empty() {
             let mut line = Line::new("APPLY EXPUNGE").word(name);
@@ -77,8 +73,48 @@ impl Client {
         }
         let (lines, _) = self.ask(Line::new("GET MAILBOXES").word(name)).await?;
         let there = lines.first().and_then(|line| Summary::parse(line)).ok_or(WireError::Malformed)?;
-        single::raise(&self.store, name, there.last_uid, there.highestmodseq)?;
+        let last_uid = match copyback {
+            Copyback::ByModseq => there.last_uid,
+            // What has got a number there since the two were compared is not passed over: it is found the next time.
+            Copyback::UnknownUids => 0,
+        };
+        single::raise(&self.store, name, last_uid, there.highestmodseq)?;
         Ok(there)
+    }
+
+    /// Passes over the other server's numbers, then moves one message after the other.
+    async fn move_one_by_one(&mut self, name: &str, there: &Summary, moves: &[(&Seen, bool)]) -> Result<(), SyncError> {
+        single::raise(&self.store, name, there.last_uid, there.highestmodseq)?;
+        for (message, mine) in moves {
+            if *mine {
+                single::clone_as_new(&self.store, name, message.uid)?;
+            } else {
+                let bytes = self.fetch(name, message.uid).await?;
+                single::store_copy(&self.store, name, &bytes, &message.record, &message.flags)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches everything first.
+    async fn move_at_once(
+        &mut self,
+        name: &str,
+        compared: &View,
+        there: &Summary,
+        moves: &[(&Seen, bool)],
+    ) -> Result<(), SyncError> {
+        let mut all = Vec::new();
+        for (message, mine) in moves {
+            all.push(if *mine {
+                Move::Renumber(message.uid)
+            } else {
+                let bytes = self.fetch(name, message.uid).await?;
+                Move::Copy { bytes, like: message.record.clone(), flags: message.flags.clone() }
+            });
+        }
+        single::merge(&self.store, name, compared, there.last_uid, there.highestmodseq, &all)?;
+        Ok(())
     }
 
     async fn fetch(&mut self, name: &str, uid: u32) -> Result<Vec<u8>, SyncError> {

@@ -66,6 +66,9 @@ pub enum Fail {
         /// Of the cache.
         cache: u32,
     },
+    /// A mailbox is not what it was when it was compared with the other server's.
+    #[error("the mailbox has changed since it was compared")]
+    Changed,
     /// There is no such message.
     #[error("no message {0}")]
     NoMessage(u32),

@@ -44,8 +44,14 @@ impl Watch {
             }
             let [one, other] = &found[..] else { return };
             self.report(Id::Agree, self.agree(one, other, mailbox));
-            let mut due = model.survivors.iter().filter(|(name, _)| name == mailbox).map(|(_, guid)| guid);
-            let lost = due.clone().find(|guid| found.iter().any(|found| !found.live().any(|e| e.guid == **guid)));
+            let has = |found: &OnDisk, guid: &[u8; 20]| found.live().any(|entry| entry.guid == *guid);
+            // What no client could tell from a forgotten message may be gone, but not from one server alone.
+            let untold = |guid: &[u8; 20]| {
+                model.untold.contains(&(mailbox.clone(), *guid)) && !found.iter().any(|found| has(found, guid))
+            };
+            let of_mailbox = model.survivors.iter().filter(|(name, _)| name == mailbox).map(|(_, guid)| guid);
+            let mut due = of_mailbox.filter(|guid| !untold(guid));
+            let lost = due.clone().find(|guid| found.iter().any(|found| !has(found, guid)));
             self.report(
                 Id::Survives,
                 match (lost, due.next()) {

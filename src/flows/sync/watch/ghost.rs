@@ -38,6 +38,8 @@ pub(super) struct Ghost {
     uids: BTreeMap<u32, [u8; 20]>,
     /// What has ever been live here, whoever was the master, and was not forgotten by this server as the master.
     had: BTreeSet<(u32, [u8; 20])>,
+    /// Every message that was ever here, with its number, whoever was the master.
+    ever: BTreeSet<(u32, [u8; 20])>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +66,28 @@ impl Ghost {
 
     /// Another server is the master from now on: what was promised does not count any more.
     pub(super) fn start_anew(&mut self) {
-        *self = Ghost { had: std::mem::take(&mut self.had), ..Ghost::default() };
+        let (had, ever) = (std::mem::take(&mut self.had), std::mem::take(&mut self.ever));
+        *self = Ghost { had, ever, ..Ghost::default() };
+    }
+
+    /// This is what is there.
+    pub(super) fn sees(&mut self, found: &OnDisk) {
+        self.ever.extend(found.live().chain(found.expunged()).map(|entry| (entry.uid, entry.guid)));
+    }
+
+    /// Messages of the other server that nothing tells from ones this server has expunged and forgotten: their numbers
+    /// were given out here as well, to others whose records are gone, and the numbers of their changes are not above
+    /// those of what is gone. They themselves were never here.
+    pub(super) fn cannot_tell(&self, mine: &OnDisk, theirs: &OnDisk) -> Vec<[u8; 20]> {
+        let Some(index) = &mine.index else { return Vec::new() };
+        let there: BTreeSet<u32> = mine.live().chain(mine.expunged()).map(|entry| entry.uid).collect();
+        let forgotten = |uid: u32| uid <= index.last_uid && !there.contains(&uid);
+        let looks_forgotten = theirs.live().filter(|entry| forgotten(entry.uid) && entry.modseq < index.deletedmodseq);
+        looks_forgotten
+            .filter(|entry| self.ever.iter().any(|(uid, _)| *uid == entry.uid))
+            .filter(|entry| !self.ever.iter().any(|(_, guid)| *guid == entry.guid))
+            .map(|entry| entry.guid)
+            .collect()
     }
 
     /// This server, as the master, has expunged messages and dropped their records: another master may have them still,

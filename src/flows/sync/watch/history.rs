@@ -77,6 +77,10 @@ impl History {
     /// The mailbox was brought over, says the client.
     pub(super) fn carried(&mut self, replica: &OnDisk) -> Outcome {
         self.way = None;
+        if self.states.is_empty() {
+            // It was read before the roles changed, and changed back: somebody else may have been the master since.
+            return Outcome::Idle;
+        }
         let now = state(replica);
         let Some(place) = self.states.iter().rposition(|state| *state == now) else {
             let uids = |state: &State| state.keys().copied().collect::<Vec<u32>>();
@@ -179,6 +183,7 @@ mod tests {
     #[test]
     fn ends() {
         let mut history = History::default();
+        assert_eq!(cause(&history.carried(&mailbox(&[(3, 3)]))), "idle", "nobody has read it since the roles changed");
         for master in [&[(1, 1)][..], &[(1, 1), (2, 2)], &[(2, 2)]] {
             history.read(&mailbox(master), &mailbox(&[]));
         }

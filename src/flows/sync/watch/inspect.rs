@@ -28,6 +28,9 @@ impl Watch {
                 let files = &mut model.files;
                 let found =
                     world.disks().look(server.node, |disk| OnDisk::read(disk, &server.host.name, mailbox, files));
+                if let Some(ghost) = server.ghosts.get_mut(mailbox) {
+                    ghost.sees(&found);
+                }
                 self.look_at(server, mailbox, &found);
             }
             server.fresh = false;

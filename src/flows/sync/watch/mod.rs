@@ -65,6 +65,8 @@ struct Model {
     last: Final,
     /// Messages that were acknowledged and that nobody has begun to expunge.
     survivors: BTreeSet<(String, [u8; 20])>,
+    /// Those that a client could not tell from expunged and forgotten ones when it compared the servers.
+    untold: BTreeSet<(String, [u8; 20])>,
 }
 
 /// The witness.
@@ -371,6 +373,15 @@ impl Watch {
 
     /// The master begins to give messages new numbers so that the replica can follow.
     pub fn repairs(&self, host: &Host, mailbox: &str) {
+        let other = {
+            let model = self.model.borrow();
+            model.servers.iter().find(|server| server.host.name != host.name).map(|server| Rc::clone(&server.host))
+        };
+        let both = other.and_then(|other| self.on_disk(host, mailbox).zip(self.on_disk(&other, mailbox)));
+        let untold =
+            both.and_then(|(mine, theirs)| self.ghost(host, mailbox, |ghost| ghost.cannot_tell(&mine, &theirs)));
+        let untold = untold.unwrap_or_default().into_iter().map(|guid| (mailbox.to_owned(), guid));
+        self.model.borrow_mut().untold.extend(untold);
         self.ghost(host, mailbox, |ghost| ghost.renumbered = true);
     }
 

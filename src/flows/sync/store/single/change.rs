@@ -129,7 +129,7 @@ pub fn raise(store: &Store, mailbox: &str, last_uid: u32, highestmodseq: u64) ->
     if open.header.last_uid >= last_uid && open.header.highestmodseq > highestmodseq {
         return Ok(());
     }
-    open.header.last_uid = open.header.last_uid.max(last_uid);
+    open.pass_over(store, last_uid)?;
     open.header.highestmodseq = open.header.highestmodseq.max(highestmodseq + 1);
     open.commit(store)
 }

@@ -7,14 +7,17 @@
 //! | file | holds |
 //! |---|---|
 //! | `change` | deliveries, flags, expunges, unexpunges |
+//! | `merge` | what a former master has, taken over at once |
 //! | `repack` | expire, and what a server repairs |
 //! | `replica` | what an APPLY MAILBOX changes, and what it refuses |
 
 mod change;
+mod merge;
 mod repack;
 mod replica;
 
 pub use change::{append, clone_as_new, expunge, raise, set_flag, store_copy, unexpunge};
+pub use merge::{Move, merge};
 pub use repack::{expire, recover};
 pub use replica::{Applied, apply};
 
@@ -123,6 +126,22 @@ impl Open {
     fn change_number(&mut self) -> u64 {
         self.header.highestmodseq += 1;
         self.header.highestmodseq
+    }
+
+    /// Numbers up to this one are given out, here or elsewhere. A file that a failed change has left under one of them
+    /// would never be replaced by another message's.
+    fn pass_over(&mut self, store: &Store, last_uid: u32) -> Result<(), Fail> {
+        let passed = self.header.last_uid + 1..=last_uid;
+        if store.rules().recovery == Recovery::Complete && !passed.is_empty() {
+            for name in store.disk.read_dir(self.paths.dir())? {
+                let uid = name.strip_suffix('.').and_then(|name| name.parse().ok());
+                if let Some(uid) = uid.filter(|uid| passed.contains(uid)) {
+                    io::remove(&store.disk, &self.paths.message(uid))?;
+                }
+            }
+        }
+        self.header.last_uid = self.header.last_uid.max(last_uid);
+        Ok(())
     }
 
     /// The cache record of a message, checked against its sum.

@@ -54,6 +54,8 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
         }
     }
     store.host.takes_in(state.records.iter().map(|(record, _)| record.uid));
+    let known_uid = open.header.last_uid;
+    open.pass_over(store, state.last_uid)?;
     let mut linked = false;
     for (record, flags) in &state.records {
         let place = open.records.iter().position(|mine| mine.uid == record.uid);
@@ -66,7 +68,7 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
                 put_flags(&mut mine, flags, &mut open.names);
                 open.records[slot] = mine;
             }
-            None if record.uid > open.header.last_uid => {
+            None if record.uid > known_uid => {
                 let Some(file) = staged.get(&record.guid) else {
                     if record.is_live() {
                         return Err(Fail::Crc("a message was not sent"));
@@ -86,7 +88,6 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
         }
     }
     let header = &mut open.header;
-    header.last_uid = state.last_uid;
     header.last_appenddate = state.last_appenddate;
     header.highestmodseq = state.highestmodseq;
     header.v12.deletedmodseq = header.v12.deletedmodseq.max(state.deletedmodseq);
