@@ -139,7 +139,9 @@ fn show(cells: &[Cell], known: &[Known<'_>], bounds: &Bounds<'_>, format: Format
         power_remarks(cells)
     );
     if uncorrected > 0 {
-        out.push_str(&format!("{uncorrected} of the configurations are refused by the corrected variant\n"));
+        out.push_str(&format!(
+            "{uncorrected} of the failures have no corrected variant: their defect is in the configuration\n"
+        ));
     }
     print(&out)?;
     Ok(())
