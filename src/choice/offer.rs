@@ -32,9 +32,9 @@ pub struct Offer {
     pub values: Option<Vec<String>>,
     /// The value taken.
     pub chosen: String,
-    /// Deviating values that stand for all of them (see [`Domain::representatives`]).
+    /// Deviating values that stand for all of them (see [`Domain::representatives`](super::Domain::representatives)).
     pub representatives: Vec<String>,
-    /// The operation that asked makes something durable (see [`Domain::is_barrier`]).
+    /// The operation that asked makes something durable (see [`Domain::is_barrier`](super::Domain::is_barrier)).
     #[serde(default)]
     pub barrier: bool,
     /// If it deviates: simpler values to try instead, the simplest first.
