@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::faults::Fault;
-use super::inode::InodeId;
+use super::pending::InodeId;
 
 /// Names one damage of a disk; counted from 1 in the order in which damage was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

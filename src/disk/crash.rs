@@ -12,7 +12,8 @@ use super::error::DiskError;
 use super::fault_domains::ShortCount;
 use super::faults::Fault;
 use super::image::{Image, PAGE_BYTES};
-use super::inode::{Content, FileNode, FileOp, InodeId};
+use super::inode::{Content, FileNode, FileOp};
+use super::pending::InodeId;
 use crate::choice::Domain;
 
 impl Disk {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::inode::{InodeId, Pending};
+use super::pending::{InodeId, Pending};
 
 /// A change of entries. An operation on two directories (a rename across them) is one `Out` and one `In`
 /// with the same sequence number.

@@ -19,8 +19,9 @@ use std::rc::Rc;
 use super::atlas::Atlas;
 use super::directory::{DirNode, DirOp};
 use super::error::DiskError;
-use super::inode::{Content, FileNode, Inode, InodeId};
+use super::inode::{Content, FileNode, Inode};
 use super::lock::{LockKind, LockOwner, LockTable};
+use super::pending::{InodeId, Pending};
 use super::setup::DiskSetup;
 
 /// The largest file (1 GiB).
@@ -297,7 +298,7 @@ impl Disk {
         if let Some(named) = op.names() {
             self.retain(named);
         }
-        self.dir_mut(dir).pending.push(super::inode::Pending { seq, op });
+        self.dir_mut(dir).pending.push(Pending { seq, op });
         self.dirty.insert(dir);
         self.pending += 1;
         self.write_back_if_too_much();

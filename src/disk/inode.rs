@@ -9,17 +9,7 @@ use std::rc::Rc;
 
 use super::directory::DirNode;
 use super::image::{Image, PAGE_BYTES, Page};
-
-/// Names an inode inside one disk. Numbers are reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InodeId(pub(crate) u32);
-
-/// An operation that is not durable yet, with its place in the order of all operations of the disk.
-#[derive(Clone, Debug)]
-pub(crate) struct Pending<T> {
-    pub(crate) seq: u64,
-    pub(crate) op: T,
-}
+use super::pending::Pending;
 
 /// A change of a file's content.
 #[derive(Clone, Debug)]

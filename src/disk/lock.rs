@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::DiskError;
-use super::inode::InodeId;
+use super::pending::InodeId;
 
 /// Who holds a lock: one open file, or whatever a caller wants to count as one holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

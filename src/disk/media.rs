@@ -5,7 +5,7 @@ use super::atlas::DamageKind;
 use super::disk::{Disk, OpenFile};
 use super::error::DiskError;
 use super::image::Image;
-use super::inode::InodeId;
+use super::pending::InodeId;
 use crate::choice::{Domain, Expander};
 
 /// Bytes of a sector of the medium.

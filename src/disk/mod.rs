@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `disk`, `setup` | the disk of one node; what kind of disk it is |
 //! | `namespace`, `io`, `sync` | its operations: names; reading and writing; what makes things durable |
-//! | `image`, `inode`, `directory` | content; one file; one directory |
+//! | `image`, `inode`, `directory`, `pending` | content; one file; one directory; what is not durable yet |
 //! | `profile` | what a file system promises across a power cut |
 //! | `crash` | a killed process, a power cut, a lost disk |
 //! | `cut`, `cut_domain`, `sampler`, `cut_words`, `tear`, `apply` | the outcome of a power cut: what is possible, the choice of one, how it is drawn, its notation, torn writes, what is left |
@@ -40,6 +40,7 @@ mod media;
 mod namespace;
 mod node;
 mod observer;
+mod pending;
 mod profile;
 mod sampler;
 mod setup;
@@ -60,10 +61,10 @@ pub use fault_domains::{
 };
 pub use faults::{FAULTS, Fault, FaultInfo, SITES};
 pub use image::PAGE_BYTES;
-pub use inode::InodeId;
 pub use lock::{LockKind, LockOwner};
 pub use namespace::Kind;
 pub use node::{BlockingDisk, BlockingFile, DiskOp, Disks, DyingStack, FROZEN_CALLS_MAX, File, KINDS, NodeDisk};
+pub use pending::InodeId;
 pub use profile::Profile;
 pub use setup::DiskSetup;
 pub use tear::{SectorFate, Sectors, Tear};

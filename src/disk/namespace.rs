@@ -7,7 +7,8 @@ use std::rc::Rc;
 use super::directory::{DirNode, DirOp};
 use super::disk::{Disk, OpenFile, OpenMode, ROOT};
 use super::error::DiskError;
-use super::inode::{Content, FileNode, InodeId};
+use super::inode::{Content, FileNode};
+use super::pending::InodeId;
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

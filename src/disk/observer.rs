@@ -10,7 +10,8 @@ use super::contract::Contract;
 use super::directory::DirNode;
 use super::disk::{Disk, OpenMode, ROOT};
 use super::error::DiskError;
-use super::inode::{Content, FileNode, InodeId};
+use super::inode::{Content, FileNode};
+use super::pending::InodeId;
 use super::setup::DiskSetup;
 
 impl Disk {

@@ -6,7 +6,8 @@ use super::disk::{Disk, OpenFile, PENDING_MAX};
 use super::error::DiskError;
 use super::fault_domains::{SYNC_FAILURES, SyncContent, SyncFailure};
 use super::faults::Fault;
-use super::inode::{Content, FileOp, InodeId};
+use super::inode::{Content, FileOp};
+use super::pending::InodeId;
 use super::profile::Profile;
 
 impl Disk {

@@ -8,7 +8,7 @@ use std::io::{BufRead, Write};
 use seedbed::check::{Failure, Verdict};
 
 use super::children::{ChildCommand, Children, Pipes, cause_of_death, is_interrupt, last_words};
-use super::parallel::Floor;
+use super::floor::Floor;
 use super::seed::FailedRun;
 use super::{Chunk, Seeds};
 use crate::compare::{Difference, Second};

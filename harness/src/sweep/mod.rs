@@ -11,6 +11,7 @@
 mod behaviours;
 mod children;
 mod corpus;
+mod floor;
 mod isolate;
 mod parallel;
 mod seed;
@@ -20,7 +21,8 @@ mod tally;
 pub use behaviours::Behaviours;
 pub use children::ChildCommand;
 pub use corpus::Corpus;
-pub use parallel::{Stops, Workers, sweep};
+pub use floor::Stops;
+pub use parallel::{Workers, sweep};
 pub use seed::FailedRun;
 pub use serve::serve;
 pub use tally::{FaultTally, InvariantTally, Tally};
