@@ -5,15 +5,35 @@
 //! Without a log, the connection is kept from look to look and finds the fork's files changed, as it would
 //! if another process had written them; with one it is opened anew. After a crash, which may have damaged anything, it
 //! is kept only if the schema reads as it did when it was opened, since SQLite does not read it a second time.
+//! The next observer on the same thread takes it over under the same condition: opening a database and preparing its
+//! statements costs more than looking at it, and nothing but its schema and its statements is still there from before.
 //!
 //! A journal that belongs to a commit over several databases counts only while its super-journal exists, so
 //! the super-journals in the directory are part of what is looked at.
+
+use std::cell::RefCell;
 
 use rusqlite::types::Value;
 
 use super::handle::parent;
 use super::volume::{Database, Volume};
 use crate::disk::Disk;
+
+thread_local! {
+    /// What observers that are gone have left behind.
+    static IDLE: RefCell<Vec<(String, Look)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// More than the databases a world has.
+const IDLE_MAX: usize = 4;
+
+/// A database that was looked at.
+struct Look {
+    at: Seen,
+    database: Database,
+    /// As it was at the last look before which the disk had crashed, or the database been opened or taken over.
+    schema: Schema,
+}
 
 /// What a look was taken at.
 #[derive(PartialEq)]
@@ -32,10 +52,7 @@ type Schema = Option<Vec<[Value; 5]>>;
 /// Looks at one database of a node, again and again.
 pub struct Observer {
     files: [String; 3],
-    seen: Option<Seen>,
-    database: Option<Database>,
-    /// As it was at the last look before which the disk had crashed, or the database been opened.
-    schema: Schema,
+    last: Option<Look>,
 }
 
 impl Observer {
@@ -43,7 +60,7 @@ impl Observer {
     #[must_use]
     pub fn new(path: &str) -> Observer {
         let files = ["", "-journal", "-wal"].map(|suffix| format!("{path}{suffix}"));
-        Observer { files, seen: None, database: None, schema: None }
+        Observer { files, last: None }
     }
 
     /// Takes a new look if a file of the database has changed since the last one. Answers whether it has.
@@ -56,32 +73,37 @@ impl Observer {
             supers: self.super_journals(disk),
             crashes: disk.crashes(),
         };
-        if self.seen.as_ref() == Some(&now) {
+        if self.last.as_ref().is_some_and(|last| last.at == now) {
             return Ok(false);
         }
-        let known = self.seen.iter().flat_map(|seen| &seen.supers).chain(&now.supers);
-        let names: Vec<&str> = self.files.iter().chain(known).map(String::as_str).collect();
-        let kept = match (&self.seen, self.database.take()) {
-            (Some(before), Some(database)) if !has_log(before, &now) && database.volume().follow(disk, &names) => {
+        let (last, may_differ) = match self.last.take() {
+            Some(last) => {
+                let has_crashed = last.at.crashes != now.crashes;
+                (Some(last), has_crashed)
+            }
+            None => (take_over(&self.files[0]), true),
+        };
+        let mut supers = now.supers.clone();
+        supers.extend(last.iter().flat_map(|last| last.at.supers.iter().cloned()));
+        let names: Vec<&str> = self.files.iter().chain(&supers).map(String::as_str).collect();
+        let kept = match last {
+            Some(last) if !has_log(&last.at, &now) && last.database.volume().follow(disk, &names) => {
                 // Nothing that was read from the files as they were before may be used again.
-                database.release_memory()?;
-                let is_sound =
-                    before.crashes == now.crashes || self.schema.is_some() && read_schema(&database) == self.schema;
-                is_sound.then_some(database)
+                last.database.release_memory()?;
+                let is_sound = !may_differ || last.schema.is_some() && read_schema(&last.database) == last.schema;
+                is_sound.then_some(last)
             }
             _ => None,
         };
-        let database = match kept {
-            Some(database) => database,
+        self.last = Some(match kept {
+            Some(last) => Look { at: now, ..last },
             None => {
                 let fork = disk.fork_files(&names).unwrap_or_else(|error| panic!("{}: {error}", self.files[0]));
                 let database = Volume::aside(fork).open(&self.files[0])?;
-                self.schema = read_schema(&database);
-                database
+                let schema = read_schema(&database);
+                Look { at: now, database, schema }
             }
-        };
-        self.database = Some(database);
-        self.seen = Some(now);
+        });
         Ok(true)
     }
 
@@ -98,11 +120,35 @@ impl Observer {
         supers.map(|name| if directory.is_empty() { name } else { format!("{directory}/{name}") }).collect()
     }
 
-    /// The database at the last look; `None` before the first.
+    /// The database at the last look; `None` before the first. It is for reading.
     #[must_use]
     pub fn database(&self) -> Option<&Database> {
-        self.database.as_ref()
+        self.last.as_ref().map(|last| &last.database)
     }
+}
+
+impl Drop for Observer {
+    /// Leaves the database to the next.
+    fn drop(&mut self) {
+        let Some(last) = self.last.take().filter(|last| last.database.is_at_rest()) else {
+            return;
+        };
+        let path = std::mem::take(&mut self.files[0]);
+        // A thread that ends drops what is left here anyway.
+        let _ = IDLE.try_with(|idle| {
+            let mut idle = idle.borrow_mut();
+            idle.truncate(IDLE_MAX - 1);
+            idle.insert(0, (path, last));
+        });
+    }
+}
+
+/// What an observer of this path has left behind.
+fn take_over(path: &str) -> Option<Look> {
+    IDLE.with_borrow_mut(|idle| {
+        let at = idle.iter().position(|(of, _)| of == path)?;
+        Some(idle.remove(at).1)
+    })
 }
 
 /// Whether there is a log, or was one, whose index in the memory of a connection would be stale.

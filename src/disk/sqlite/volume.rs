@@ -161,6 +161,11 @@ impl Database {
     pub fn volume(&self) -> &Volume {
         &self.volume
     }
+
+    /// Whether nothing has begun on it that is not done.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.connection.is_autocommit() && self.volume.inner.panic.borrow().is_none()
+    }
 }
 
 impl Deref for Database {

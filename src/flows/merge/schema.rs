@@ -4,7 +4,9 @@
 //! References are declared in both eras and deferred; only the later one switches their enforcement on. Cascades exist in
 //! neither: they are statements of the application, hence visible. Every key is `AUTOINCREMENT`: ids never come back.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
@@ -261,9 +263,15 @@ impl Table {
 
     /// Its columns as SQL, each with the table's name in front.
     #[must_use]
-    pub fn select_list(self) -> String {
-        let columns: Vec<_> = self.columns().map(|column| format!("\"{}\".\"{column}\"", self.name())).collect();
-        columns.join(", ")
+    pub fn select_list(self) -> &'static str {
+        static LISTS: LazyLock<BTreeMap<Table, String>> = LazyLock::new(|| {
+            let list = |table: Table| {
+                let columns = table.columns().map(|column| format!("\"{}\".\"{column}\"", table.name()));
+                columns.collect::<Vec<_>>().join(", ")
+            };
+            Table::ALL.into_iter().map(|table| (table, list(table))).collect()
+        });
+        &LISTS[&self]
     }
 
     /// The columns that refer to this table.

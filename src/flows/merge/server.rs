@@ -3,7 +3,8 @@
 //! die before any of them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -54,25 +55,29 @@ struct Job {
     messages: Messages,
 }
 
-/// Requests that wait for a worker.
+/// Requests that wait for a worker. The first of the idle ones gets the next, so that those behind it open no connection
+/// until they are needed.
 #[derive(Default)]
 struct Jobs {
     waiting: RefCell<VecDeque<Job>>,
-    idle: RefCell<Vec<Waker>>,
+    idle: RefCell<BTreeMap<u8, Waker>>,
 }
 
 impl Jobs {
     fn push(&self, job: Job) {
         self.waiting.borrow_mut().push_back(job);
-        let idle = std::mem::take(&mut *self.idle.borrow_mut());
-        idle.into_iter().for_each(Waker::wake);
+        let first = self.idle.borrow_mut().pop_first();
+        if let Some((_, waker)) = first {
+            waker.wake();
+        }
     }
 
-    async fn next(&self) -> Job {
+    /// The next request for the worker of this number.
+    async fn next(&self, worker: u8) -> Job {
         poll_fn(|context| match self.waiting.borrow_mut().pop_front() {
             Some(job) => Poll::Ready(job),
             None => {
-                self.idle.borrow_mut().push(context.waker().clone());
+                self.idle.borrow_mut().insert(worker, context.waker().clone());
                 Poll::Pending
             }
         })
@@ -92,7 +97,7 @@ pub async fn serve(node: Node, machine: Rc<Machine>) {
         let jobs = Rc::clone(&jobs);
         node.spawn(&format!("worker-{number}"), async move {
             loop {
-                let job = jobs.next().await;
+                let job = jobs.next(number).await;
                 let reply = worker.answer(&job.request).await;
                 // Whoever has hung up does not hear it.
                 let _ = job.messages.send_labelled("reply", &reply.encode());
@@ -187,12 +192,21 @@ impl Worker {
     }
 }
 
+/// A statement as people read it.
+struct Unquoted<'a>(&'a str);
+
+impl fmt::Display for Unquoted<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.split('"').try_for_each(|part| out.write_str(part))
+    }
+}
+
 impl Surroundings for Around {
     fn before_statement<'a>(&'a self, sql: &'a str) -> Waiting<'a, ()> {
         Box::pin(async move {
             let time = self.node.choose_as(&sites::STATEMENT, &self.name, &sites::STATEMENT_TIME);
             self.node.sleep(time).await;
-            self.node.note(&trace::STATEMENT, &self.name, format_args!("{}", sql.replace('"', "")));
+            self.node.note(&trace::STATEMENT, &self.name, format_args!("{}", Unquoted(sql)));
         })
     }
 
