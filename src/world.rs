@@ -347,7 +347,7 @@ impl World {
             return;
         }
         let name = sim.node_name(node);
-        let (kill, pause) = (sim.stream(&KILL, &name), sim.stream(&PAUSE, &name));
+        let [kill, pause] = sim.with_choices(|choices| choices.streams([&KILL, &PAUSE], &name));
         let (killed, paused) = (sim.choose(kill, &Coin), sim.choose(pause, &Coin));
         if !killed && !paused {
             return;

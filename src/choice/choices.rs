@@ -53,6 +53,7 @@ pub struct Choices {
     pub(super) cold: Vec<Cold>,
     pub(super) sites: Vec<SiteState>,
     by_label: BTreeMap<&'static str, usize>,
+    by_actor: BTreeMap<Rc<str>, usize>,
     /// The statics that were met: a few dozen addresses are compared faster than labels.
     by_site: Vec<(&'static Site, usize)>,
     records: Vec<Record>,
@@ -98,6 +99,7 @@ impl Choices {
             cold: Vec::new(),
             sites: Vec::new(),
             by_label: BTreeMap::new(),
+            by_actor: BTreeMap::new(),
             by_site: Vec::new(),
             records: Vec::new(),
             rejected_pins: BTreeMap::new(),
@@ -125,18 +127,37 @@ impl Choices {
 
     /// The stream of a site and an actor. Two look-ups by name: ask once and keep the id.
     pub fn stream(&mut self, site: &'static Site, actor: &str) -> StreamId {
+        let [stream] = self.streams([site], actor);
+        stream
+    }
+
+    /// The streams of an actor at several sites.
+    pub fn streams<const N: usize>(&mut self, sites: [&'static Site; N], actor: &str) -> [StreamId; N] {
+        let at = match self.by_actor.get_key_value(actor) {
+            Some((actor, at)) => (Rc::clone(actor), *at),
+            None => {
+                let (actor, at) = (Rc::from(actor), self.by_actor.len());
+                self.by_actor.insert(Rc::clone(&actor), at);
+                (actor, at)
+            }
+        };
+        sites.map(|site| self.stream_at(site, &at))
+    }
+
+    fn stream_at(&mut self, site: &'static Site, (actor, number): &(Rc<str>, usize)) -> StreamId {
         let known = self.by_site.iter().find(|(known, _)| std::ptr::eq(*known, site));
         let at = match known {
             Some((_, at)) => *at,
             None => self.site(site),
         };
-        if let Some(stream) = self.sites[at].by_actor.get(actor) {
+        let state = &mut self.sites[at];
+        if let Some(Some(stream)) = state.by_actor.get(*number) {
             return *stream;
         }
         let stream = StreamId(u32::try_from(self.cold.len()).expect("fewer than 2^32 streams in a run"));
-        let state = &mut self.sites[at];
-        let actor: Rc<str> = actor.into();
-        state.by_actor.insert(Rc::clone(&actor), stream);
+        let actor = Rc::clone(actor);
+        state.by_actor.resize(state.by_actor.len().max(number + 1), None);
+        state.by_actor[*number] = Some(stream);
         state.streams.push(stream);
         let actors = &state.resolved.actors;
         let covered = actors.is_empty() || actors.iter().any(|covered| **covered == *actor);
@@ -190,7 +211,7 @@ impl Choices {
             observed: 0,
             ineligible: 0,
             streams: Vec::new(),
-            by_actor: BTreeMap::new(),
+            by_actor: Vec::new(),
         });
         self.by_label.insert(site.first_label(), self.sites.len() - 1);
         self.sites.len() - 1

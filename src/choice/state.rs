@@ -91,7 +91,8 @@ pub(super) struct SiteState {
     pub observed: u64,
     pub ineligible: u64,
     pub streams: Vec<StreamId>,
-    pub by_actor: BTreeMap<Rc<str>, StreamId>,
+    /// By the actor's number.
+    pub by_actor: Vec<Option<StreamId>>,
 }
 
 /// A deviation that was taken.

@@ -231,17 +231,31 @@ impl PipeStreams {
     }
 
     pub(super) fn new(sim: &Sim, actor: &str) -> PipeStreams {
+        let all = [
+            &sites::LATENCY,
+            &sites::STALL,
+            &sites::PARTIAL_WRITE,
+            &sites::SHORT_READ,
+            &sites::CUT,
+            &sites::PARTITION,
+            &sites::DUPLICATE,
+            &sites::REORDER,
+            &sites::HALF_OPEN,
+            &sites::NOTICE,
+        ];
+        let [latency, stall, partial_write, short_read, cut, partition, duplicate, reorder, half_open, notice] =
+            sim.with_choices(|choices| choices.streams(all, actor));
         PipeStreams {
-            latency: sim.stream(&sites::LATENCY, actor),
-            stall: sim.stream(&sites::STALL, actor),
-            partial_write: sim.stream(&sites::PARTIAL_WRITE, actor),
-            short_read: sim.stream(&sites::SHORT_READ, actor),
-            cut: sim.stream(&sites::CUT, actor),
-            partition: sim.stream(&sites::PARTITION, actor),
-            duplicate: sim.stream(&sites::DUPLICATE, actor),
-            reorder: sim.stream(&sites::REORDER, actor),
-            half_open: sim.stream(&sites::HALF_OPEN, actor),
-            notice: sim.stream(&sites::NOTICE, actor),
+            latency,
+            stall,
+            partial_write,
+            short_read,
+            cut,
+            partition,
+            duplicate,
+            reorder,
+            half_open,
+            notice,
         }
     }
 }

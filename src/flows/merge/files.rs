@@ -120,8 +120,8 @@ impl Committed {
     /// It cannot be read although nothing goes wrong: it is damaged.
     pub fn refresh(&mut self) -> rusqlite::Result<bool> {
         let Committed { world, node, observer, rows } = self;
-        world.disks().look(*node, |disk| observer.refresh(disk))?;
-        let Some(database) = observer.database() else {
+        let has_changed = world.disks().look(*node, |disk| observer.refresh(disk))?;
+        let Some(database) = observer.database().filter(|_| has_changed) else {
             return Ok(false);
         };
         let now = Rows::read(database, Some(rows))?;
