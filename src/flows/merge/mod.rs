@@ -9,7 +9,7 @@
 //! | [`orm`] | a small mapper with the habits of Django's |
 //! | [`form`], [`functions`] | what is chosen; the merge of each release |
 //! | [`variants`] | in what the forms of the application differ, as data |
-//! | [`protocol`], [`view`], [`feed`] | requests and answers; what requests do; the published feed |
+//! | [`protocol`], [`view`], [`feed`], [`exports`] | requests and answers; what requests do; the published feed; the other lists the website reads |
 //! | [`invariants`] | what must hold, as pure functions over rows |
 //! | [`flow`], [`config`], [`sites`], [`trace`] | declaration and building; what a scenario pins; choices; events |
 //! | [`server`], [`files`], [`backup`], [`website`] | the application as a node; its database and the copies of it on the simulated disk; who reads the feed |
@@ -22,6 +22,7 @@
 pub mod backup;
 pub mod bell;
 pub mod config;
+pub mod exports;
 pub mod feed;
 pub mod files;
 pub mod fixture;
