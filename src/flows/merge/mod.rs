@@ -13,6 +13,7 @@
 //! | [`invariants`] | what must hold, as pure functions over rows |
 //! | [`flow`], [`config`], [`sites`], [`trace`] | declaration and building; what a scenario pins; choices; events |
 //! | [`server`], [`files`], [`backup`], [`website`] | the application as a node; its database and the copies of it on the simulated disk; who reads the feed |
+//! | [`records`] | what is written down beside the database, each by its own clock |
 //! | [`bell`] | what wakes the jobs that sleep until it is time |
 //! | [`workload`] | people and what they do |
 //! | [`watch`] | the witness: what the invariants are evaluated on, and when |
@@ -32,6 +33,7 @@ pub mod functions;
 pub mod invariants;
 pub mod orm;
 pub mod protocol;
+pub mod records;
 pub mod rows;
 pub mod schema;
 pub mod server;

@@ -42,6 +42,7 @@ pub enum Id {
     RefusalChangesNothing,
     AuditFollows,
     BackupRestores,
+    RestoreComplete,
     AuditComplete,
 }
 
@@ -86,6 +87,11 @@ pub const INVARIANTS: &[InvariantInfo] = &[
     InvariantInfo::always("audit-follows", "there is no record of a merge that was not done"),
     InvariantInfo::always("backup-restores", "a finished backup can be read, and is a state that was committed")
         .unless(LYING),
+    InvariantInfo::always(
+        "restore-complete",
+        "whoever brings a tag back has what the newest backup with it says: its key, and the tag at each event that is there",
+    )
+    .unless(LYING),
     InvariantInfo::eventually("audit-complete", "in the end there is a record of each merge that was done"),
 ];
 

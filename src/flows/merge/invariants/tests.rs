@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{Asked, check};
-use super::state::{audit_complete, audit_follows, no_dangling, no_resurrection};
+use super::state::{audit_complete, audit_follows, no_dangling, no_resurrection, restored};
 use super::*;
 use crate::flows::merge::exports::{Export, Listed, listed};
 use crate::flows::merge::fixture::Fixture;
@@ -108,6 +108,34 @@ fn each_check_of_a_state_fires() {
     assert!(matches!(audit_follows(&recorded, &[]), Outcome::Violated(_)));
     orm.connection().execute_batch("DELETE FROM tag WHERE name = 'SWC'").unwrap();
     assert!(matches!(no_dangling(&rows(&orm)), Outcome::Violated(_)));
+}
+
+/// Claim: a tag that is not back, one that is back under another key, and one that is back without an event it had in the
+/// backup are found; an event that is gone is not missed; and without a backup nothing can be said.
+#[test]
+fn what_is_brought_back() {
+    let after = |change: &str| {
+        let (orm, _) = alone(Era::Django1, &fixture(), &[]);
+        orm.connection().execute_batch(change).unwrap();
+        rows(&orm)
+    };
+    let kept = after("");
+    let cause = |change: &str| match restored("DC", Some(&kept), &after(change)) {
+        Outcome::Violated(violation) => violation.cause.to_string(),
+        _ => String::new(),
+    };
+    for (change, expected) in [
+        ("", ""),
+        ("DELETE FROM event_tags WHERE event_id = 3; DELETE FROM event WHERE id = 3", ""),
+        ("DELETE FROM tag WHERE name = 'LC'; DELETE FROM event_tags WHERE tag_id = 3", ""),
+        ("DELETE FROM tag WHERE name = 'DC'", "not brought back"),
+        ("UPDATE tag SET id = 9 WHERE name = 'DC'", "not brought back"),
+        ("DELETE FROM event_tags WHERE event_id = 3", "brought back as it was long before"),
+    ] {
+        assert_eq!(cause(change), expected, "{change}");
+    }
+    assert_eq!(restored("DC", None, &kept), Outcome::Idle);
+    assert_eq!(restored("NOPE", Some(&kept), &kept), Outcome::Idle);
 }
 
 /// Claim: across a merge only the merged events may come or go.

@@ -4,7 +4,7 @@ use super::{Inner, Watch, reached};
 use crate::check::Outcome;
 use crate::disk::sqlite::Observer;
 use crate::flows::merge::backup::file_of;
-use crate::flows::merge::invariants::Id;
+use crate::flows::merge::invariants::{Finding, Id, state};
 use crate::flows::merge::rows::Rows;
 use crate::flows::merge::schema::Table;
 use crate::world::Node;
@@ -45,12 +45,24 @@ impl Watch {
     /// The newest backup that has a tag by this name.
     #[must_use]
     pub fn newest_backup_with(&self, tag: &str) -> Option<u64> {
-        let inner = self.inner.borrow();
-        inner.backups.0.iter().rev().find(|(_, rows)| rows.tag(tag).is_some()).map(|(number, _)| *number)
+        self.inner.borrow().backups.newest_with(tag).map(|(number, _)| *number)
+    }
+}
+
+impl Backups {
+    fn newest_with(&self, tag: &str) -> Option<&(u64, Rows)> {
+        self.0.iter().rev().find(|(_, rows)| rows.tag(tag).is_some())
     }
 }
 
 impl Inner {
+    /// If this request has brought a tag back, whether all of it is back.
+    pub(super) fn restored_completely(&self, ticket: u64) -> Option<Finding> {
+        let tag = self.tickets.get(&ticket)?.request.body.get("restore")?;
+        let newest = self.backups.newest_with(tag).map(|(_, rows)| rows);
+        Some((Id::RestoreComplete, state::restored(tag, newest, self.rows())))
+    }
+
     /// A tag has come back: the story ends well if every third event has it again.
     pub(super) fn restored(&self, node: &Node) {
         let (first, now) = (&self.history.states()[0].rows, self.rows());

@@ -189,6 +189,10 @@ impl Watch {
             let found = inner.done_without_change(ticket);
             self.report(found);
         }
+        if result.is_ok() {
+            let found = inner.restored_completely(ticket);
+            self.report(found);
+        }
         if matches!(result, Err(OrmError::Database(_))) {
             self.findings.report(Id::DatabaseIntact as usize, inner.damage());
         }
