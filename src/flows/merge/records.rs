@@ -133,7 +133,7 @@ mod tests {
         ] {
             let records = Records::new(Zones { backups, log });
             assert_eq!(records.newest_before_the_merge(true), None);
-            for (number, minutes) in [(1, 10), (2, 100), (3, 149), (4, 151)] {
+            for (number, minutes) in [(1, 10), (2, 80), (3, 149), (4, 151)] {
                 records.backup_finished(number, at(minutes));
             }
             records.answered(&merge, at(150), &Reply::redirect("/workshops/event/A/"));
