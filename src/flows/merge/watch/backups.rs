@@ -1,10 +1,11 @@
 //! Backups: what is in them, and what can be had back from them.
 
-use super::{Inner, Watch, reached};
+use super::{Inner, Ticket, Watch, is_refusal, reached};
 use crate::check::Outcome;
 use crate::disk::sqlite::Observer;
 use crate::flows::merge::backup::file_of;
 use crate::flows::merge::invariants::{Finding, Id, state};
+use crate::flows::merge::protocol::Reply;
 use crate::flows::merge::rows::Rows;
 use crate::flows::merge::schema::Table;
 use crate::world::Node;
@@ -56,11 +57,15 @@ impl Backups {
 }
 
 impl Inner {
-    /// If this request has brought a tag back, whether all of it is back.
-    pub(super) fn restored_completely(&self, ticket: u64) -> Option<Finding> {
-        let tag = self.tickets.get(&ticket)?.request.body.get("restore")?;
+    /// If somebody is told that a tag was brought back, whether all of it was, at some moment of the request.
+    pub(super) fn restored_completely(&self, ticket: &Ticket, reply: &Reply) -> Option<Finding> {
+        let tag = ticket.request.body.get("restore").filter(|_| !is_refusal(reply) && reply.status < 500)?;
         let newest = self.backups.newest_with(tag).map(|(_, rows)| rows);
-        Some((Id::RestoreComplete, state::restored(tag, newest, self.rows())))
+        let during = self.history.states()[self.began(ticket)..].iter().rev();
+        let mut outcomes = during.map(|state| state::restored(tag, newest, &state.rows));
+        let last = outcomes.next()?;
+        let other = matches!(last, Outcome::Violated(_)).then(|| outcomes.find(|outcome| *outcome == Outcome::Held));
+        Some((Id::RestoreComplete, other.flatten().unwrap_or(last)))
     }
 
     /// A tag has come back: the story ends well if every third event has it again.

@@ -189,10 +189,6 @@ impl Watch {
             let found = inner.done_without_change(ticket);
             self.report(found);
         }
-        if result.is_ok() {
-            let found = inner.restored_completely(ticket);
-            self.report(found);
-        }
         if matches!(result, Err(OrmError::Database(_))) {
             self.findings.report(Id::DatabaseIntact as usize, inner.damage());
         }
@@ -214,6 +210,7 @@ impl Watch {
             };
             self.findings.report(Id::RefusalChangesNothing as usize, outcome);
         }
+        self.report(inner.restored_completely(&ticket, reply));
         if ticket.request.path == FEED {
             let found = inner.feed_answered(node, &ticket, reply);
             self.report(found);

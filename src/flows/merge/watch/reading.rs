@@ -82,7 +82,7 @@ impl Inner {
     }
 
     /// The state in which a request began. A crash may have taken the end of the history away.
-    fn began(&self, ticket: &Ticket) -> usize {
+    pub(super) fn began(&self, ticket: &Ticket) -> usize {
         ticket.began.min(self.history.index())
     }
 
