@@ -56,6 +56,8 @@ pub async fn run(node: Node, machine: Rc<Machine>, every: Duration) {
         };
         if is_copied && keep(&node, &file_of(number)).await.is_ok() {
             node.event(&trace::BACKUP, &file_of(number), [number, 0, 0]);
+            let stamp = machine.records.backup_finished(number, node.now());
+            node.note(&trace::BACKUP, "finished", format_args!("{stamp}"));
             machine.watch.backup_made(&node, number, began);
         } else {
             node.sleep(AGAIN_AFTER).await;

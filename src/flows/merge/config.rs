@@ -8,6 +8,7 @@ use super::backup::Copying;
 use super::fixture::Fixture;
 use super::form::{Choice, Side, fields, may_combine};
 use super::orm::RECEIVERS;
+use super::records::{Picking, Zones};
 use super::schema::Era;
 use super::variants::{Feed, Journal, Writing};
 use crate::flow::ConfigComplaint;
@@ -50,6 +51,10 @@ pub struct Config {
     pub backup_every: Option<u32>,
     /// How a backup is made (default: by a statement).
     pub backup: Copying,
+    /// How somebody finds the backup from which a tag is brought back (default: looks into each).
+    pub picking: Picking,
+    /// How many hours the clocks are ahead of Greenwich by which backups and the server's log are stamped (default: none).
+    pub zones: Zones,
     /// Who does generated operations (default: everybody).
     pub people: Vec<Kind>,
     /// How many operations begin at the same moment, at least (default 1): nobody waits for anybody of theirs.
@@ -92,6 +97,8 @@ impl Default for Config {
             receivers: Vec::new(),
             backup_every: None,
             backup: Copying::Statement,
+            picking: Picking::LooksInside,
+            zones: Zones::default(),
             people: vec![Kind::Merger, Kind::Careless, Kind::Editor, Kind::Administrator],
             together: 1,
             may_crash: true,
@@ -141,6 +148,11 @@ impl Config {
         if !(1..=8).contains(&self.workers) {
             wrong.push(complain("workers", format!("{} workers: expected 1 to 8", self.workers)));
         }
+        for (key, hours) in [("zones.backups", self.zones.backups), ("zones.log", self.zones.log)] {
+            if !(-12..=14).contains(&hours) {
+                wrong.push(complain(key, format!("{hours} hours: expected -12 to 14")));
+            }
+        }
         for name in self.receivers.iter().filter(|name| !RECEIVERS.iter().any(|known| known.name == name.as_str())) {
             let known: Vec<_> = RECEIVERS.iter().map(|receiver| receiver.name).collect();
             wrong.push(complain("receivers", format!("there is no receiver `{name}`: expected one of {known:?}")));
@@ -181,10 +193,11 @@ mod tests {
             workers = 0
             receivers = ["nobody"]
             events = { A = ["NOPE"] }
+            zones = { log = 15 }
             choices = { host = "combine", nope = "a", tags = "combine" }
         "#;
         let config: Config = toml::from_str(text).unwrap();
         let keys: Vec<_> = config.complaints().into_iter().map(|complaint| complaint.key).collect();
-        assert_eq!(keys, ["events", "events", "workers", "receivers", "choices.host", "choices.nope"]);
+        assert_eq!(keys, ["events", "events", "workers", "zones.log", "receivers", "choices.host", "choices.nope"]);
     }
 }

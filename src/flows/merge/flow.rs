@@ -11,6 +11,7 @@ use super::config::Config;
 use super::fixture::Fixture;
 use super::invariants::INVARIANTS;
 use super::orm::{RECEIVERS, Receiver};
+use super::records::Records;
 use super::server::{self, Machine};
 use super::variants::{ALL, Rules, by_label};
 use super::view::Application;
@@ -116,6 +117,8 @@ pub(super) fn assemble(world: &World, rules: &Rules, config: Config, operations:
         copying: config.backup,
         backup_now: Bell::default(),
         backups: Cell::new(0),
+        records: Records::new(config.zones),
+        picking: config.picking,
         watch: Rc::clone(&watch),
     };
     let machine = Rc::new(machine);

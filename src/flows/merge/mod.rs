@@ -9,10 +9,11 @@
 //! | [`orm`] | a small mapper with the habits of Django's |
 //! | [`form`], [`functions`] | what is chosen; the merge of each release |
 //! | [`variants`] | in what the forms of the application differ, as data |
-//! | [`protocol`], [`view`], [`feed`] | requests and answers; what requests do; the published feed |
+//! | [`protocol`], [`view`], [`feed`], [`exports`] | requests and answers; what requests do; the published feed; the other lists the website reads |
 //! | [`invariants`] | what must hold, as pure functions over rows |
 //! | [`flow`], [`config`], [`sites`], [`trace`] | declaration and building; what a scenario pins; choices; events |
 //! | [`server`], [`files`], [`backup`], [`website`] | the application as a node; its database and the copies of it on the simulated disk; who reads the feed |
+//! | [`records`] | what is written down beside the database, each by its own clock |
 //! | [`bell`] | what wakes the jobs that sleep until it is time |
 //! | [`workload`] | people and what they do |
 //! | [`watch`] | the witness: what the invariants are evaluated on, and when |
@@ -22,6 +23,7 @@
 pub mod backup;
 pub mod bell;
 pub mod config;
+pub mod exports;
 pub mod feed;
 pub mod files;
 pub mod fixture;
@@ -31,6 +33,7 @@ pub mod functions;
 pub mod invariants;
 pub mod orm;
 pub mod protocol;
+pub mod records;
 pub mod rows;
 pub mod schema;
 pub mod server;

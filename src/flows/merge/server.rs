@@ -15,6 +15,7 @@ use super::bell::Bell;
 use super::files;
 use super::orm::{BUSY_TIMEOUT_US, Orm, OrmError, OrmResult, Purpose, Receiver, Surroundings, Waiting};
 use super::protocol::{PORT, Reply, Request};
+use super::records::{Picking, Records};
 use super::schema::Era;
 use super::variants::Journal;
 use super::view::Application;
@@ -45,6 +46,10 @@ pub struct Machine {
     pub backup_now: Bell,
     /// How many were begun.
     pub backups: Cell<u64>,
+    /// What is written down about them, and about merges.
+    pub records: Records,
+    /// How somebody finds the one to bring a tag back from.
+    pub picking: Picking,
     /// The witness.
     pub watch: Rc<Watch>,
 }
@@ -155,6 +160,7 @@ impl Worker {
         let Around { node, name, watch, .. } = &*self.around;
         node.event(&trace::REQUEST, name, [request.number, 0, 0]);
         self.around.ticket.set(watch.request_begins(request));
+        let came = node.now();
         let reply = match self.connection().await {
             Ok(orm) => {
                 let reply = self.machine.application.answer(&orm, request).await;
@@ -167,6 +173,7 @@ impl Worker {
             Err(error) => Reply::new(503, error.to_string()),
         };
         node.event(&trace::ANSWER, name, [u64::from(reply.status), 0, 0]);
+        self.machine.records.answered(request, came, &reply);
         watch.answered(node, self.around.ticket.get(), &reply);
         reply
     }

@@ -19,4 +19,4 @@ pub static PERSON: Kind = Kind::new("person", 'o', "a person begins an operation
 /// A backup is finished.
 pub static BACKUP: Kind = Kind::new("backup", 'B', "a backup is finished and durable", &["number"]);
 /// The website has asked for everything it wants.
-pub static ROUND: Kind = Kind::new("round", '=', "the website has polled all its tags", &["round", "events"]);
+pub static ROUND: Kind = Kind::new("round", '=', "the website has polled everything it shows", &["round", "events"]);

@@ -1,6 +1,7 @@
 //! What requests do: the page with the form, the merge, the record of it; a small editor and a few things an administrator
 //! does. Transactions begin and end where those of the releases did.
 
+use super::exports::Export;
 use super::form::Choices;
 use super::functions::correct::Refused;
 use super::functions::{self, Pair, correct};
@@ -41,6 +42,9 @@ impl Application {
     async fn dispatch(&self, orm: &Orm, request: &Request) -> OrmResult<Reply> {
         if request.path == FEED {
             return feed::published(orm, self.feed, request).await;
+        }
+        if let Some(export) = Export::at(&request.path) {
+            return export.answer(orm, self.feed).await;
         }
         if request.user.is_empty() {
             return Ok(Reply::redirect(LOGIN));

@@ -1,5 +1,5 @@
-//! The website that lives on the feed: every half hour it asks for each tag it knows, puts the answers together, and writes
-//! one file. An answer that is too long makes the file too long; nobody gets an error.
+//! The website that lives on the feed: every half hour it asks for the badges, the instructors, and each tag it knows, puts
+//! the answers together, and writes one file. An answer that is too long makes the file too long; nobody gets an error.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bell::Bell;
+use super::exports::{Export, Listed, listed};
 use super::feed::entries;
 use super::protocol::{FEED, PORT, Reply, Request};
 use super::trace;
@@ -34,6 +35,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Published {
     /// The round of polls it is from.
     pub round: u64,
+    /// Who has which badge.
+    pub badges: Listed,
+    /// Who instructs where.
+    pub instructors: Listed,
     /// Slugs.
     pub events: BTreeSet<String>,
 }
@@ -72,14 +77,13 @@ impl Website {
         loop {
             // Woken or not: it polls.
             let _ = node.timeout(PERIOD, self.bell.rung()).await;
-            let Some(events) = self.round(&node).await else {
+            let Some(published) = self.round(&node).await else {
                 // The old file stays.
                 continue;
             };
-            let round = self.rounds.get() + 1;
+            let round = published.round;
             self.rounds.set(round);
-            node.event(&trace::ROUND, FILE, [round, events.len() as u64, 0]);
-            let published = Published { round, events };
+            node.event(&trace::ROUND, FILE, [round, published.events.len() as u64, 0]);
             self.watch.round_is_complete(&published);
             let text = serde_json::to_vec(&published).unwrap_or_default();
             match self.write(&node, &text).await {
@@ -91,16 +95,21 @@ impl Website {
         }
     }
 
-    /// Asks for one tag after the other; none if one answer does not come, or is no list.
-    async fn round(&self, node: &Node) -> Option<BTreeSet<String>> {
-        let mut all = BTreeSet::new();
+    /// Asks for one list after the other; none if one answer does not come, or is no list.
+    async fn round(&self, node: &Node) -> Option<Published> {
+        let badges = listed(&self.answer(node, &Request::get("", Export::Badges.path(), &[])).await?)?;
+        let instructors = listed(&self.answer(node, &Request::get("", Export::Instructors.path(), &[])).await?)?;
+        let mut events = BTreeSet::new();
         for tag in TAGS {
-            let request = Request::get("", FEED, &[(&self.parameter, tag)]);
-            let reply = node.timeout(PATIENCE, ask(node, &self.server, &request)).await.ok()?.ok()?;
+            let reply = self.answer(node, &Request::get("", FEED, &[(&self.parameter, tag)])).await?;
             let list = entries(&reply.body).filter(|_| reply.status == 200)?;
-            all.extend(list.into_iter().map(|entry| entry.slug));
+            events.extend(list.into_iter().map(|entry| entry.slug));
         }
-        Some(all)
+        Some(Published { round: self.rounds.get() + 1, badges, instructors, events })
+    }
+
+    async fn answer(&self, node: &Node, request: &Request) -> Option<Reply> {
+        node.timeout(PATIENCE, ask(node, &self.server, request)).await.ok()?.ok()
     }
 
     async fn write(&self, node: &Node, text: &[u8]) -> Result<(), DiskError> {

@@ -87,6 +87,40 @@ impl<'o> Managers<'o> {
         let manager = |event: &Instance| event.related(orm, relation);
         Managers { base: manager(pair.base()), a: manager(&pair.a), b: manager(&pair.b) }
     }
+
+    /// The side that was chosen, if it is not the survivor's own.
+    fn taken(&self, choice: Choice) -> Option<&Related<'o>> {
+        let chosen = match choice {
+            Choice::A => &self.a,
+            Choice::B => &self.b,
+            Choice::Combine => return None,
+        };
+        (self.base != *chosen).then_some(chosen)
+    }
+
+    /// The side that is not the survivor's own.
+    fn loser(&self) -> &Related<'o> {
+        if self.base == self.a { &self.b } else { &self.a }
+    }
+}
+
+/// Merges in one transaction: simple fields, then each relation by the rule of a release, then the loser goes.
+async fn merge_by(
+    orm: &Orm,
+    pair: &mut Pair,
+    choices: &Choices,
+    rule: impl AsyncFn(Managers<'_>, Choice) -> OrmResult<()>,
+) -> OrmResult<()> {
+    orm.atomic(async || {
+        choose_simple_fields(pair, choices);
+        for relation in MERGED {
+            if let Some(choice) = choices.of(relation.name) {
+                rule(Managers::of(pair, orm, relation), choice).await?;
+            }
+        }
+        finish(orm, pair).await
+    })
+    .await
 }
 
 /// Gives the survivor, in memory, what was chosen for each simple field.

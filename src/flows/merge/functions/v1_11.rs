@@ -2,7 +2,7 @@
 //! loser's rows have to go before it does, also where the survivor keeps its own. The first deletes what the loser's manager
 //! answers, for every relation: for tags these are the tags, and that is the incident of 2018. The second is its fix.
 
-use super::{MERGED, Managers, Pair, add_one_by_one, choose_simple_fields, empty, finish, take_over};
+use super::{Pair, add_one_by_one, empty, merge_by, take_over};
 use crate::flows::merge::form::{Choice, Choices};
 use crate::flows::merge::orm::{Orm, OrmResult, Query, Related};
 use crate::flows::merge::schema::Table;
@@ -33,27 +33,19 @@ pub async fn v1_11_4(orm: &Orm, pair: &mut Pair, choices: &Choices) -> OrmResult
 }
 
 async fn merge(orm: &Orm, pair: &mut Pair, choices: &Choices, leaving: Leaving) -> OrmResult<()> {
-    orm.atomic(async || {
-        choose_simple_fields(pair, choices);
-        for relation in MERGED {
-            let Managers { base, a, b } = Managers::of(pair, orm, relation);
-            match choices.of(relation.name) {
-                Some(Choice::A) if base != a => take_over(orm, &base, &a).await?,
-                Some(Choice::B) if base != b => take_over(orm, &base, &b).await?,
-                Some(Choice::A) => leave(orm, &b, leaving).await?,
-                Some(Choice::B) => leave(orm, &a, leaving).await?,
-                Some(Choice::Combine) => {
-                    let other = if base == a { b } else { a };
-                    let rows = other.all().ids(orm).await?;
-                    let duplicates = add_one_by_one(orm, &base, &rows).await?;
-                    if !duplicates.is_empty() {
-                        Query::of(Table::Task, "id", duplicates).delete(orm).await?;
-                    }
-                }
-                None => {}
+    merge_by(orm, pair, choices, async |side, choice| match (choice, side.taken(choice)) {
+        (Choice::Combine, _) => {
+            let rows = side.loser().all().ids(orm).await?;
+            let duplicates = add_one_by_one(orm, &side.base, &rows).await?;
+            match duplicates.is_empty() {
+                true => Ok(()),
+                false => Query::of(Table::Task, "id", duplicates).delete(orm).await,
             }
         }
-        finish(orm, pair).await
+        (_, Some(taken)) => take_over(orm, &side.base, taken).await,
+        // The survivor keeps its own.
+        (Choice::A, None) => leave(orm, &side.b, leaving).await,
+        (Choice::B, None) => leave(orm, &side.a, leaving).await,
     })
     .await
 }

@@ -1,8 +1,9 @@
-//! What the published feed should answer, computed from rows.
+//! What the published feed, and the lists beside it, should answer, computed from rows.
 
 use std::collections::BTreeSet;
 
 use crate::check::Outcome;
+use crate::flows::merge::exports::{Export, Listed};
 use crate::flows::merge::feed::{COMPLETE, Entry};
 use crate::flows::merge::orm::Value;
 use crate::flows::merge::protocol::{Reply, Request};
@@ -79,16 +80,76 @@ pub fn soundness(
     Outcome::violated(cause, detail)
 }
 
+/// What a list beside the feed should say: every badge with those who have it; everybody with a task as an instructor, with
+/// the events that are there.
+#[must_use]
+pub fn expected_list(rows: &Rows, export: Export) -> Listed {
+    let name = |table, id: &Value, column| Some(rows.value(table, id.integer()?, column)?.text()?.to_owned());
+    let mut all = Listed::new();
+    match export {
+        Export::Badges => {
+            for badge in rows.of(Table::Badge).keys() {
+                let person = Table::Award.column("person_id");
+                let awards = rows.referring(Table::Award, "badge_id", *badge);
+                let people = awards.filter_map(|(_, row)| name(Table::Person, &row[person], "username"));
+                all.insert(name(Table::Badge, &Value::Integer(*badge), "name").unwrap_or_default(), people.collect());
+            }
+        }
+        Export::Instructors => {
+            let [person, role, event] = ["person_id", "role_id", "event_id"].map(|column| Table::Task.column(column));
+            for task in rows.of(Table::Task).values() {
+                if name(Table::Role, &task[role], "name").is_some_and(|name| name == "instructor")
+                    && let Some(person) = name(Table::Person, &task[person], "username")
+                {
+                    all.entry(person).or_default().extend(name(Table::Event, &task[event], "slug"));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Whether such an answer is right for one of the states that were committed while it was made.
+#[must_use]
+pub fn list_soundness(export: Export, reply: &Reply, list: Option<&Listed>, during: &[&Rows]) -> Outcome {
+    if reply.status != 200 {
+        // Refusing is never wrong.
+        return Outcome::Held;
+    }
+    let Some(list) = list else {
+        return Outcome::violated("the list cannot be read", reply.body.clone());
+    };
+    if during.iter().any(|rows| expected_list(rows, export) == *list) {
+        return Outcome::Held;
+    }
+    let cause = match (export, list.values().any(BTreeSet::is_empty)) {
+        (Export::Instructors, true) => "an instructor without an event",
+        _ => "a list that never was",
+    };
+    Outcome::violated(cause, reply.body.clone())
+}
+
 /// The slugs of an answer.
 #[must_use]
 pub fn slugs(list: &[Entry]) -> BTreeSet<String> {
     list.iter().map(|entry| entry.slug.clone()).collect()
 }
 
-/// Between two answers for the same tag lies one merge: only the merged events may come or go.
+/// Who belongs where, as one set.
 #[must_use]
-pub fn across_merge(before: &BTreeSet<String>, after: &BTreeSet<String>, merged: &BTreeSet<String>) -> Outcome {
-    let others: Vec<_> = before.symmetric_difference(after).filter(|slug| !merged.contains(*slug)).collect();
+pub fn pairs(list: &Listed) -> BTreeSet<String> {
+    let pairs = list.iter().flat_map(|(name, belonging)| belonging.iter().map(move |one| format!("{name} {one}")));
+    pairs.collect()
+}
+
+/// Between two answers to the same question lies one merge: only what is about the merged events may come or go.
+#[must_use]
+pub fn across_merge(
+    before: &BTreeSet<String>,
+    after: &BTreeSet<String>,
+    is_about_merged: impl Fn(&str) -> bool,
+) -> Outcome {
+    let others: Vec<_> = before.symmetric_difference(after).filter(|entry| !is_about_merged(entry)).collect();
     match others.is_empty() {
         true => Outcome::Held,
         false => {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`merge`] | what one commit of a merge has changed |
 //! | [`state`] | every committed state |
-//! | [`feed`] | answers of the published feed |
+//! | [`feed`] | answers of the published feed and of the lists beside it |
 
 pub mod feed;
 pub mod merge;
@@ -42,6 +42,7 @@ pub enum Id {
     RefusalChangesNothing,
     AuditFollows,
     BackupRestores,
+    RestoreComplete,
     AuditComplete,
 }
 
@@ -69,9 +70,13 @@ pub const INVARIANTS: &[InvariantInfo] = &[
     InvariantInfo::always("pairs-agree", "a form about other events than its page changes nothing"),
     InvariantInfo::always(
         "feed-soundness",
-        "an answer of the feed lists the published events that have all tags asked for, at some moment of the request",
+        "an answer lists the published events that have all tags asked for, who has a badge, or who instructs where, at some \
+         moment of the request",
     ),
-    InvariantInfo::always("feed-across-merge", "across one merge the feed of a tag changes by the merged events only"),
+    InvariantInfo::always(
+        "feed-across-merge",
+        "across one merge the feed of a tag, and who instructs, change by the merged events only, and badges not at all",
+    ),
     InvariantInfo::always(
         "consumer-file",
         "the website's file can be read, is one complete round of polls, and none from before the last that was written",
@@ -82,6 +87,11 @@ pub const INVARIANTS: &[InvariantInfo] = &[
     InvariantInfo::always("audit-follows", "there is no record of a merge that was not done"),
     InvariantInfo::always("backup-restores", "a finished backup can be read, and is a state that was committed")
         .unless(LYING),
+    InvariantInfo::always(
+        "restore-complete",
+        "whoever brings a tag back has what the newest backup with it says: its key, and the tag at each event that is there",
+    )
+    .unless(LYING),
     InvariantInfo::eventually("audit-complete", "in the end there is a record of each merge that was done"),
 ];
 

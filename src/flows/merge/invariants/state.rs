@@ -35,6 +35,27 @@ pub fn no_resurrection(rows: &Rows, deleted: &BTreeSet<(Table, i64)>) -> Outcome
     }
 }
 
+/// Whoever brings a tag back has what the newest backup that has it says of it: the tag under its key, and the tag at every
+/// event that is there.
+#[must_use]
+pub fn restored(tag: &str, newest: Option<&Rows>, after: &Rows) -> Outcome {
+    let Some((kept, key)) = newest.and_then(|kept| Some((kept, kept.tag(tag)?))) else {
+        return Outcome::Idle;
+    };
+    if !after.of(Table::Tag).contains_key(&key) {
+        return Outcome::violated("not brought back", format!("tag {tag} is not there"));
+    }
+    let event = Table::EventTags.column("event_id");
+    let had = kept.referring(Table::EventTags, "tag_id", key).filter_map(|(_, row)| row[event].integer());
+    let missing: Vec<_> = had
+        .filter(|event| after.of(Table::Event).contains_key(event) && !after.tags_of(*event).contains(&key))
+        .collect();
+    verdict(missing.is_empty(), "brought back as it was long before", || {
+        let slugs: Vec<_> = missing.iter().map(|event| after.slug(*event).unwrap_or("?")).collect();
+        format!("events {slugs:?} had the tag {tag} in the newest backup with it")
+    })
+}
+
 /// How many records of merges there are for an event.
 #[must_use]
 pub fn records_of(rows: &Rows, event: i64) -> usize {

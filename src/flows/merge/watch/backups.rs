@@ -1,10 +1,11 @@
 //! Backups: what is in them, and what can be had back from them.
 
-use super::{Inner, Watch, reached};
+use super::{Inner, Ticket, Watch, is_refusal, reached};
 use crate::check::Outcome;
 use crate::disk::sqlite::Observer;
 use crate::flows::merge::backup::file_of;
-use crate::flows::merge::invariants::Id;
+use crate::flows::merge::invariants::{Finding, Id, state};
+use crate::flows::merge::protocol::Reply;
 use crate::flows::merge::rows::Rows;
 use crate::flows::merge::schema::Table;
 use crate::world::Node;
@@ -45,12 +46,28 @@ impl Watch {
     /// The newest backup that has a tag by this name.
     #[must_use]
     pub fn newest_backup_with(&self, tag: &str) -> Option<u64> {
-        let inner = self.inner.borrow();
-        inner.backups.0.iter().rev().find(|(_, rows)| rows.tag(tag).is_some()).map(|(number, _)| *number)
+        self.inner.borrow().backups.newest_with(tag).map(|(number, _)| *number)
+    }
+}
+
+impl Backups {
+    fn newest_with(&self, tag: &str) -> Option<&(u64, Rows)> {
+        self.0.iter().rev().find(|(_, rows)| rows.tag(tag).is_some())
     }
 }
 
 impl Inner {
+    /// If somebody is told that a tag was brought back, whether all of it was, at some moment of the request.
+    pub(super) fn restored_completely(&self, ticket: &Ticket, reply: &Reply) -> Option<Finding> {
+        let tag = ticket.request.body.get("restore").filter(|_| !is_refusal(reply) && reply.status < 500)?;
+        let newest = self.backups.newest_with(tag).map(|(_, rows)| rows);
+        let during = self.history.states()[self.began(ticket)..].iter().rev();
+        let mut outcomes = during.map(|state| state::restored(tag, newest, &state.rows));
+        let last = outcomes.next()?;
+        let other = matches!(last, Outcome::Violated(_)).then(|| outcomes.find(|outcome| *outcome == Outcome::Held));
+        Some((Id::RestoreComplete, other.flatten().unwrap_or(last)))
+    }
+
     /// A tag has come back: the story ends well if every third event has it again.
     pub(super) fn restored(&self, node: &Node) {
         let (first, now) = (&self.history.states()[0].rows, self.rows());

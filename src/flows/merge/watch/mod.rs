@@ -20,6 +20,7 @@ use std::rc::Rc;
 use self::backups::Backups;
 use self::history::{History, State};
 use self::reading::Reading;
+use super::exports::Export;
 use super::files::Committed;
 use super::invariants::merge::{self, Asked};
 use super::invariants::{Finding, INVARIANTS, Id, state};
@@ -209,8 +210,12 @@ impl Watch {
             };
             self.findings.report(Id::RefusalChangesNothing as usize, outcome);
         }
+        self.report(inner.restored_completely(&ticket, reply));
         if ticket.request.path == FEED {
             let found = inner.feed_answered(node, &ticket, reply);
+            self.report(found);
+        } else if let Some(export) = Export::at(&ticket.request.path) {
+            let found = inner.list_answered(node, &ticket, export, reply);
             self.report(found);
         } else if !ticket.request.is_post {
             inner.page_shown(node, reply);

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Inner, Ticket, Watch, reached};
 use crate::check::Outcome;
+use crate::flows::merge::exports::{Export, listed};
 use crate::flows::merge::feed::entries;
-use crate::flows::merge::invariants::feed::{across_merge, asked, slugs, soundness};
+use crate::flows::merge::invariants::feed::{across_merge, asked, list_soundness, pairs, slugs, soundness};
 use crate::flows::merge::invariants::{Finding, Id};
 use crate::flows::merge::protocol::Reply;
 use crate::flows::merge::rows::Rows;
@@ -14,13 +15,16 @@ use crate::flows::merge::website::{FILE, Published};
 use crate::kernel::NodeId;
 use crate::world::Node;
 
+/// The event that a part of an answer is about, if it is about one.
+type EventOf = fn(&str) -> Option<&str>;
+
 /// What readers have got.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// By what was asked: where the history was when the last answer began and ended, and its slugs.
+    /// By what was asked: where the history was when the last answer began and ended, and its slugs or pairs.
     answers: BTreeMap<String, (usize, usize, BTreeSet<String>)>,
     /// Rounds of the website that were complete.
-    rounds: BTreeMap<u64, BTreeSet<String>>,
+    rounds: BTreeMap<u64, Published>,
     /// The last round the website was done with writing. From then on there is a file, of this round or a later one;
     /// what was not done with may go in a power cut, and the file before it is back, or none.
     written: Option<u64>,
@@ -30,12 +34,11 @@ pub(super) struct Reading {
 
 impl Inner {
     pub(super) fn feed_answered(&mut self, node: &Node, ticket: &Ticket, reply: &Reply) -> Vec<Finding> {
-        let states = self.history.states();
-        // A crash may have taken the end of the history away.
-        let (began, ended) = (ticket.began.min(states.len() - 1), states.len() - 1);
+        let began = self.began(ticket);
         let list = entries(&reply.body);
-        let during: Vec<&Rows> = states[began..].iter().map(|state| &*state.rows).collect();
-        let earlier: Vec<&Rows> = states[..began].iter().map(|state| &*state.rows).collect();
+        let (earlier, during) = self.history.states().split_at(began);
+        let [earlier, during] =
+            [earlier, during].map(|states| states.iter().map(|state| &*state.rows).collect::<Vec<_>>());
         let sound = soundness(&ticket.request, reply, list.as_deref(), &during, &earlier);
         if let Outcome::Violated(violation) = &sound {
             let (is_lost, is_unknown) =
@@ -50,25 +53,51 @@ impl Inner {
         let mut found = vec![(Id::FeedSoundness, sound)];
         let (names, _) = asked(&ticket.request);
         if let (200, Some(list), 1) = (reply.status, list, names.len()) {
-            let now = slugs(&list);
             let key = format!("{:?}", ticket.request.query);
-            let before = self.reading.answers.insert(key, (began, ended, now.clone()));
-            if let Some((from, _, before)) = before.filter(|(from, ..)| *from <= ended) {
-                found.extend(self.feed_across(node, from, ended, &before, &now));
-            }
+            found.extend(self.across(node, key, began, slugs(&list), |slug| Some(slug)));
         }
         found
     }
 
-    /// One merge and nothing else between two answers.
-    fn feed_across(
-        &self,
+    pub(super) fn list_answered(
+        &mut self,
         node: &Node,
-        from: usize,
-        to: usize,
-        before: &BTreeSet<String>,
-        after: &BTreeSet<String>,
+        ticket: &Ticket,
+        export: Export,
+        reply: &Reply,
+    ) -> Vec<Finding> {
+        let began = self.began(ticket);
+        let list = listed(reply);
+        let during: Vec<&Rows> = self.history.states()[began..].iter().map(|state| &*state.rows).collect();
+        let mut found = vec![(Id::FeedSoundness, list_soundness(export, reply, list.as_ref(), &during))];
+        if let Some(list) = list {
+            let event_of: EventOf = match export {
+                // Whoever has a badge keeps it.
+                Export::Badges => |_| None,
+                Export::Instructors => |pair| pair.split_once(' ').map(|(_, slug)| slug),
+            };
+            found.extend(self.across(node, export.path().to_owned(), began, pairs(&list), event_of));
+        }
+        found
+    }
+
+    /// The state in which a request began. A crash may have taken the end of the history away.
+    pub(super) fn began(&self, ticket: &Ticket) -> usize {
+        ticket.began.min(self.history.index())
+    }
+
+    /// This answer, and the one before it to the same question, with one merge and nothing else between them.
+    fn across(
+        &mut self,
+        node: &Node,
+        key: String,
+        began: usize,
+        after: BTreeSet<String>,
+        event_of: EventOf,
     ) -> Option<Finding> {
+        let to = self.history.index();
+        let before = self.reading.answers.insert(key, (began, to, after.clone()));
+        let (from, _, before) = before.filter(|(from, ..)| *from <= to)?;
         let states = self.history.states();
         let mut worked = states.iter().enumerate().take(to + 1).skip(from + 1).filter(|(_, state)| state.has_worked);
         let (index, state) = worked.next().filter(|_| worked.next().is_none())?;
@@ -77,8 +106,9 @@ impl Inner {
         let previous = &states[index - 1].rows;
         let allowed = [slug(previous, merged.a), slug(previous, merged.b), slug(&state.rows, merged.base())];
         node.sometimes("feed-across-a-merge");
-        let allowed = allowed.into_iter().flatten().collect();
-        Some((Id::FeedAcrossMerge, across_merge(before, after, &allowed)))
+        let is_allowed = |slug: &str| allowed.iter().flatten().any(|allowed| allowed == slug);
+        let is_about_merged = |entry: &str| event_of(entry).is_some_and(is_allowed);
+        Some((Id::FeedAcrossMerge, across_merge(&before, &after, is_about_merged)))
     }
 
     /// The page of an event lists the tags there are.
@@ -100,7 +130,7 @@ impl Inner {
 impl Watch {
     /// The website has polled everything, and is about to write it.
     pub fn round_is_complete(&self, published: &Published) {
-        self.inner.borrow_mut().reading.rounds.insert(published.round, published.events.clone());
+        self.inner.borrow_mut().reading.rounds.insert(published.round, published.clone());
     }
 
     /// The website is done with writing a round.
@@ -132,7 +162,7 @@ impl Watch {
             },
             Some(bytes) => match serde_json::from_slice::<Published>(&bytes) {
                 Err(_) => Outcome::violated("the file cannot be read", format!("{} bytes", bytes.len())),
-                Ok(published) if inner.reading.rounds.get(&published.round) != Some(&published.events) => {
+                Ok(published) if inner.reading.rounds.get(&published.round) != Some(&published) => {
                     Outcome::violated("the file is no complete round", format!("round {}", published.round))
                 }
                 Ok(published) if written.is_some_and(|written| published.round < written) => {

@@ -8,6 +8,7 @@ use super::{Administer, Edit, Merge, Op, Seconds};
 use crate::flows::merge::fixture::Fixture;
 use crate::flows::merge::form::{Choice, Choices, Side};
 use crate::flows::merge::protocol::{FEED, LOGIN, MERGE, Reply, Request};
+use crate::flows::merge::records::Picking;
 use crate::flows::merge::server::Machine;
 use crate::flows::merge::view::ADMIN;
 use crate::flows::merge::website::{Website, ask};
@@ -208,7 +209,12 @@ impl Driver {
     async fn administer(&self, node: &Node, what: &Administer) {
         node.note(&trace::PERSON, "administer", format_args!("{what:?}"));
         if let Administer::Restore(tag) = what {
-            let number = self.machine.watch.newest_backup_with(tag).map(|number| number.to_string());
+            let number = match self.machine.picking {
+                Picking::LooksInside => self.machine.watch.newest_backup_with(tag),
+                Picking::AsWritten => self.machine.records.newest_before_the_merge(false),
+                Picking::InOneZone => self.machine.records.newest_before_the_merge(true),
+            };
+            let number = number.map(|number| number.to_string());
             let from = number.as_deref().unwrap_or_default();
             self.send(node, &Request::post(ADMIN, "/workshops/admin", &[], &[("restore", tag), ("from", from)])).await;
             return;

@@ -119,7 +119,7 @@ pub enum Administer {
     Invoice(String),
     /// Gives somebody a task.
     Task(String),
-    /// Brings a tag back from the newest backup that has it.
+    /// Brings a tag back from a backup, found as the scenario says.
     Restore(String),
 }
 
