@@ -39,6 +39,8 @@ pub struct Rules {
     pub commit: Commit,
     /// What a client makes of a message that only the replica has (one index only).
     pub copyback: Copyback,
+    /// What a replica makes of an expunged message of which it has no record (one index only).
+    pub unknown: UnknownExpunged,
     /// What becomes of a client whose server is no longer the master.
     pub handover: Handover,
     /// What a server repairs when it starts, and how far it trusts the file system.
@@ -186,6 +188,15 @@ pub enum Copyback {
     UnknownUids,
 }
 
+/// What a replica makes of an expunged message of which it has no record: it was never there, or was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownExpunged {
+    /// Nothing: who asks what has vanished is not told of it.
+    Skipped,
+    /// A record without a file, which the next expire drops and counts as gone.
+    Recorded,
+}
+
 /// What becomes of a client that runs when the servers swap their roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handover {
@@ -225,6 +236,7 @@ pub const BASELINE: Rules = Rules {
     unexpunge: UnexpungeLog::Silent,
     commit: Commit::InPlace,
     copyback: Copyback::ByModseq,
+    unknown: UnknownExpunged::Skipped,
     handover: Handover::RunsOn,
     recovery: Recovery::None,
 };
@@ -288,6 +300,7 @@ pub const ALL: &[Rules] = &[
         work_log: WorkLog::RunFirst,
         commit: Commit::WholeFile,
         copyback: Copyback::UnknownUids,
+        unknown: UnknownExpunged::Recorded,
         handover: Handover::Ends,
         recovery: Recovery::Complete,
         ..REDESIGN

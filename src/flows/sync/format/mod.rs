@@ -15,7 +15,7 @@ pub mod layout;
 pub mod names;
 pub mod record;
 
-pub use cache::{GENERATION_BYTES, build, record_len};
+pub use cache::{GENERATION_BYTES, build, frame, record_len};
 pub use digest::{Guid, crc32, guid};
 pub use header::{Header, HeaderV12};
 pub use layout::Minor;

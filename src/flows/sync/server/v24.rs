@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::session::{Held, Reply, Session};
-use crate::flows::sync::format::{Guid, Record, guid};
+use crate::flows::sync::format::{Guid, Record, UNLINKED, guid};
 use crate::flows::sync::protocol::{Line, Token};
 use crate::flows::sync::store::message::record_of;
 use crate::flows::sync::store::single::{self, Applied};
 use crate::flows::sync::store::{Fail, Paths, Seen, View, io};
+use crate::flows::sync::variants::UnknownExpunged;
 
 /// Handles one command. [`Fail::Busy`] means that it is to be handled again, later.
 pub(super) fn handle(session: &mut Session, command: &[Token]) -> Result<Reply, Fail> {
@@ -96,12 +97,15 @@ fn reserve(session: &mut Session, arguments: &[Token]) -> Result<Reply, Fail> {
         return Ok(Reply::bad());
     };
     let view = single::view(&session.store, name)?;
+    let records_unknown = session.store.rules().unknown == UnknownExpunged::Recorded;
     let mut missing = Vec::new();
     for id in ids.iter().filter_map(|token| Guid::parse(token.atom()?)) {
         if session.held.contains_key(&id) {
             continue;
         }
-        match view.messages.iter().find(|message| message.guid == id) {
+        // Of what was recorded without a file there is nothing to be linked.
+        let has_file = |message: &&Seen| !records_unknown || message.record.system_flags & UNLINKED == 0;
+        match view.messages.iter().filter(has_file).find(|message| message.guid == id) {
             Some(message) => {
                 let staged = session.stage()?.link(&Paths::of(name).message(message.uid))?;
                 let bytes = io::read(&session.store.disk, &staged)?;

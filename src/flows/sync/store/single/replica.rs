@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::open;
-use crate::flows::sync::format::{EXPUNGED, Guid, Record, UNLINKED, build};
+use super::{Open, open};
+use crate::flows::sync::format::{EXPUNGED, Guid, Record, UNLINKED, build, frame};
 use crate::flows::sync::store::message::{Flags, put_flags};
 use crate::flows::sync::store::{Fail, Store, io};
+use crate::flows::sync::variants::UnknownExpunged;
 
 /// A state of a mailbox, as far as it is newer than the other server's.
 #[derive(Clone, Debug)]
@@ -73,6 +74,7 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
                     if record.is_live() {
                         return Err(Fail::Crc("a message was not sent"));
                     }
+                    open.add_unknown(store, record, flags)?;
                     continue;
                 };
                 let bytes = io::read(&store.disk, file)?;
@@ -83,8 +85,8 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
                 open.add_cache(&mut new, &build(&bytes))?;
                 open.records.push(new);
             }
-            // Expunged, and never seen here.
-            None => {}
+            // Expunged, and never seen here, or forgotten.
+            None => open.add_unknown(store, record, flags)?,
         }
     }
     let header = &mut open.header;
@@ -100,4 +102,21 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
         store.sync_dir(open.paths.dir())?;
     }
     open.commit(store)
+}
+
+impl Open {
+    /// A message that is expunged on the other server and has no record here. Whoever saw it there may ask here what has
+    /// vanished since.
+    fn add_unknown(&mut self, store: &Store, record: &Record, flags: &Flags) -> Result<(), Fail> {
+        if store.rules().unknown == UnknownExpunged::Skipped {
+            return Ok(());
+        }
+        // It has no file, so there is nothing to be parsed.
+        let mut new = Record { system_flags: EXPUNGED | UNLINKED, ..record.clone() };
+        put_flags(&mut new, flags, &mut self.names);
+        self.add_cache(&mut new, &frame(&Default::default()))?;
+        let slot = self.records.partition_point(|mine| mine.uid < new.uid);
+        self.records.insert(slot, new);
+        Ok(())
+    }
 }
