@@ -38,7 +38,10 @@ one of the places where one could have happened), 2 mutation (the beginning of a
 on), and one each of swizzle (nodes are cut off one by one), isolate-one and starve-one. --strategy, or [search]
 strategy in the file, makes all seeds one of these. A mutation starts from what finished generations (four
 of 64 seeds, then of 256) have found, and is a swarm seed where that is nothing; its report names the seeds it goes back
-to, and --seed with --parents is the same run again. No strategy turns on what the scenario's [faults] leave out.
+to, and --seed with --parents is the same run again. Found means: a run was the first to show a feature, which is a value
+taken at a site, an offer of a site, a fault noticed, an event inside a callback, an outcome, a mark, something for an
+invariant to check or a violation, each once, twice, three times, up to 7, 15, 31, 127 or more often. Which of these runs
+a mutation goes back to is drawn by the features, the rare ones first. No strategy turns on what the scenario's [faults] leave out.
 
 A clean sweep says what it leaves open. n clean seeds mean a failure rate below 3/n per seed with 95 % confidence (rule
 of three), and the share of behaviours met exactly once estimates how likely the next seed shows a new one

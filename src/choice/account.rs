@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::choices::Choices;
-use super::domain::Domain;
+use super::domain::{Domain, Note};
 use super::offer::{Offer, SiteCount};
 use super::site::SiteClass;
 use super::state::SiteState;
@@ -91,6 +91,22 @@ impl Choices {
     pub fn kinds_fired(&self) -> u64 {
         let harmful = |site: &&SiteState| matches!(site.site.class, SiteClass::Fault | SiteClass::Reentry);
         self.sites.iter().filter(harmful).filter(|site| site.fired > 0).count() as u64
+    }
+
+    /// How often which site took which deviating value. Values that have no fixed word count together, under the empty
+    /// one: which of a thousand durations it was, nobody compares.
+    #[must_use]
+    pub fn values_taken(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        let mut taken: BTreeMap<(&'static str, &'static str), u64> = BTreeMap::new();
+        for record in &self.records {
+            let site = self.sites[self.cold[record.stream.index()].site].site.label;
+            let word = match record.note {
+                Note::Fixed(word) => word,
+                Note::Text(_) | Note::Number(..) => "",
+            };
+            *taken.entry((site, word)).or_default() += 1;
+        }
+        taken
     }
 
     /// What happened at every site that was used, by label.

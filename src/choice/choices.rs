@@ -56,7 +56,7 @@ pub struct Choices {
     by_actor: BTreeMap<Rc<str>, usize>,
     /// The statics that were met: a few dozen addresses are compared faster than labels.
     by_site: Vec<(&'static Site, usize)>,
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     rejected_pins: BTreeMap<&'static str, String>,
     forced: Vec<Forced>,
     /// No fault and no re-entry is drawn.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::features::Shown;
 use super::signature::Behaviour;
 use super::{Guide, RunReport, RunRequest, Source, operations};
 use crate::check::{CheckMode, Checks, Evaluations, InvariantKind, Verdict};
@@ -214,6 +215,21 @@ fn report<F: Flow>(
         invariants: &invariants,
     };
     let signature = behaviour.signature();
+    let features = match request.source {
+        Source::Search | Source::Guided(_) => {
+            let shown = Shown {
+                faults: &faults,
+                values: &sim.with_choices(|choices| choices.values_taken()),
+                reentries: &counters.reentries,
+                outcomes: &outcomes,
+                sometimes: &sometimes,
+                invariants: &invariants,
+                violations: checks.also(),
+            };
+            shown.features()
+        }
+        Source::Replay(_) | Source::Mixed(..) | Source::Explore(_) => Vec::new(),
+    };
     RunReport {
         verdict,
         failure: failure.map(|(failure, _)| failure),
@@ -224,6 +240,7 @@ fn report<F: Flow>(
         digest: trace.digest(),
         step_digests: trace.step_digests().to_vec(),
         signature,
+        features,
         outcomes,
         sometimes,
         faults,

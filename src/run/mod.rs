@@ -7,6 +7,7 @@
 mod engine;
 mod erased;
 mod execute;
+mod features;
 mod once;
 mod operations;
 mod signature;
@@ -137,6 +138,9 @@ pub struct RunReport {
     /// What kind of behaviour this was: how many kinds of faults struck, what ran inside what, how operations ended and
     /// what the invariants had to check, each about how often. Runs with equal signatures taught the same.
     pub signature: u64,
+    /// What the run has shown, one thing at a time: at which sites what happened about how often, what ran inside what,
+    /// outcomes, marks, what invariants had to check, violations. Only of runs that were searched.
+    pub features: Vec<u64>,
     /// When events were dispatched, and what would have decided it by time; only if the order was chosen.
     pub timings: Vec<Timing>,
     /// The state of the nodes; only with `keep_states`.

@@ -15,7 +15,7 @@ use super::{Cell, Known, Trial};
 use crate::execute::{Execution, ToolFailure, has_failed};
 use crate::explore::{Flow, in_order};
 use crate::strategy::{prepare, strategy_of, with_parents};
-use crate::sweep::{Corpus, Live};
+use crate::sweep::{Corpus, Live, Shown, may_be_parent};
 
 /// Seeds of different trials lie so far apart.
 const TRIAL_SEEDS: u64 = 1 << 32;
@@ -120,12 +120,12 @@ fn cell(known: &Known<'_>, strategy: Strategy, bounds: &Bounds<'_>) -> Cell {
 }
 
 /// What one run came to, as far as it matters here.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Ran {
     detected: bool,
     failed: bool,
     steps: u64,
-    signature: u64,
+    features: Vec<u64>,
     took: Duration,
 }
 
@@ -149,7 +149,7 @@ impl Runs {
         let search = &scenario.search;
         let ancestry = (strategy == Strategy::Mutation).then(|| (search.strategy, search.parents.clone()));
         let place = match self.0.entry((strategy, seed, ancestry)) {
-            Entry::Occupied(known) => return Ok(*known.get()),
+            Entry::Occupied(known) => return Ok(known.get().clone()),
             Entry::Vacant(place) => place,
         };
         let started = Instant::now();
@@ -158,13 +158,15 @@ impl Runs {
         let report = execution.run_prepared(prepared.as_ref())?;
         bounds.live.add(1, report.steps, 0);
         let detected = report.failure.as_ref().is_some_and(|failure| failure.invariant == known.invariant);
-        Ok(*place.insert(Ran {
-            detected,
-            failed: has_failed(report.verdict),
-            steps: report.steps + prepared.map_or(0, |prepared| prepared.steps),
-            signature: report.signature,
-            took: started.elapsed(),
-        }))
+        Ok(place
+            .insert(Ran {
+                detected,
+                failed: has_failed(report.verdict),
+                steps: report.steps + prepared.map_or(0, |prepared| prepared.steps),
+                features: report.features,
+                took: started.elapsed(),
+            })
+            .clone())
     }
 }
 
@@ -191,13 +193,13 @@ fn trial(
 ) -> Result<Option<Trial>, ToolFailure> {
     let all = under(&known.scenario, strategy);
     let first = (number + 1) * TRIAL_SEEDS;
-    let (mut trial, mut corpus) = (Trial::default(), Corpus::default());
+    let (mut trial, mut corpus) = (Trial::default(), Corpus::new(first));
     for index in 0..bounds.seeds {
         if bounds.interrupted.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let seed = first + index;
-        let parents = corpus.parents_of(&all, seed, index);
+        let parents = corpus.parents_of(&all, seed);
         let mutated;
         let scenario = if parents.is_empty() {
             &all
@@ -210,7 +212,9 @@ fn trial(
         trial.steps += ran.steps;
         trial.took += ran.took;
         if strategy.has_feedback() {
-            corpus.count(&all, seed, Some(ran.signature));
+            let mut shown = Shown::default();
+            shown.count(seed, may_be_parent(&parents), &ran.features);
+            corpus.count(&all, 1, &shown);
         }
         if ran.detected {
             trial.detected = true;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use seedbed::choice::generation_start;
 
 use super::seed::run_seed;
-use super::{Chunk, Corpus, Job, Live, Seeds, SweepEnd, Swept, Tally};
+use super::{Chunk, Corpus, Job, Live, Seeds, Shown, SweepEnd, Swept, Tally};
 use crate::execute::ToolFailure;
 use crate::watch::Watch;
 
@@ -108,7 +108,7 @@ impl<'a> Floor<'a> {
             state: Mutex::default(),
             room: Condvar::new(),
             ahead: CHUNKS_AHEAD_PER_JOB * jobs as u64,
-            corpus: Mutex::default(),
+            corpus: Mutex::new(Corpus::new(seeds.first)),
             lowest_failure: AtomicU64::new(u64::MAX),
             over: AtomicBool::new(false),
         }
@@ -170,8 +170,7 @@ impl<'a> Floor<'a> {
 
     /// The seeds that a seed of this sweep goes back to.
     pub(super) fn parents_of(&self, seed: u64) -> Vec<u64> {
-        let index = seed.wrapping_sub(self.chunks.seeds.first);
-        self.corpus().parents_of(self.job.scenario, seed, index)
+        self.corpus().parents_of(self.job.scenario, seed)
     }
 
     /// Those of a range that go back to others.
@@ -228,7 +227,7 @@ impl<'a> Floor<'a> {
             while let Some(result) = waiting.remove(&merged) {
                 let chunk = result?;
                 swept.tally.merge(&chunk.tally);
-                self.learn(self.chunks.get(merged), &chunk.signatures);
+                self.learn(self.chunks.get(merged), &chunk.shown);
                 swept.first = swept.first.or(chunk.first);
                 if swept.first.is_some() && !self.job.keep_going {
                     swept.ended = SweepEnd::AtFailure;
@@ -250,15 +249,9 @@ impl<'a> Floor<'a> {
     }
 
     /// Notes what the seeds of a chunk have shown.
-    fn learn(&self, seeds: Seeds, signatures: &[(u64, u64)]) {
-        if !self.job.scenario.search.strategy.has_feedback() {
-            return;
-        }
-        let mut corpus = self.corpus();
-        let mut shown = signatures.iter().copied().peekable();
-        for seed in seeds.iter() {
-            let signature = shown.next_if(|(of, _)| *of == seed).map(|(_, signature)| signature);
-            corpus.count(self.job.scenario, seed, signature);
+    fn learn(&self, seeds: Seeds, shown: &Shown) {
+        if self.job.scenario.search.strategy.has_feedback() {
+            self.corpus().count(self.job.scenario, seeds.count, shown);
         }
     }
 }

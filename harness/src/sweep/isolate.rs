@@ -247,7 +247,7 @@ impl Drop for ChildWorker<'_> {
 impl Chunk {
     fn absorb(&mut self, other: Chunk) {
         self.tally.merge(&other.tally);
-        self.signatures.extend(other.signatures);
+        self.shown.merge(&other.shown);
         if self.first.is_none() {
             self.first = other.first;
         }

@@ -16,15 +16,17 @@ mod isolate;
 mod parallel;
 mod seed;
 mod serve;
+mod shown;
 mod tally;
 
 pub use behaviours::Behaviours;
 pub use children::ChildCommand;
-pub use corpus::Corpus;
+pub use corpus::{Corpus, may_be_parent};
 pub use floor::Stops;
 pub use parallel::{Workers, sweep};
 pub use seed::FailedRun;
 pub use serve::serve;
+pub use shown::{Showing, Shown};
 pub use tally::{FaultTally, InvariantTally, Tally};
 
 use std::borrow::Cow;
@@ -77,8 +79,8 @@ pub struct Chunk {
     pub tally: Tally,
     /// The first failing one.
     pub first: Option<FailedRun>,
-    /// What kind of behaviour each seed showed; only where strategies start from what was found.
-    pub signatures: Vec<(u64, u64)>,
+    /// What the seeds have shown; only where strategies start from what was found.
+    pub shown: Shown,
     /// False if the worker was told to stop before the end of the range.
     pub complete: bool,
 }

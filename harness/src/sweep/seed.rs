@@ -9,7 +9,7 @@ use seedbed::scenario::Scenario;
 use seedbed::trace::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::{Chunk, Job};
+use super::{Chunk, Job, may_be_parent};
 use crate::compare::Second;
 use crate::execute::{Execution, ToolFailure, has_failed};
 use crate::strategy::{strategy_of, with_parents};
@@ -65,7 +65,7 @@ pub(super) fn run_seed(job: &Job<'_>, seed: u64, parents: &[u64], chunk: &mut Ch
     }
     chunk.tally.count(&report, failed);
     if job.scenario.search.strategy.has_feedback() {
-        chunk.signatures.push((seed, report.signature));
+        chunk.shown.count(seed, may_be_parent(parents), &report.features);
     }
     if chunk.first.is_none() {
         chunk.first = found;

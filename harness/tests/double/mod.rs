@@ -172,6 +172,7 @@ impl AnyFlow for Double {
             offers: Vec::new(),
             timings: Vec::new(),
             signature: seed % 7,
+            features: vec![seed % 7],
             states: States::default(),
         }
     }
