@@ -245,18 +245,7 @@ impl PipeStreams {
         ];
         let [latency, stall, partial_write, short_read, cut, partition, duplicate, reorder, half_open, notice] =
             sim.with_choices(|choices| choices.streams(all, actor));
-        PipeStreams {
-            latency,
-            stall,
-            partial_write,
-            short_read,
-            cut,
-            partition,
-            duplicate,
-            reorder,
-            half_open,
-            notice,
-        }
+        PipeStreams { latency, stall, partial_write, short_read, cut, partition, duplicate, reorder, half_open, notice }
     }
 }
 

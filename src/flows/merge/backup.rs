@@ -97,18 +97,18 @@ async fn keep(node: &Node, path: &str) -> Result<(), DiskError> {
 /// # Errors
 /// Those of SQLite.
 pub async fn restore(orm: &Orm, tag: &str, number: u64) -> OrmResult<Reply> {
-    orm.execute("ATTACH ? AS \"old\"", &[Value::Text(file_of(number))]).await?;
+    orm.execute("ATTACH ? AS old", &[Value::Text(file_of(number))]).await?;
     let restored = orm
         .exclusive(async || {
-            let sql = "INSERT OR IGNORE INTO \"tag\" SELECT * FROM \"old\".\"tag\" WHERE \"name\" = ?";
+            let sql = "INSERT OR IGNORE INTO tag SELECT * FROM old.tag WHERE name = ?";
             orm.execute(sql, &[tag.into()]).await?;
-            let sql = "INSERT OR IGNORE INTO \"event_tags\" SELECT \"j\".* FROM \"old\".\"event_tags\" AS \"j\" \
-                       INNER JOIN \"old\".\"tag\" AS \"t\" ON \"t\".\"id\" = \"j\".\"tag_id\" WHERE \"t\".\"name\" = ? \
-                       AND \"j\".\"event_id\" IN (SELECT \"id\" FROM \"main\".\"event\")";
+            let sql = "INSERT OR IGNORE INTO event_tags SELECT j.* FROM old.event_tags AS j \
+                       INNER JOIN old.tag AS t ON t.id = j.tag_id WHERE t.name = ? \
+                       AND j.event_id IN (SELECT id FROM main.event)";
             orm.execute(sql, &[tag.into()]).await?;
             Ok::<_, OrmError>(Reply::redirect("/workshops/admin"))
         })
         .await;
-    orm.execute("DETACH \"old\"", &[]).await?;
+    orm.execute("DETACH old", &[]).await?;
     restored
 }

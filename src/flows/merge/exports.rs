@@ -31,23 +31,23 @@ struct Statements {
 }
 
 const BADGES: Statements = Statements {
-    first: "SELECT \"id\", \"name\" FROM \"badge\" ORDER BY \"id\"",
-    second: "SELECT \"award\".\"badge_id\", \"person\".\"username\" FROM \"person\" INNER JOIN \"award\" ON \
-             \"person\".\"id\" = \"award\".\"person_id\" WHERE \"award\".\"badge_id\" IN ",
-    whole: "SELECT \"badge\".\"name\", \"person\".\"username\" FROM \"badge\" LEFT JOIN \"award\" ON \"badge\".\"id\" = \
-            \"award\".\"badge_id\" LEFT JOIN \"person\" ON \"award\".\"person_id\" = \"person\".\"id\"",
+    first: "SELECT id, name FROM badge ORDER BY id",
+    second: "SELECT award.badge_id, person.username FROM person INNER JOIN award ON \
+             person.id = award.person_id WHERE award.badge_id IN ",
+    whole: "SELECT badge.name, person.username FROM badge LEFT JOIN award ON badge.id = \
+            award.badge_id LEFT JOIN person ON award.person_id = person.id",
 };
 
 const INSTRUCTORS: Statements = Statements {
-    first: "SELECT DISTINCT \"person\".\"id\", \"person\".\"username\" FROM \"person\" INNER JOIN \"task\" ON \
-            \"person\".\"id\" = \"task\".\"person_id\" INNER JOIN \"role\" ON \"task\".\"role_id\" = \"role\".\"id\" WHERE \
-            \"role\".\"name\" = 'instructor' ORDER BY \"person\".\"id\"",
-    second: "SELECT \"task\".\"person_id\", \"event\".\"slug\" FROM \"event\" INNER JOIN \"task\" ON \"event\".\"id\" = \
-             \"task\".\"event_id\" INNER JOIN \"role\" ON \"task\".\"role_id\" = \"role\".\"id\" WHERE \"role\".\"name\" = \
-             'instructor' AND \"task\".\"person_id\" IN ",
-    whole: "SELECT \"person\".\"username\", \"event\".\"slug\" FROM \"person\" INNER JOIN \"task\" ON \"person\".\"id\" = \
-            \"task\".\"person_id\" INNER JOIN \"role\" ON \"task\".\"role_id\" = \"role\".\"id\" LEFT JOIN \"event\" ON \
-            \"task\".\"event_id\" = \"event\".\"id\" WHERE \"role\".\"name\" = 'instructor'",
+    first: "SELECT DISTINCT person.id, person.username FROM person INNER JOIN task ON \
+            person.id = task.person_id INNER JOIN role ON task.role_id = role.id WHERE \
+            role.name = 'instructor' ORDER BY person.id",
+    second: "SELECT task.person_id, event.slug FROM event INNER JOIN task ON event.id = \
+             task.event_id INNER JOIN role ON task.role_id = role.id WHERE role.name = \
+             'instructor' AND task.person_id IN ",
+    whole: "SELECT person.username, event.slug FROM person INNER JOIN task ON person.id = \
+            task.person_id INNER JOIN role ON task.role_id = role.id LEFT JOIN event ON \
+            task.event_id = event.id WHERE role.name = 'instructor'",
 };
 
 impl Export {

@@ -78,7 +78,7 @@ fn asked<'r>(request: &'r Request, parameter: &'r str) -> impl Iterator<Item = &
 /// The keys of those names that are tags.
 async fn look_up(orm: &Orm, names: &[&str]) -> OrmResult<Vec<i64>> {
     let marks = vec!["?"; names.len()].join(", ");
-    let sql = format!("SELECT \"id\" FROM \"tag\" WHERE \"name\" IN ({marks}) ORDER BY \"id\"");
+    let sql = format!("SELECT id FROM tag WHERE name IN ({marks}) ORDER BY id");
     let parameters: Vec<_> = names.iter().map(|name| Value::from(*name)).collect();
     let rows = orm.query(&sql, &parameters).await?;
     Ok(rows.iter().filter_map(|row| row[0].integer()).collect())
@@ -90,20 +90,20 @@ async fn list(orm: &Orm, tags: &[i64]) -> OrmResult<Reply> {
     let mut joins = String::new();
     for number in 0..tags.len() {
         joins.push_str(&format!(
-            " INNER JOIN \"event_tags\" AS \"j{number}\" ON \"{table}\".\"id\" = \"j{number}\".\"event_id\" AND \
-             \"j{number}\".\"tag_id\" = ?"
+            " INNER JOIN event_tags AS j{number} ON {table}.id = j{number}.event_id AND \
+             j{number}.tag_id = ?"
         ));
     }
-    let complete = COMPLETE.map(|column| format!("\"{table}\".\"{column}\" IS NOT NULL")).join(" AND ");
+    let complete = COMPLETE.map(|column| format!("{table}.{column} IS NOT NULL")).join(" AND ");
     let sql = format!(
-        "SELECT \"{table}\".\"id\", \"{table}\".\"slug\" FROM \"{table}\"{joins} WHERE {complete} ORDER BY \
-         \"{table}\".\"start\" DESC, \"{table}\".\"id\" DESC"
+        "SELECT {table}.id, {table}.slug FROM {table}{joins} WHERE {complete} ORDER BY \
+         {table}.start DESC, {table}.id DESC"
     );
     let parameters: Vec<_> = tags.iter().map(|tag| Value::from(*tag)).collect();
     let mut all = Vec::new();
     for event in orm.query(&sql, &parameters).await? {
-        let sql = "SELECT \"tag\".\"name\" FROM \"tag\" INNER JOIN \"event_tags\" ON \"tag\".\"id\" = \
-                   \"event_tags\".\"tag_id\" WHERE \"event_tags\".\"event_id\" = ? ORDER BY \"tag\".\"id\"";
+        let sql = "SELECT tag.name FROM tag INNER JOIN event_tags ON tag.id = \
+                   event_tags.tag_id WHERE event_tags.event_id = ? ORDER BY tag.id";
         let tags = orm.query(sql, &[event[0].clone()]).await?;
         let tags = tags.iter().filter_map(|row| row[0].text().map(str::to_owned)).collect();
         all.push(Entry { slug: event[1].text().unwrap_or_default().to_owned(), tags });

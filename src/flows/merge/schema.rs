@@ -266,7 +266,7 @@ impl Table {
     pub fn select_list(self) -> &'static str {
         static LISTS: LazyLock<BTreeMap<Table, String>> = LazyLock::new(|| {
             let list = |table: Table| {
-                let columns = table.columns().map(|column| format!("\"{}\".\"{column}\"", table.name()));
+                let columns = table.columns().map(|column| format!("{}.{column}", table.name()));
                 columns.collect::<Vec<_>>().join(", ")
             };
             Table::ALL.into_iter().map(|table| (table, list(table))).collect()
@@ -291,16 +291,16 @@ pub fn ddl() -> String {
             .map(|(name, declaration)| {
                 let refers = REFERENCES.iter().find(|reference| reference.table == table && reference.column == *name);
                 let refers = refers.map_or_else(String::new, |reference| {
-                    format!(" REFERENCES \"{}\" (\"id\") DEFERRABLE INITIALLY DEFERRED", reference.to.name())
+                    format!(" REFERENCES {} (id) DEFERRABLE INITIALLY DEFERRED", reference.to.name())
                 });
-                format!("\"{name}\" {declaration}{refers}")
+                format!("{name} {declaration}{refers}")
             })
             .collect();
         let unique = match table.unique_together() {
             [] => String::new(),
-            columns => format!(", UNIQUE (\"{}\")", columns.join("\", \"")),
+            columns => format!(", UNIQUE ({})", columns.join(", ")),
         };
-        let _ = writeln!(sql, "CREATE TABLE \"{}\" ({}{unique});", table.name(), columns.join(", "));
+        let _ = writeln!(sql, "CREATE TABLE {} ({}{unique});", table.name(), columns.join(", "));
     }
     sql
 }

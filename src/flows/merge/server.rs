@@ -4,7 +4,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -199,27 +198,12 @@ impl Worker {
     }
 }
 
-/// A statement as people read it.
-struct Unquoted<'a>(&'a str);
-
-impl fmt::Display for Unquoted<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Pieces are a few bytes long: looking at each byte is faster than a search that is made for long ones.
-        let mut rest = self.0;
-        while let Some(at) = rest.bytes().position(|byte| byte == b'"') {
-            out.write_str(&rest[..at])?;
-            rest = &rest[at + 1..];
-        }
-        out.write_str(rest)
-    }
-}
-
 impl Surroundings for Around {
     fn before_statement<'a>(&'a self, sql: &'a str) -> Waiting<'a, ()> {
         Box::pin(async move {
             let time = self.node.choose_as(&sites::STATEMENT, &self.name, &sites::STATEMENT_TIME);
             self.node.sleep(time).await;
-            self.node.note(&trace::STATEMENT, &self.name, format_args!("{}", Unquoted(sql)));
+            self.node.note(&trace::STATEMENT, &self.name, format_args!("{sql}"));
         })
     }
 

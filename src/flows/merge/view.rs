@@ -248,10 +248,10 @@ fn place_of(event: &Instance) -> String {
 
 /// Writes what was done: the row as it is now, with its tags.
 async fn record(orm: &Orm, user: &str, id: i64, values: &[Value], tags: &[i64]) -> OrmResult<()> {
-    orm.execute("INSERT INTO \"revision\" (\"username\") VALUES (?)", &[user.into()]).await?;
+    orm.execute("INSERT INTO revision (username) VALUES (?)", &[user.into()]).await?;
     let revision = orm.last_id();
     let serialized = serde_json::json!({ "fields": values, "tags": tags }).to_string();
-    let sql = "INSERT INTO \"version\" (\"revision_id\", \"object_id\", \"serialized\") VALUES (?, ?, ?)";
+    let sql = "INSERT INTO version (revision_id, object_id, serialized) VALUES (?, ?, ?)";
     orm.execute(sql, &[revision.into(), id.into(), Value::Text(serialized)]).await.map(|_| ())
 }
 
@@ -261,7 +261,7 @@ async fn show_event(orm: &Orm, slug: &str) -> OrmResult<Reply> {
         return Ok(Reply::new(404, "no such event"));
     };
     let has = event.related(orm, &TAGS).all().ids(orm).await?;
-    let offered = orm.query("SELECT \"name\" FROM \"tag\" ORDER BY \"id\"", &[]).await?;
+    let offered = orm.query("SELECT name FROM tag ORDER BY id", &[]).await?;
     let offered: Vec<_> = offered.iter().filter_map(|row| row[0].text()).collect();
     Ok(Reply::new(200, format!("has={}&tags={}", has.len(), offered.join(","))))
 }
@@ -274,7 +274,7 @@ async fn edit(orm: &Orm, slug: &str, request: &Request) -> OrmResult<Reply> {
         };
         let id = event.id().unwrap_or_default();
         if let Some(notes) = request.body.get("notes") {
-            let sql = "UPDATE \"event\" SET \"notes\" = ? WHERE \"id\" = ?";
+            let sql = "UPDATE event SET notes = ? WHERE id = ?";
             orm.execute(sql, &[notes.as_str().into(), id.into()]).await?;
         }
         let tags = event.related(orm, &TAGS);
@@ -301,7 +301,7 @@ async fn administer(orm: &Orm, request: &Request) -> OrmResult<Reply> {
     let value = |name: &str| request.body.get(name).map(String::as_str);
     let done = orm.exclusive(async || {
         if let Some(name) = value("create-tag") {
-            let sql = "INSERT INTO \"tag\" (\"name\", \"details\") VALUES (?, '')";
+            let sql = "INSERT INTO tag (name, details) VALUES (?, '')";
             orm.execute(sql, &[name.into()]).await?;
         }
         if let Some(name) = value("delete-tag") {
@@ -311,9 +311,9 @@ async fn administer(orm: &Orm, request: &Request) -> OrmResult<Reply> {
             Query::of(Table::Tag, "id", tag.id().into_iter().collect()).delete(orm).await?;
         }
         for (field, sql) in [
-            ("award", "INSERT INTO \"award\" (\"person_id\", \"badge_id\", \"event_id\") VALUES (4, 1, ?)"),
-            ("invoice", "INSERT INTO \"invoicerequest\" (\"organization_id\", \"event_id\") VALUES (1, ?)"),
-            ("task", "INSERT INTO \"task\" (\"event_id\", \"person_id\", \"role_id\") VALUES (?, 3, 1)"),
+            ("award", "INSERT INTO award (person_id, badge_id, event_id) VALUES (4, 1, ?)"),
+            ("invoice", "INSERT INTO invoicerequest (organization_id, event_id) VALUES (1, ?)"),
+            ("task", "INSERT INTO task (event_id, person_id, role_id) VALUES (?, 3, 1)"),
             ("delete-event", ""),
         ] {
             let Some(slug) = value(field) else {

@@ -133,8 +133,8 @@ async fn update(orm: &Orm, pair: &Pair, loser: &Instance, choices: &Choices, bas
     if changed.is_empty() {
         return Ok(());
     }
-    let assignments: Vec<_> = changed.iter().map(|(column, _)| format!("\"{column}\" = ?")).collect();
-    let sql = format!("UPDATE \"event\" SET {} WHERE \"id\" = ?", assignments.join(", "));
+    let assignments: Vec<_> = changed.iter().map(|(column, _)| format!("{column} = ?")).collect();
+    let sql = format!("UPDATE event SET {} WHERE id = ?", assignments.join(", "));
     let parameters: Vec<_> = changed.into_iter().map(|(_, value)| value).chain([base.into()]).collect();
     orm.execute(&sql, &parameters).await.map(|_| ())
 }

@@ -98,17 +98,17 @@ impl Collected {
                 orm.announce(Signal::PreDelete(*table), ids).await?;
             }
             for (table, column, values) in &self.unseen {
-                let sql = format!("DELETE FROM \"{}\" WHERE \"{column}\" IN ({})", table.name(), marks(values.len()));
+                let sql = format!("DELETE FROM {} WHERE {column} IN ({})", table.name(), marks(values.len()));
                 orm.execute(&sql, &to_values(values)).await?;
             }
             for (table, column, ids) in &self.nulled {
                 let (table, marks) = (table.name(), marks(ids.len()));
-                let sql = format!("UPDATE \"{table}\" SET \"{column}\" = ? WHERE \"id\" IN ({marks})");
+                let sql = format!("UPDATE {table} SET {column} = ? WHERE id IN ({marks})");
                 let parameters: Vec<_> = std::iter::once(Value::Null).chain(to_values(ids)).collect();
                 orm.execute(&sql, &parameters).await?;
             }
             for (table, ids) in self.rows.iter().rev() {
-                let sql = format!("DELETE FROM \"{}\" WHERE \"id\" IN ({})", table.name(), marks(ids.len()));
+                let sql = format!("DELETE FROM {} WHERE id IN ({})", table.name(), marks(ids.len()));
                 orm.execute(&sql, &to_values(ids)).await?;
                 orm.announce(Signal::PostDelete(*table), ids).await?;
             }

@@ -23,7 +23,7 @@ impl Instance {
     /// Those of SQLite.
     pub async fn load(orm: &Orm, table: Table, column: &str, value: Value) -> OrmResult<Option<Instance>> {
         let (name, list) = (table.name(), table.select_list());
-        let rows = orm.query(&format!("SELECT {list} FROM \"{name}\" WHERE \"{column}\" = ?"), &[value]).await?;
+        let rows = orm.query(&format!("SELECT {list} FROM {name} WHERE {column} = ?"), &[value]).await?;
         Ok(rows.into_iter().next().map(|values| Instance { table, id: values[0].integer(), values }))
     }
 
@@ -63,15 +63,15 @@ impl Instance {
     pub async fn save(&self, orm: &Orm) -> OrmResult<()> {
         let table = self.table.name();
         let columns: Vec<_> = self.table.columns().collect();
-        let assignments: Vec<_> = columns[1..].iter().map(|column| format!("\"{column}\" = ?")).collect();
-        let sql = format!("UPDATE \"{table}\" SET {} WHERE \"id\" = ?", assignments.join(", "));
+        let assignments: Vec<_> = columns[1..].iter().map(|column| format!("{column} = ?")).collect();
+        let sql = format!("UPDATE {table} SET {} WHERE id = ?", assignments.join(", "));
         let id = Value::from(self.id);
         let parameters: Vec<_> = self.values[1..].iter().cloned().chain([id.clone()]).collect();
         if orm.execute(&sql, &parameters).await? > 0 {
             return Ok(());
         }
-        let names = columns.join("\", \"");
-        let sql = format!("INSERT INTO \"{table}\" (\"{names}\") VALUES ({})", marks(columns.len()));
+        let names = columns.join(", ");
+        let sql = format!("INSERT INTO {table} ({names}) VALUES ({})", marks(columns.len()));
         let parameters: Vec<_> = std::iter::once(id).chain(self.values[1..].iter().cloned()).collect();
         orm.execute(&sql, &parameters).await.map(|_| ())
     }

@@ -77,13 +77,13 @@ impl Query {
         let table = self.table.name();
         match &self.condition {
             Condition::Column(column, values) => {
-                (format!("\"{table}\" WHERE \"{table}\".\"{column}\" IN ({})", marks(values.len())), to_values(values))
+                (format!("{table} WHERE {table}.{column} IN ({})", marks(values.len())), to_values(values))
             }
             Condition::Through { through, target, owner, owners } => {
                 let through = through.name();
                 let sql = format!(
-                    "\"{table}\" INNER JOIN \"{through}\" ON \"{table}\".\"id\" = \"{through}\".\"{target}\" \
-                     WHERE \"{through}\".\"{owner}\" IN ({})",
+                    "{table} INNER JOIN {through} ON {table}.id = {through}.{target} \
+                     WHERE {through}.{owner} IN ({})",
                     marks(owners.len())
                 );
                 (sql, to_values(owners))
@@ -98,7 +98,7 @@ impl Query {
     pub async fn fetch(&self, orm: &Orm) -> OrmResult<Vec<Record>> {
         let (source, parameters) = self.source();
         let (table, list) = (self.table, self.table.select_list());
-        let sql = format!("SELECT DISTINCT {list} FROM {source} ORDER BY \"{}\".\"id\"", table.name());
+        let sql = format!("SELECT DISTINCT {list} FROM {source} ORDER BY {}.id", table.name());
         let rows = orm.query(&sql, &parameters).await?;
         Ok(rows.into_iter().map(|values| Record { table, values }).collect())
     }
@@ -110,7 +110,7 @@ impl Query {
     pub async fn ids(&self, orm: &Orm) -> OrmResult<Vec<i64>> {
         let (source, parameters) = self.source();
         let table = self.table.name();
-        let sql = format!("SELECT DISTINCT \"{table}\".\"id\" FROM {source} ORDER BY \"{table}\".\"id\"");
+        let sql = format!("SELECT DISTINCT {table}.id FROM {source} ORDER BY {table}.id");
         let rows = orm.query(&sql, &parameters).await?;
         Ok(rows.iter().filter_map(|row| row.first().and_then(Value::integer)).collect())
     }

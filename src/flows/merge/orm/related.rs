@@ -114,14 +114,12 @@ impl<'o> Related<'o> {
         match self.relation.kind {
             Kind::ManyToMany { through, owner, target, .. } => {
                 let through = through.name();
-                let sql = format!(
-                    "SELECT \"{target}\" FROM \"{through}\" WHERE \"{owner}\" = ? AND \"{target}\" IN ({})",
-                    marks(ids.len())
-                );
+                let sql =
+                    format!("SELECT {target} FROM {through} WHERE {owner} = ? AND {target} IN ({})", marks(ids.len()));
                 let parameters: Vec<_> = std::iter::once(Value::from(self.owner)).chain(to_values(ids)).collect();
                 let present = self.orm.query(&sql, &parameters).await?;
                 let missing = ids.iter().filter(|id| !present.iter().any(|row| row[0] == Value::Integer(**id)));
-                let insert = format!("INSERT INTO \"{through}\" (\"{owner}\", \"{target}\") VALUES (?, ?)");
+                let insert = format!("INSERT INTO {through} ({owner}, {target}) VALUES (?, ?)");
                 for id in missing {
                     self.orm.execute(&insert, &[self.owner.into(), (*id).into()]).await?;
                 }
@@ -129,7 +127,7 @@ impl<'o> Related<'o> {
             }
             Kind::Owned { children, owner } | Kind::Referring { children, owner } => {
                 let (children, marks) = (children.name(), marks(ids.len()));
-                let sql = format!("UPDATE \"{children}\" SET \"{owner}\" = ? WHERE \"id\" IN ({marks})");
+                let sql = format!("UPDATE {children} SET {owner} = ? WHERE id IN ({marks})");
                 let parameters: Vec<_> = std::iter::once(Value::from(self.owner)).chain(to_values(ids)).collect();
                 self.orm.execute(&sql, &parameters).await.map(|_| ())
             }
@@ -160,13 +158,13 @@ impl Clearing<'_, '_> {
         match relation.kind {
             Kind::ManyToMany { through, owner, .. } => {
                 orm.announce(Signal::PreClear(through), &[*id]).await?;
-                let sql = format!("DELETE FROM \"{}\" WHERE \"{owner}\" = ?", through.name());
+                let sql = format!("DELETE FROM {} WHERE {owner} = ?", through.name());
                 orm.execute(&sql, &[(*id).into()]).await?;
                 orm.announce(Signal::PostClear(through), &[*id]).await
             }
             Kind::Owned { children, owner } | Kind::Referring { children, owner } => {
                 let children = children.name();
-                let sql = format!("UPDATE \"{children}\" SET \"{owner}\" = NULL WHERE \"{owner}\" = ?");
+                let sql = format!("UPDATE {children} SET {owner} = NULL WHERE {owner} = ?");
                 orm.execute(&sql, &[(*id).into()]).await.map(|_| ())
             }
         }
@@ -185,11 +183,11 @@ impl Clearing<'_, '_> {
         let marks = marks(ids.len());
         let sql = match relation.kind {
             Kind::ManyToMany { through, owner, target, .. } => {
-                format!("DELETE FROM \"{}\" WHERE \"{owner}\" = ? AND \"{target}\" IN ({marks})", through.name())
+                format!("DELETE FROM {} WHERE {owner} = ? AND {target} IN ({marks})", through.name())
             }
             Kind::Owned { children, owner } | Kind::Referring { children, owner } => {
                 let children = children.name();
-                format!("UPDATE \"{children}\" SET \"{owner}\" = NULL WHERE \"{owner}\" = ? AND \"id\" IN ({marks})")
+                format!("UPDATE {children} SET {owner} = NULL WHERE {owner} = ? AND id IN ({marks})")
             }
         };
         orm.execute(&sql, &parameters).await?;

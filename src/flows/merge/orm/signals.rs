@@ -99,7 +99,7 @@ pub static RECEIVERS: &[Receiver] = &[
 
 /// What a receiver does that saves every event as it is.
 async fn touch(orm: &Orm) -> OrmResult<()> {
-    orm.execute("UPDATE \"event\" SET \"notes\" = \"notes\"", &[]).await.map(|_| ())
+    orm.execute("UPDATE event SET notes = notes", &[]).await.map(|_| ())
 }
 
 async fn clear_tags(orm: &Orm, event: i64) -> OrmResult<()> {
@@ -111,7 +111,7 @@ async fn clear_tags(orm: &Orm, event: i64) -> OrmResult<()> {
 
 /// A person and a role that no task of any fixture has.
 async fn add_task(orm: &Orm, event: i64) -> OrmResult<()> {
-    let sql = "INSERT INTO \"task\" (\"event_id\", \"person_id\", \"role_id\") VALUES (?, ?, ?)";
+    let sql = "INSERT INTO task (event_id, person_id, role_id) VALUES (?, ?, ?)";
     orm.execute(sql, &[event.into(), 4.into(), 3.into()]).await.map(|_| ())
 }
 

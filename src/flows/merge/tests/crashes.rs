@@ -95,7 +95,10 @@ fn correct_is_all_or_nothing() {
         assert!(here.peek().is_some(), "no kill after {count} statements, the last of them {}", quiet[count - 1]);
         for (_, broken, merges) in here {
             assert!(broken.is_empty(), "after {count} statements: {broken:?}");
-            assert_eq!(*merges, u64::from(count > commit), "after {count} statements");
+            // Before its first statement the request may not have come yet: then it finds the next process.
+            if count > begin {
+                assert_eq!(*merges, u64::from(count > commit), "after {count} statements");
+            }
         }
     }
 }
