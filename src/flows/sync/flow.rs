@@ -13,7 +13,7 @@ use super::store::install;
 use super::variants::{ALL, Rules};
 use super::watch::Watch;
 use super::workload::{self, Driver, Op};
-use super::{MASTER, REPLICA, sites};
+use super::{MASTER, REPLICA, sites, watchers};
 use crate::flow::{ConfigComplaint, Flow, FlowInfo, Named, Needs, Setup};
 use crate::world::World;
 
@@ -93,11 +93,11 @@ pub(super) fn build_pair(world: &World, rules: &'static Rules, config: &Config) 
     let mailboxes = vec!["user.a".to_owned(), "user.a.copies".to_owned()];
     let watch = Watch::new(rules, &mailboxes);
     let hosts = [
-        Host::new(MASTER, rules, config.master_expunge, 0, &watch),
-        Host::new(REPLICA, rules, config.replica_expunge, config.clock_skew, &watch),
+        Host::new(MASTER, rules, config.master_expunge, 0),
+        Host::new(REPLICA, rules, config.replica_expunge, config.clock_skew),
     ];
     let machines = hosts.clone().map(Machine::new);
-    let pair = Pair::new(machines, config.clone(), mailboxes.clone(), &watch);
+    let pair = Pair::new(machines, config.clone(), mailboxes.clone(), &watch, watchers::act);
     let ending = Rc::new(Ending(Rc::clone(&pair), Rc::clone(&watch)));
     let mut servers = Vec::new();
     for (which, host) in hosts.into_iter().enumerate() {

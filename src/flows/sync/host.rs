@@ -1,16 +1,15 @@
 //! A server machine: what outlives its processes.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde::Deserialize;
 
 use super::format::Guid;
 use super::sites::{self, Told};
-use super::store::Store;
 use super::variants::Rules;
-use super::watch::Watch;
+use crate::world::Node;
 
 /// What an expunge does with messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -42,8 +41,6 @@ pub struct Host {
     pub expunge: ExpungeMode,
     /// Seconds by which its clock is off.
     pub clock_skew: i64,
-    /// Who watches.
-    pub watch: Rc<Watch>,
     watcher: RefCell<Option<Rc<Watcher>>>,
     told: Cell<u32>,
     deliveries: Cell<u32>,
@@ -51,7 +48,8 @@ pub struct Host {
     parent: Cell<u32>,
     pids: Cell<u32>,
     changes: Cell<u64>,
-    uploading: RefCell<BTreeSet<u32>>,
+    /// By mailbox.
+    uploading: RefCell<BTreeMap<String, BTreeSet<u32>>>,
     /// How often the servers have swapped their roles.
     swaps: Cell<u32>,
 }
@@ -59,19 +57,12 @@ pub struct Host {
 impl Host {
     /// A machine on which nothing has happened yet.
     #[must_use]
-    pub fn new(
-        name: &str,
-        rules: &'static Rules,
-        expunge: ExpungeMode,
-        clock_skew: i64,
-        watch: &Rc<Watch>,
-    ) -> Rc<Host> {
+    pub fn new(name: &str, rules: &'static Rules, expunge: ExpungeMode, clock_skew: i64) -> Rc<Host> {
         Rc::new(Host {
             name: name.to_owned(),
             rules,
             expunge,
             clock_skew,
-            watch: Rc::clone(watch),
             watcher: RefCell::default(),
             told: Cell::new(0),
             deliveries: Cell::new(0),
@@ -106,26 +97,36 @@ impl Host {
     }
 
     /// Tells whoever watches of a change.
-    pub fn tell(&self, store: &Store) {
+    pub fn tell(&self, node: &Node) {
         let watcher = self.watcher.borrow().clone();
         let Some(watcher) = watcher.filter(|_| self.told.get() < TOLD_MAX) else { return };
-        let told = store.node.choose(&sites::WATCHER, &sites::TOLD);
+        let told = node.choose(&sites::WATCHER, &sites::TOLD);
         if told != Told::Nothing {
-            store.node.observed(&sites::WATCHER, &store.node.name());
+            node.observed(&sites::WATCHER, &node.name());
             self.told.set(self.told.get() + 1);
             watcher(told);
         }
     }
 
-    /// Messages with these numbers are being taken in; until somebody is told, their files may be there or not.
-    pub fn takes_in(&self, uids: impl Iterator<Item = u32>) {
-        self.uploading.borrow_mut().extend(uids);
+    /// Messages with these numbers are being taken in: as long as nobody is told that they were, their files may be there
+    /// or not.
+    pub fn takes_in(&self, mailbox: &str, uids: impl Iterator<Item = u32>) {
+        self.uploading.borrow_mut().entry(mailbox.to_owned()).or_default().extend(uids);
     }
 
-    /// Numbers of messages that were taken in, or nearly.
+    /// They were, and somebody is told.
+    pub fn has_taken_in(&self, mailbox: &str, uids: impl Iterator<Item = u32>) {
+        if let Some(uploading) = self.uploading.borrow_mut().get_mut(mailbox) {
+            uids.for_each(|uid| {
+                uploading.remove(&uid);
+            });
+        }
+    }
+
+    /// Numbers of messages that are being taken in, or were not to the end.
     #[must_use]
-    pub fn uploading(&self) -> Vec<u32> {
-        self.uploading.borrow().iter().copied().collect()
+    pub fn uploading(&self, mailbox: &str) -> BTreeSet<u32> {
+        self.uploading.borrow().get(mailbox).cloned().unwrap_or_default()
     }
 
     /// The servers swap their roles.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::host::Host;
+use super::sites::Told;
 use super::store::{Fail, Store, boot, log};
 use super::watch::Watch;
-use super::{client, server, trace, watchers};
+use super::{client, server, trace};
 use crate::world::Node;
 
 /// Until the rolling client looks at the log again after something was written.
@@ -78,12 +79,22 @@ pub struct Pair {
     config: Config,
     mailboxes: Vec<String>,
     watch: Rc<Watch>,
+    told: OnTold,
 }
+
+/// What somebody who watches mailboxes does on a server when they are told of a change.
+pub type OnTold = fn(&Rc<Pair>, usize, Told);
 
 impl Pair {
     /// Two servers, the first one the master.
     #[must_use]
-    pub fn new(machines: [Machine; 2], config: Config, mailboxes: Vec<String>, watch: &Rc<Watch>) -> Rc<Pair> {
+    pub fn new(
+        machines: [Machine; 2],
+        config: Config,
+        mailboxes: Vec<String>,
+        watch: &Rc<Watch>,
+        told: OnTold,
+    ) -> Rc<Pair> {
         Rc::new(Pair {
             machines,
             master: Cell::new(0),
@@ -92,6 +103,7 @@ impl Pair {
             config,
             mailboxes,
             watch: Rc::clone(watch),
+            told,
         })
     }
 
@@ -143,7 +155,8 @@ impl Pair {
         machine.client_rests.set(false);
         machine.host.restarted();
         self.watch.starting(&machine.host);
-        let store = Store { disk: node.disk().blocking(), node: node.clone(), host: Rc::clone(&machine.host) };
+        let (host, watch) = (Rc::clone(&machine.host), Rc::clone(&self.watch));
+        let store = Store { disk: node.disk().blocking(), node: node.clone(), host, watch };
         let mut tries = 0;
         while let Err(fail) = boot(&store, &self.mailboxes) {
             node.note(&trace::FAILED, "boot", format_args!("{fail}"));
@@ -159,7 +172,7 @@ impl Pair {
         let pair = Rc::downgrade(&self);
         machine.host.watched_by(Rc::new(move |told| {
             if let Some(pair) = pair.upgrade().filter(|pair| !pair.finished.get()) {
-                watchers::act(&pair, which, told);
+                (pair.told)(&pair, which, told);
             }
         }));
         node.spawn("listen", server::serve(store.clone(), settings));

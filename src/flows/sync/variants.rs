@@ -37,6 +37,8 @@ pub struct Rules {
     pub unexpunge: UnexpungeLog,
     /// How a change reaches the index (one index only).
     pub commit: Commit,
+    /// What a mailbox's sum is made of (one index only).
+    pub sums: Sums,
     /// What a client makes of a message that only the replica has (one index only).
     pub copyback: Copyback,
     /// What a replica makes of an expunged message of which it has no record (one index only).
@@ -179,6 +181,16 @@ pub enum Commit {
     WholeFile,
 }
 
+/// What a mailbox's sum is made of, by which two servers notice that they differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sums {
+    /// CRC32s of what records say, one over the other. They are linear: two records that differ in the same places, one
+    /// here and one there, leave the same sum.
+    Crc32,
+    /// The beginnings of SHA-1 sums instead.
+    Sha1,
+}
+
 /// How a client tells a message it has never seen from one that was expunged here and forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Copyback {
@@ -235,6 +247,7 @@ pub const BASELINE: Rules = Rules {
     work_log: WorkLog::Forgotten,
     unexpunge: UnexpungeLog::Silent,
     commit: Commit::InPlace,
+    sums: Sums::Crc32,
     copyback: Copyback::ByModseq,
     unknown: UnknownExpunged::Skipped,
     handover: Handover::RunsOn,
@@ -299,6 +312,7 @@ pub const ALL: &[Rules] = &[
         doc: "one index, replaced as a whole, every step durable before the next one, leftovers removed at start",
         work_log: WorkLog::RunFirst,
         commit: Commit::WholeFile,
+        sums: Sums::Sha1,
         copyback: Copyback::UnknownUids,
         unknown: UnknownExpunged::Recorded,
         handover: Handover::Ends,

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::decode::{Entry, Index, item_walk};
 use super::mailbox::OnDisk;
 use crate::check::Outcome;
+use crate::flows::sync::format::guid;
+use crate::flows::sync::variants::Sums;
 
 /// Something that is not as it should be: a short cause and words for people.
 type Complaint = (&'static str, String);
@@ -232,7 +234,7 @@ pub fn no_stray(at: &OnDisk, excused: &BTreeSet<u32>) -> Outcome {
 
 /// The sums of version 12.
 #[must_use]
-pub fn checksums(at: &OnDisk) -> Outcome {
+pub fn checksums(at: &OnDisk, sums: Sums) -> Outcome {
     let Some(index) = at.index.as_ref().filter(|index| index.minor == 12) else {
         return Outcome::Idle;
     };
@@ -248,8 +250,8 @@ pub fn checksums(at: &OnDisk) -> Outcome {
         Some(("cache record", format!("the cache record of uid {} has another sum", entry.uid)))
     } else if index.header_file_crc != at.names_crc {
         Some(("header file", "cyrus.header has another sum".to_owned()))
-    } else if index.sync_crc != sync_sum(at) {
-        Some(("sync sum", format!("{:08x}, its records have {:08x}", index.sync_crc, sync_sum(at))))
+    } else if index.sync_crc != sync_sum(at, sums) {
+        Some(("sync sum", format!("{:08x}, its records have {:08x}", index.sync_crc, sync_sum(at, sums))))
     } else {
         None
     };
@@ -257,7 +259,7 @@ pub fn checksums(at: &OnDisk) -> Outcome {
 }
 
 /// The sum over live records, computed anew.
-fn sync_sum(at: &OnDisk) -> u32 {
+fn sync_sum(at: &OnDisk, sums: Sums) -> u32 {
     let mut sum = 0;
     for entry in at.live() {
         let mut flags = 0;
@@ -266,7 +268,10 @@ fn sync_sum(at: &OnDisk) -> u32 {
         }
         let id: String = entry.guid.iter().map(|byte| format!("{byte:02x}")).collect();
         let text = format!("{} {} {} ({flags}) {} {id}", entry.uid, entry.modseq, entry.updated, entry.internaldate);
-        sum ^= crc32fast::hash(text.as_bytes());
+        sum ^= match sums {
+            Sums::Crc32 => crc32fast::hash(text.as_bytes()),
+            Sums::Sha1 => guid(text.as_bytes()).0[..4].iter().fold(0, |word, byte| word << 8 | u32::from(*byte)),
+        };
     }
     sum
 }

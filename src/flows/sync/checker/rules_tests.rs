@@ -8,6 +8,7 @@ use crate::check::Outcome;
 use crate::disk::{Disk, DiskSetup};
 use crate::flows::sync::format::{EXPUNGED, Header, HeaderFile, Minor, Record, build, crc32, guid};
 use crate::flows::sync::store::single::contribution;
+use crate::flows::sync::variants::Sums;
 use crate::flows::sync::workload::mail;
 
 /// A whole mailbox: uid 1 and 3 are live, uid 2 is expunged.
@@ -65,7 +66,7 @@ impl Mailbox {
         if minor == Minor::V12 {
             header.v12.exists = 2;
             header.v12.header_file_crc = crc32(&names.encode());
-            header.v12.sync_crc = live.iter().fold(0, |sum, record| sum ^ contribution(record, &names));
+            header.v12.sync_crc = live.iter().fold(0, |sum, record| sum ^ contribution(record, &names, Sums::Crc32));
         }
         Mailbox { header, records, expunge, cache, names, files }
     }
@@ -107,7 +108,7 @@ impl Mailbox {
             generations(&at),
             message_files(&at),
             no_stray(&at, &BTreeSet::new()),
-            checksums(&at),
+            checksums(&at, Sums::Crc32),
         ];
         let cause = |outcome| match outcome {
             Outcome::Violated(violation) => Some(violation.cause),

@@ -68,12 +68,12 @@ pub async fn run_log(store: &Store, settings: &Settings) -> Result<bool, SyncErr
     let Some(work) = log::take(store, store.host.next_pid())? else {
         return Ok(false);
     };
-    store.host.watch.work_taken(&store.host);
+    store.watch.work_taken(&store.host);
     let mut client = Client::connect(store, settings).await?;
     client.begin().await?;
     client.process(&work.events).await?;
     client.end().await?;
-    store.host.watch.work_done(&store.host);
+    store.watch.work_done(&store.host);
     log::done(store, &work)?;
     Ok(true)
 }
@@ -95,7 +95,7 @@ pub async fn run_users(store: &Store, settings: &Settings) -> Result<u32, SyncEr
 
 impl Client {
     async fn connect(store: &Store, settings: &Settings) -> Result<Client, SyncError> {
-        store.host.watch.client_begins(&store.host);
+        store.watch.client_begins(&store.host);
         let swaps = store.host.swaps();
         let wire = Client::dial(store, settings).await?;
         let (store, settings) = (store.clone(), settings.clone());

@@ -21,9 +21,11 @@ impl Client {
         let copyback = self.store.rules().copyback;
         let mut gone = Vec::new();
         let (mut renumber, mut fetch): (Vec<&Seen>, Vec<&Seen>) = (Vec::new(), Vec::new());
+        // What nothing is known of here, and is expunged there, or will be.
+        let mut unknown: Vec<&Seen> = Vec::new();
         for message in &theirs {
             match view.messages.iter().find(|mine| mine.uid == message.uid) {
-                None if message.expunged => {}
+                None if message.expunged => unknown.push(message),
                 None => {
                     // Not there any more, or never: an expunge that was repacked away has left its number. What is
                     // there under another number was fetched before.
@@ -32,6 +34,7 @@ impl Client {
                     if !known && (never_here || message.record.modseq >= view.deletedmodseq) {
                         fetch.push(message);
                     }
+                    unknown.push(message);
                     gone.push(message.uid);
                 }
                 Some(mine) if mine.guid != message.guid => {
@@ -52,7 +55,7 @@ impl Client {
                 renumber.push(mine);
             }
         }
-        self.store.host.watch.repairs(&self.store.host, name);
+        self.store.watch.repairs(&self.store.host, name);
         // The lower id gets the lower number.
         let mut moves: Vec<(&Seen, bool)> = renumber
             .into_iter()
@@ -62,7 +65,7 @@ impl Client {
         moves.sort_by_key(|(message, _)| (message.guid, message.uid));
         match copyback {
             Copyback::ByModseq => self.move_one_by_one(name, &there, &moves).await?,
-            Copyback::UnknownUids => self.move_at_once(name, &view, &there, &moves).await?,
+            Copyback::UnknownUids => self.move_at_once(name, &view, &there, &moves, &unknown).await?,
         }
         if !gone.is_empty() {
             let mut line = Line::new("APPLY EXPUNGE").word(name);
@@ -96,15 +99,17 @@ impl Client {
         Ok(())
     }
 
-    /// Fetches everything first.
+    /// Fetches everything first. What is not known here is recorded as gone in the same step.
     async fn move_at_once(
         &mut self,
         name: &str,
         compared: &View,
         there: &Summary,
         moves: &[(&Seen, bool)],
+        unknown: &[&Seen],
     ) -> Result<(), SyncError> {
-        let mut all = Vec::new();
+        let gone = |message: &&Seen| Move::Gone { like: message.record.clone(), flags: message.flags.clone() };
+        let mut all: Vec<Move> = unknown.iter().map(gone).collect();
         for (message, mine) in moves {
             all.push(if *mine {
                 Move::Renumber(message.uid)

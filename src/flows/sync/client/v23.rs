@@ -45,13 +45,13 @@ impl Client {
         let mut views = Vec::new();
         for name in names {
             views.push((name.as_str(), self.store.view(name)?));
-            self.store.host.watch.client_reads(&self.store.host, name);
+            self.store.watch.client_reads(&self.store.host, name);
         }
         self.reserve(&views, &folders).await?;
         for (name, view) in &views {
             let folder = folders.get(*name).ok_or(WireError::Malformed)?;
             self.mailbox_23(name, view, folder).await?;
-            self.store.host.watch.client_is_done(&self.store.host, name);
+            self.store.watch.client_is_done(&self.store.host, name);
         }
         Ok(())
     }

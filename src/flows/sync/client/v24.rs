@@ -48,14 +48,14 @@ impl Client {
                 other => other?,
             }
         }
-        self.store.host.watch.client_is_done(&self.store.host, name);
+        self.store.watch.client_is_done(&self.store.host, name);
         Ok(())
     }
 
     /// What is to be brought over.
     fn read(&self, name: &str) -> Result<View, SyncError> {
         let view = self.store.view(name)?;
-        self.store.host.watch.client_reads(&self.store.host, name);
+        self.store.watch.client_reads(&self.store.host, name);
         Ok(view)
     }
 

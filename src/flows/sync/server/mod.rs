@@ -1,5 +1,6 @@
 //! The sync server: one process per connection, one command at a time.
 
+mod process;
 mod session;
 mod v23;
 pub mod v24;

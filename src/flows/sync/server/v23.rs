@@ -37,7 +37,7 @@ pub(super) fn handle(session: &mut Session, command: &[Token]) -> Result<Reply, 
         "EXPUNGE" => expunge(session, arguments),
         "SETUIDVALIDITY" => set_uidvalidity(session, arguments),
         _ => {
-            session.store.host.watch.unknown_command(&session.store.host, name);
+            session.store.watch.unknown_command(&session.store.host, name);
             Ok(Reply::ok("BAD unknown command"))
         }
     }
@@ -233,7 +233,7 @@ fn item(session: &mut Session, rest: &mut &[Token]) -> Result<Option<Upload>, Fa
         session.take(key, held.clone());
         Some(held)
     };
-    session.store.host.watch.copied(&session.store.host, held.is_some());
+    session.store.watch.copied(&session.store.host, held.is_some());
     let Some(held) = held else {
         return Ok(None);
     };

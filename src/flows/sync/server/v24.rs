@@ -30,7 +30,7 @@ pub(super) fn handle(session: &mut Session, command: &[Token]) -> Result<Reply, 
         (Some("APPLY"), Some("EXPUNGE")) => expunge(session, arguments),
         (Some("RESTART"), None) => Ok(Reply { ends: true, ..Reply::ok("OK") }),
         (first, _) => {
-            session.store.host.watch.unknown_command(&session.store.host, first.unwrap_or_default());
+            session.store.watch.unknown_command(&session.store.host, first.unwrap_or_default());
             Ok(Reply::ok("BAD unknown command"))
         }
     }

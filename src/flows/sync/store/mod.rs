@@ -25,6 +25,7 @@ use super::format::{FormatError, Guid, HeaderFile, guid};
 use super::host::Host;
 use super::sites;
 use super::variants::{Ids, Layout, Recovery, Rules};
+use super::watch::Watch;
 use crate::disk::{BlockingDisk, DiskError, File, LockKind, OpenMode};
 use crate::world::Node;
 
@@ -100,6 +101,8 @@ pub struct Store {
     pub disk: BlockingDisk,
     /// What outlives the server's processes.
     pub host: Rc<Host>,
+    /// Who watches.
+    pub watch: Rc<Watch>,
 }
 
 /// Names of a mailbox's files.
@@ -184,7 +187,7 @@ impl Store {
     /// Somebody who watches mailboxes is told of a change, from inside of it.
     pub fn notify(&self) {
         self.host.touched();
-        self.host.tell(self);
+        self.host.tell(&self.node);
         self.node.boundary(&sites::NOTIFIER, "header written");
     }
 

@@ -4,19 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::choice::Deviation;
 use crate::flows::sync::format::{EXPUNGED, Header, Minor, Record};
 use crate::flows::sync::host::ExpungeMode;
-use crate::flows::sync::variants::{BASELINE, Ids, NullIds};
-use crate::flows::sync::workload::Hours;
-
-fn rules(label: &str) -> &'static Rules {
-    Rules::named(label).unwrap()
-}
+use crate::flows::sync::variants::{Ids, NullIds};
 
 /// Deliveries that are replicated, an expunge, and time in which something may be damaged.
 fn quiet() -> Vec<Op> {
-    vec![deliver(&[80, 100, 120], false), Op::Sync {}, expunge(&[(0, 1)]), Op::Sync {}, Op::Wait(Hours { hours: 1 })]
+    [synced([deliver(&[80, 100, 120], false), expunge(&[(0, 1)])]), vec![wait()]].concat()
 }
 
 /// A run in which somebody damages something on a server half an hour after its beginning.
@@ -55,15 +49,8 @@ fn split_brain(form: &'static Rules) -> Lab {
 
 /// Power that goes off when a new cache has no name yet.
 fn half_made() -> Lab {
-    let cut = Deviation {
-        site: "disk/power-cut".into(),
-        actor: "master:spool/user.a/cyrus.cache.NEW".into(),
-        n: 3,
-        value: "before".into(),
-        step: 0,
-    };
     let config = Config { master_expunge: ExpungeMode::Immediate, ..one_by_one() };
-    Lab::scripted(rules("2.3.10"), config, [cut].into_iter().collect()).take(quiet())
+    Lab::scripted(rules("2.3.10"), config, power("master", "cyrus.cache.NEW", 3, "before")).take(quiet())
 }
 
 /// Something that is not there is taken for done.
@@ -158,21 +145,12 @@ fn every_invariant_fires() {
         ),
         ("unexpunge-restores-message", {
             // The replica's expire has given uid 1 the record of uid 2; then the replica becomes the master.
-            let operations = vec![
-                deliver(&[120], false),
-                Op::Sync {},
-                expunge(&[(0, 0)]),
-                Op::Sync {},
-                deliver(&[80, 100], true),
-                Op::Sync {},
-                look_through(),
-                Op::Failover {},
-                unexpunge((0, 0)),
-            ];
+            let before = synced([deliver(&[120], false), expunge(&[(0, 0)]), deliver(&[80, 100], true)]);
+            let operations = [before, vec![look_through(), Op::Failover {}, unexpunge((0, 0))]].concat();
             Lab::new(rules("2.3.9"), one_by_one()).take(operations)
         }),
         ("no-gap-on-replica", {
-            let operations = vec![deliver(&[80, 80], true), Op::Sync {}];
+            let operations = synced([deliver(&[80, 80], true)]);
             Lab::new(rules("2.3.9"), one_by_one()).take(operations)
         }),
         ("replica-follows-history", split_brain(&NO_IDS)),

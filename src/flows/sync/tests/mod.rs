@@ -1,6 +1,7 @@
 //! The flow as a whole.
 
 mod fires;
+mod roles;
 mod rows;
 mod stories;
 mod wire;
@@ -14,14 +15,21 @@ use super::flow::build_pair;
 use super::invariants::INVARIANTS;
 use super::machine::Pair;
 use super::store::Store;
-use super::variants::Rules;
-use super::workload::{Deliver, Driver, Expire, Messages, Op};
+use super::variants::{BASELINE, Guard, Rules};
+use super::workload::{Deliver, Driver, Expire, Hours, Messages, Op};
 use crate::check::{CheckMode, Checks, InvariantKind};
-use crate::choice::{Choices, Mode, Script, Seed, Settings};
+use crate::choice::{Choices, Deviation, Mode, Script, Seed, Settings};
 use crate::disk::OpenMode;
 use crate::kernel::{Dispatch, Limits, Sim, Time, Until};
 use crate::trace::Trace;
 use crate::world::{Node, World};
+
+/// The baseline with the check of 2008.
+static GUARD_2008: Rules = Rules { guard: Guard::FileSize, ..BASELINE };
+
+fn rules(label: &str) -> &'static Rules {
+    Rules::named(label).unwrap()
+}
 
 /// More than a story takes.
 const LONG: Time = Time::from_nanos(3 * 86_400_000_000_000);
@@ -108,9 +116,14 @@ impl Lab {
         self.drive(move |node| Rc::clone(&driver).run(node))
     }
 
+    /// The first mailbox on a server.
+    fn on_disk(&self, which: usize) -> OnDisk {
+        self.pair.watch().on_disk(&self.pair.machine(which).host, "user.a").unwrap()
+    }
+
     /// The first mailbox on the replica.
     fn replica(&self) -> OnDisk {
-        self.pair.watch().on_disk(&self.pair.machine(1).host, "user.a").unwrap()
+        self.on_disk(1)
     }
 
     /// Every failure of the run, as `invariant: cause`.
@@ -167,10 +180,29 @@ fn unexpunge(of: (usize, usize)) -> Op {
     Op::Unexpunge(Messages { of: vec![of] })
 }
 
+/// Something that goes wrong.
+fn wrong(site: &str, actor: String, n: u64, value: &str) -> Deviation {
+    Deviation { site: site.into(), actor, n, value: value.into(), step: 0 }
+}
+
+/// Power that goes off around the n-th change of this file.
+fn power(server: &str, file: &str, n: u64, value: &str) -> Script {
+    [wrong("disk/power-cut", format!("{server}:spool/user.a/{file}"), n, value)].into_iter().collect()
+}
+
 /// Overwrites bytes of a file of the first mailbox.
 fn overwrite(store: &Store, file: &str, at: u64, bytes: &[u8]) {
     let file = store.disk.open(&format!("spool/user.a/{file}"), OpenMode::Write).unwrap();
     crate::flows::sync::store::io::write_all(&file, at, bytes).unwrap();
+}
+
+fn wait() -> Op {
+    Op::Wait(Hours { hours: 1 })
+}
+
+/// Each of these operations, and after each the replica catches up: the n-th of them is operation 2 n.
+fn synced<const N: usize>(operations: [Op; N]) -> Vec<Op> {
+    operations.into_iter().flat_map(|op| [op, Op::Sync {}]).collect()
 }
 
 /// An expire on the replica for which nothing is due.

@@ -2,38 +2,20 @@
 //! the baseline, the two ways out the report names, and the redesign.
 
 use super::*;
-use crate::choice::Deviation;
-use crate::flows::sync::variants::{
-    AS_RELEASED, AppendSyncs, BASELINE, Combine, FIXED, Guard, Layout, NullIds, Uploads,
-};
-use crate::flows::sync::workload::Hours;
+use crate::flows::sync::variants::{AS_RELEASED, AppendSyncs, BASELINE, Combine, FIXED, Layout, NullIds, Uploads};
 
 /// The baseline, the two ways out, the redesign.
 const COLUMNS: [&str; 4] = ["2.3.9", "2.3.9+option-a", "2.3.10", "2.4"];
-
-fn rules(label: &str) -> &'static Rules {
-    Rules::named(label).unwrap()
-}
 
 /// Of these failures, those that begin like this.
 fn of<'a>(failures: &'a [String], begin: &str) -> Vec<&'a str> {
     failures.iter().map(String::as_str).filter(|failure| failure.starts_with(begin)).collect()
 }
 
-fn wait() -> Op {
-    Op::Wait(Hours { hours: 1 })
-}
-
 fn table(more: &[usize]) -> Vec<Op> {
-    vec![
-        deliver(&[200, 120, 160], false),
-        Op::Sync {},
-        expunge(&[(0, 0), (0, 2)]),
-        Op::Sync {},
-        deliver(more, true),
-        Op::Sync {},
-        look_through(),
-    ]
+    let mut operations = synced([deliver(&[200, 120, 160], false), expunge(&[(0, 0), (0, 2)]), deliver(more, true)]);
+    operations.push(look_through());
+    operations
 }
 
 /// Claim: two holes and an expire for which nothing is due: on the baseline two messages' records are wrong or the
@@ -63,17 +45,10 @@ fn two_holes_and_an_expire() {
 /// Claim: three messages and one hole: silent on the baseline, whatever its expire checks; nothing elsewhere.
 #[test]
 fn one_hole() {
-    static GUARD_2008: Rules = Rules { guard: Guard::FileSize, ..BASELINE };
     let operations = || {
-        vec![
-            deliver(&[120], false),
-            Op::Sync {},
-            expunge(&[(0, 0)]),
-            Op::Sync {},
-            deliver(&[80, 100], true),
-            Op::Sync {},
-            look_through(),
-        ]
+        let mut operations = synced([deliver(&[120], false), expunge(&[(0, 0)]), deliver(&[80, 100], true)]);
+        operations.push(look_through());
+        operations
     };
     for rules in [rules("2.3.9"), rules("2.3.9+2007-09"), &GUARD_2008] {
         let lab = Lab::new(rules, one_by_one()).take(operations());
@@ -92,8 +67,7 @@ fn one_hole() {
 }
 
 fn cut(n: u64, value: &str) -> Script {
-    let cut = Deviation { site: "net/cut".into(), actor: "master->replica".into(), n, value: value.into(), step: 0 };
-    [cut].into_iter().collect()
+    [wrong("net/cut", "master->replica".to_owned(), n, value)].into_iter().collect()
 }
 
 /// Claim: a connection that ends between two batches leaves a gap behind a last uid if each batch carries the final
@@ -108,7 +82,7 @@ fn cut_between_batches() {
         Rules { uploads: Uploads::FinalLastUid, ..FIXED },
         FIXED,
     ];
-    let operations = || vec![deliver(&[80, 80, 80], true), Op::Sync {}, deliver(&[100], false), Op::Sync {}];
+    let operations = || synced([deliver(&[80, 80, 80], true), deliver(&[100], false)]);
     let forms = RULES.iter().chain([rules("2.4"), rules("correct")]);
     for form in forms {
         let mut died = 0;
@@ -129,18 +103,6 @@ fn cut_between_batches() {
         }
         assert!(died > 4, "{}: {died} clients have met a cut", form.label);
     }
-}
-
-/// Power that goes off around the n-th change of this file.
-fn power(server: &str, file: &str, n: u64, value: &str) -> Script {
-    let cut = Deviation {
-        site: "disk/power-cut".into(),
-        actor: format!("{server}:spool/user.a/{file}"),
-        n,
-        value: value.into(),
-        step: 0,
-    };
-    [cut].into_iter().collect()
 }
 
 /// Failures of runs in which power goes off around each change of a file, and how often a mark was seen.
@@ -258,13 +220,7 @@ fn header_before_its_records() {
         for n in 0..8 {
             for state in ["keep {1-2}", "keep {1}", "keep {2}", "keep {0-1}", "keep {3}", "keep {2-3}"] {
                 let mut script = power("replica", file, n, "before");
-                script.deviations.push(Deviation {
-                    site: "disk/cut-state".into(),
-                    actor: "replica".into(),
-                    n: 0,
-                    value: state.into(),
-                    step: 0,
-                });
+                script.deviations.push(wrong("disk/cut-state", "replica".to_owned(), 0, state));
                 failures.extend(Lab::scripted(form, one_by_one(), script).take(operations()).failures());
             }
         }
@@ -295,15 +251,9 @@ fn work_files_of_the_dead() {
 fn ids_that_are_missing() {
     static EQUAL: Rules = Rules { null_ids: NullIds::Equal, ..AS_RELEASED };
     let operations = || {
-        vec![
-            deliver(&[120, 80, 100], false),
-            Op::Sync {},
-            expunge(&[(0, 0)]),
-            Op::Sync {},
-            wait(),
-            deliver(&[80], true),
-            Op::Sync {},
-        ]
+        let mut operations = synced([deliver(&[120, 80, 100], false), expunge(&[(0, 0)])]);
+        operations.extend([wait(), deliver(&[80], true), Op::Sync {}]);
+        operations
     };
     // What a reconstruct that does not trust the old index leaves of assigned ids.
     let forget = |store: &Store| overwrite(store, "cyrus.index", 96 + 60, &[0; 12]);
@@ -356,16 +306,9 @@ fn damage(store: &Store, damage: Damage) {
 #[test]
 fn combine_over_damage() {
     let operations = || {
-        vec![
-            deliver(&[80, 80, 80], false),
-            Op::Sync {},
-            expunge(&[(0, 0), (0, 1)]),
-            Op::Sync {},
-            wait(),
-            unexpunge((0, 0)),
-            deliver(&[100], true),
-            Op::Sync {},
-        ]
+        let mut operations = synced([deliver(&[80, 80, 80], false), expunge(&[(0, 0), (0, 1)])]);
+        operations.extend([wait(), unexpunge((0, 0)), deliver(&[100], true), Op::Sync {}]);
+        operations
     };
     for label in COLUMNS {
         for what in

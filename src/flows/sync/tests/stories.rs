@@ -1,25 +1,11 @@
 //! The incident, offset by offset.
 
 use super::*;
-use crate::flows::sync::variants::{BASELINE, FIXED, Guard, Uploads};
-
-/// The baseline with the check of 2008.
-static GUARD_2008: Rules = Rules { guard: Guard::FileSize, ..BASELINE };
-
-fn rules(label: &str) -> &'static Rules {
-    Rules::named(label).unwrap()
-}
+use crate::flows::sync::variants::{FIXED, Uploads};
 
 /// Messages 1 to 3 with records of 200, 120 and 160 bytes; 1 and 3 are expunged; then these arrive.
 fn story(more: &[usize]) -> Vec<Op> {
-    vec![
-        deliver(&[200, 120, 160], false),
-        Op::Sync {},
-        expunge(&[(0, 0), (0, 2)]),
-        Op::Sync {},
-        deliver(more, true),
-        Op::Sync {},
-    ]
+    synced([deliver(&[200, 120, 160], false), expunge(&[(0, 0), (0, 2)]), deliver(more, true)])
 }
 
 fn with(mut operations: Vec<Op>, more: Op) -> Vec<Op> {
@@ -114,14 +100,7 @@ fn loud() {
 /// Claim: three messages are enough: uid 1 takes over the record of uid 2.
 #[test]
 fn smallest_silent_case() {
-    let operations = vec![
-        deliver(&[120], false),
-        Op::Sync {},
-        expunge(&[(0, 0)]),
-        Op::Sync {},
-        deliver(&[80, 100], true),
-        Op::Sync {},
-    ];
+    let operations = synced([deliver(&[120], false), expunge(&[(0, 0)]), deliver(&[80, 100], true)]);
     let lab = Lab::new(rules("2.3.9"), one_by_one()).take(operations);
     assert_eq!(row(&lab.replica()), "2@4 3@84 | 1@4 gen 00000000 | 184 01000000 | 3");
     let failures = lab.failures();
@@ -137,17 +116,9 @@ fn the_merge() {
     let last = "2@204 4@484 5@564 6@664 | 1@4 3@324 gen 00000002 | 804 00000002 | 6";
     assert_eq!(row(&lab.replica()), last);
     // An expire that drops uid 1 leaves the rest compact; the next expunge and combine find them by their offsets.
-    let more = vec![
-        Op::Wait(crate::flows::sync::workload::Hours { hours: 1 }),
-        Op::Expire(Expire { replica: true, days: 0 }),
-        deliver(&[200, 80], true),
-        Op::Sync {},
-        expunge(&[(4, 1), (8, 0)]),
-        Op::Sync {},
-        deliver(&[120, 160], true),
-        Op::Sync {},
-    ];
-    let lab = Lab::new(&OLD_UPLOADS, one_by_one()).take([story(&[80, 100, 140]), more].concat());
+    let expire = vec![wait(), Op::Expire(Expire { replica: true, days: 0 })];
+    let more = synced([deliver(&[200, 80], true), expunge(&[(4, 1), (8, 0)]), deliver(&[120, 160], true)]);
+    let lab = Lab::new(&OLD_UPLOADS, one_by_one()).take([story(&[80, 100, 140]), expire, more].concat());
     let lost: Vec<String> = lab
         .failures()
         .into_iter()
@@ -165,17 +136,10 @@ fn the_merge() {
 #[test]
 fn unexpunge_then_expire() {
     let operations = || {
-        vec![
-            deliver(&[120, 80], false),
-            Op::Sync {},
-            expunge(&[(0, 0)]),
-            Op::Sync {},
-            unexpunge((0, 0)),
-            deliver(&[100], true),
-            Op::Sync {},
-            Op::Wait(crate::flows::sync::workload::Hours { hours: 1 }),
-            Op::Expire(Expire { replica: true, days: 0 }),
-        ]
+        let mut operations = synced([deliver(&[120, 80], false), expunge(&[(0, 0)])]);
+        operations.extend([unexpunge((0, 0)), deliver(&[100], true), Op::Sync {}]);
+        operations.extend([wait(), Op::Expire(Expire { replica: true, days: 0 })]);
+        operations
     };
     let lost = "message-file-intact: file of a live message is gone".to_owned();
     for (label, loses) in

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Watch;
-use super::ghost::Ghost;
 use crate::check::Outcome;
 use crate::flows::sync::checker::{Entry, OnDisk};
 use crate::flows::sync::invariants::Id;
@@ -66,8 +65,7 @@ impl Watch {
                     (None, None) => Outcome::Idle,
                 },
             );
-            let ghosts = [0, 1].map(|which| model.servers[which].ghosts.get(mailbox));
-            self.report(Id::ExpungedAgree, self.expunged_agree([one, other], ghosts, mailbox));
+            self.report(Id::ExpungedAgree, self.expunged_agree([one, other], mailbox));
         }
         if last.done > 1 {
             let outcome = match last.changes {
@@ -102,15 +100,16 @@ impl Watch {
         Outcome::Held
     }
 
-    /// What is expunged on one side is on the other, if it was ever live there and is not gone by now, as the numbers say.
-    fn expunged_agree(&self, found: [&OnDisk; 2], ghosts: [Option<&Ghost>; 2], mailbox: &str) -> Outcome {
+    /// What is expunged on one side is on the other, unless the number of its change says there that records up to it are
+    /// gone: whoever asks either of them what has vanished is told of it, or that nobody can say.
+    fn expunged_agree(&self, found: [&OnDisk; 2], mailbox: &str) -> Outcome {
         if self.rules.layout == Layout::ThreeFiles {
             return Outcome::Idle;
         }
         for (from, to) in [(0, 1), (1, 0)] {
-            let (Some(index), Some(ghost)) = (&found[to].index, ghosts[to]) else { return Outcome::Idle };
+            let Some(index) = &found[to].index else { return Outcome::Idle };
             let there: BTreeSet<u32> = found[to].expunged().map(|entry| entry.uid).collect();
-            let owed = |entry: &&Entry| entry.modseq > index.deletedmodseq && ghost.had(entry.uid, entry.guid);
+            let owed = |entry: &&Entry| entry.modseq > index.deletedmodseq;
             if let Some(entry) = found[from].expunged().filter(owed).find(|entry| !there.contains(&entry.uid)) {
                 let detail = format!("{mailbox} uid {}, {} and {}", entry.uid, entry.modseq, index.deletedmodseq);
                 return Outcome::violated("expunged on one side", detail);

@@ -36,8 +36,6 @@ pub(super) struct Ghost {
     floor: Floor,
     /// Whose number a uid is.
     uids: BTreeMap<u32, [u8; 20]>,
-    /// What has ever been live here, whoever was the master, and was not forgotten by this server as the master.
-    had: BTreeSet<(u32, [u8; 20])>,
     /// Every message that was ever here, with its number, whoever was the master.
     ever: BTreeSet<(u32, [u8; 20])>,
 }
@@ -60,14 +58,12 @@ impl Ghost {
         };
         for entry in found.live() {
             self.uids.entry(entry.uid).or_insert(entry.guid);
-            self.had.insert((entry.uid, entry.guid));
         }
     }
 
     /// Another server is the master from now on: what was promised does not count any more.
     pub(super) fn start_anew(&mut self) {
-        let (had, ever) = (std::mem::take(&mut self.had), std::mem::take(&mut self.ever));
-        *self = Ghost { had, ever, ..Ghost::default() };
+        *self = Ghost { ever: std::mem::take(&mut self.ever), ..Ghost::default() };
     }
 
     /// This is what is there.
@@ -88,18 +84,6 @@ impl Ghost {
             .filter(|entry| !self.ever.iter().any(|(_, guid)| *guid == entry.guid))
             .map(|entry| entry.guid)
             .collect()
-    }
-
-    /// This server, as the master, has expunged messages and dropped their records: another master may have them still,
-    /// and call them expunged under numbers of its own.
-    pub(super) fn forget_dropped(&mut self, found: &OnDisk) {
-        let there: BTreeSet<u32> = found.live().chain(found.expunged()).map(|entry| entry.uid).collect();
-        self.had.retain(|(uid, _)| there.contains(uid));
-    }
-
-    /// Whether a message was live here at some time.
-    pub(super) fn had(&self, uid: u32, guid: [u8; 20]) -> bool {
-        self.had.contains(&(uid, guid))
     }
 
     /// The server claims this last uid from now on.

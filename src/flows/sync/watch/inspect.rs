@@ -57,7 +57,7 @@ impl Watch {
             at(Id::CacheReadable, rules::cache_readable(found, live_only));
             at(Id::CacheMatches, rules::cache_matches(found, live_only));
             at(Id::CacheApart, rules::cache_apart(found, live_only));
-            at(Id::Checksums, rules::checksums(found));
+            at(Id::Checksums, rules::checksums(found, self.rules.sums));
         }
         at(Id::UidsInOrder, rules::uids_in_order(found));
         at(Id::LiveOrExpunged, rules::live_or_expunged(found));
@@ -66,8 +66,7 @@ impl Watch {
         if let Some(ghost) = server.ghosts.get(mailbox) {
             at(Id::NumbersGrow, ghost.numbers(found));
             at(Id::AckedKept, ghost.kept(found));
-            let excused: BTreeSet<u32> = server.host.uploading().into_iter().collect();
-            at(Id::NoStray, rules::no_stray(found, &excused));
+            at(Id::NoStray, rules::no_stray(found, &server.host.uploading(mailbox)));
         }
         if server.fresh {
             let outcome = match found.half_made.first() {

@@ -225,13 +225,7 @@ impl Watch {
     /// A change was acknowledged: what the files say now may not be lost.
     pub fn acked(&self, host: &Host, mailbox: &str) {
         if let Some(found) = self.on_disk(host, mailbox) {
-            let is_master = self.is_master(host);
-            self.ghost(host, mailbox, |ghost| {
-                ghost.raise(&found);
-                if is_master {
-                    ghost.forget_dropped(&found);
-                }
-            });
+            self.ghost(host, mailbox, |ghost| ghost.raise(&found));
         }
     }
 

@@ -21,6 +21,13 @@ pub enum Move {
         /// Its flags.
         flags: Flags,
     },
+    /// A message of the other server has no record here and is expunged there, or will be: that is recorded.
+    Gone {
+        /// Its record there.
+        like: Record,
+        /// Its flags.
+        flags: Flags,
+    },
 }
 
 /// Makes these moves under numbers above those of both servers, all or none of them.
@@ -51,7 +58,6 @@ pub fn merge(
     let mut files = staged.iter();
     for one in moves {
         let new = open.header.last_uid + 1;
-        open.header.last_uid = new;
         match one {
             Move::Renumber(uid) => {
                 let live = |record: &&mut Record| record.uid == *uid && record.is_live();
@@ -61,6 +67,7 @@ pub fn merge(
                 (record.modseq, record.last_updated) = (modseq, now);
                 io::link_over(&store.disk, &open.paths.message(*uid), &open.paths.message(new))?;
                 open.records.push(copy);
+                open.header.last_uid = new;
             }
             Move::Copy { bytes, like, flags } => {
                 let file = files.next().ok_or(Fail::NoMessage(like.uid))?;
@@ -69,6 +76,10 @@ pub fn merge(
                 put_flags(&mut record, flags, &mut open.names);
                 open.add_cache(&mut record, &build(bytes))?;
                 open.records.push(record);
+                open.header.last_uid = new;
+            }
+            Move::Gone { like, flags } => {
+                open.add_gone(store, &Record { modseq, last_updated: now, ..like.clone() }, flags)?;
             }
         }
     }

@@ -21,13 +21,14 @@ pub use merge::{Move, merge};
 pub use repack::{expire, recover};
 pub use replica::{Applied, apply};
 
-use super::message::flags_of;
+use super::message::{Flags, flags_of, put_flags};
 use super::{Fail, Locks, Paths, Seen, Store, View, fresh, io};
 use crate::disk::{BlockingFile, DiskError, OpenMode};
 use crate::flows::sync::format::{
-    ANSWERED, DELETED, FLAGGED, GENERATION_BYTES, Header, HeaderFile, Minor, Record, crc32, record_len,
+    ANSWERED, DELETED, EXPUNGED, FLAGGED, GENERATION_BYTES, Header, HeaderFile, Minor, Record, UNLINKED, crc32, frame,
+    guid as sha1, record_len,
 };
-use crate::flows::sync::variants::{Commit, Recovery};
+use crate::flows::sync::variants::{Commit, Recovery, Sums, UnknownExpunged};
 
 /// A mailbox that is open and locked.
 pub(super) struct Open {
@@ -99,7 +100,8 @@ fn open_cache(store: &Store, paths: &Paths, header: &Header) -> Result<BlockingF
 }
 
 /// Counts, bytes and sums of the records, as the header keeps them.
-fn count(header: &mut Header, records: &[Record], names: &HeaderFile) {
+fn count(store: &Store, header: &mut Header, records: &[Record], names: &HeaderFile) {
+    let sums = store.rules().sums;
     let live = || records.iter().filter(|record| record.is_live());
     let flagged = |bit| live().filter(|record| record.system_flags & bit != 0).count() as u32;
     header.records = records.len() as u32;
@@ -110,15 +112,22 @@ fn count(header: &mut Header, records: &[Record], names: &HeaderFile) {
     header.v12.exists = live().count() as u32;
     let expunged = records.iter().filter(|record| !record.is_live());
     header.v12.first_expunged = expunged.map(|record| record.last_updated).min().unwrap_or(0);
-    header.v12.sync_crc = live().fold(0, |sum, record| sum ^ contribution(record, names));
+    header.v12.sync_crc = live().fold(0, |sum, record| sum ^ contribution(record, names, sums));
 }
 
 /// What a record that is not expunged adds to the mailbox's sum.
 #[must_use]
-pub fn contribution(record: &Record, names: &HeaderFile) -> u32 {
+pub fn contribution(record: &Record, names: &HeaderFile, sums: Sums) -> u32 {
     let flags = flags_of(record, names).iter().fold(0, |sum, flag| sum ^ crc32(flag.to_lowercase().as_bytes()));
     let Record { uid, modseq, last_updated, internaldate, guid, .. } = record;
-    crc32(format!("{uid} {modseq} {last_updated} ({flags}) {internaldate} {guid}").as_bytes())
+    let text = format!("{uid} {modseq} {last_updated} ({flags}) {internaldate} {guid}");
+    match sums {
+        Sums::Crc32 => crc32(text.as_bytes()),
+        Sums::Sha1 => {
+            let [a, b, c, d, ..] = sha1(text.as_bytes()).0;
+            u32::from_be_bytes([a, b, c, d])
+        }
+    }
 }
 
 impl Open {
@@ -167,6 +176,21 @@ impl Open {
         Ok(())
     }
 
+    /// Records that a message is expunged of which there is no record here: it was never here, or was forgotten. Whoever
+    /// saw it on the other server may ask here what has vanished since.
+    fn add_gone(&mut self, store: &Store, record: &Record, flags: &Flags) -> Result<(), Fail> {
+        if store.rules().unknown == UnknownExpunged::Skipped {
+            return Ok(());
+        }
+        // It has no file, so there is nothing to be parsed.
+        let mut gone = Record { system_flags: EXPUNGED | UNLINKED, ..record.clone() };
+        put_flags(&mut gone, flags, &mut self.names);
+        self.add_cache(&mut gone, &frame(&Default::default()))?;
+        let slot = self.records.partition_point(|mine| mine.uid < gone.uid);
+        self.records.insert(slot, gone);
+        Ok(())
+    }
+
     /// Makes the change durable and visible.
     fn commit(mut self, store: &Store) -> Result<(), Fail> {
         let new_names = self.names != self.old_names;
@@ -174,7 +198,7 @@ impl Open {
             store.write_names(&self.paths, &self.names)?;
         }
         self.header.v12.header_file_crc = crc32(&self.names.encode());
-        count(&mut self.header, &self.records, &self.names);
+        count(store, &mut self.header, &self.records, &self.names);
         self.cache.sync_all()?;
         match store.rules().commit {
             Commit::InPlace => self.commit_in_place(store),

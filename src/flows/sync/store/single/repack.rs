@@ -40,7 +40,7 @@ pub(super) fn repack(store: &Store, mailbox: &str) -> Result<(), Fail> {
         open.records[slot].cache_offset = content.len() as u32;
         content.extend(bytes);
     }
-    count(&mut open.header, &open.records, &open.names);
+    count(store, &mut open.header, &open.records, &open.names);
     let cache = io::create(&store.disk, &fresh(&path))?;
     io::write_all(&cache, 0, &content)?;
     let index = write_new(store, &open.paths.index(), &open.header, &open.records)?;

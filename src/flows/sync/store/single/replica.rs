@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Open, open};
-use crate::flows::sync::format::{EXPUNGED, Guid, Record, UNLINKED, build, frame};
+use super::open;
+use crate::flows::sync::format::{EXPUNGED, Guid, Record, UNLINKED, build};
 use crate::flows::sync::store::message::{Flags, put_flags};
 use crate::flows::sync::store::{Fail, Store, io};
-use crate::flows::sync::variants::UnknownExpunged;
 
 /// A state of a mailbox, as far as it is newer than the other server's.
 #[derive(Clone, Debug)]
@@ -54,7 +53,8 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
             _ => {}
         }
     }
-    store.host.takes_in(state.records.iter().map(|(record, _)| record.uid));
+    let uids = || state.records.iter().map(|(record, _)| record.uid);
+    store.host.takes_in(mailbox, uids());
     let known_uid = open.header.last_uid;
     open.pass_over(store, state.last_uid)?;
     let mut linked = false;
@@ -74,7 +74,7 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
                     if record.is_live() {
                         return Err(Fail::Crc("a message was not sent"));
                     }
-                    open.add_unknown(store, record, flags)?;
+                    open.add_gone(store, record, flags)?;
                     continue;
                 };
                 let bytes = io::read(&store.disk, file)?;
@@ -86,7 +86,7 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
                 open.records.push(new);
             }
             // Expunged, and never seen here, or forgotten.
-            None => open.add_unknown(store, record, flags)?,
+            None => open.add_gone(store, record, flags)?,
         }
     }
     let header = &mut open.header;
@@ -94,29 +94,14 @@ pub fn apply(store: &Store, mailbox: &str, state: &Applied, staged: &BTreeMap<Gu
     header.highestmodseq = state.highestmodseq;
     header.v12.deletedmodseq = header.v12.deletedmodseq.max(state.deletedmodseq);
     header.uidvalidity = state.uidvalidity;
-    super::count(&mut open.header, &open.records, &open.names);
+    super::count(store, &mut open.header, &open.records, &open.names);
     if open.header.v12.sync_crc != state.sync_crc {
         return Err(Fail::Crc("the sums differ"));
     }
     if linked {
         store.sync_dir(open.paths.dir())?;
     }
-    open.commit(store)
-}
-
-impl Open {
-    /// A message that is expunged on the other server and has no record here. Whoever saw it there may ask here what has
-    /// vanished since.
-    fn add_unknown(&mut self, store: &Store, record: &Record, flags: &Flags) -> Result<(), Fail> {
-        if store.rules().unknown == UnknownExpunged::Skipped {
-            return Ok(());
-        }
-        // It has no file, so there is nothing to be parsed.
-        let mut new = Record { system_flags: EXPUNGED | UNLINKED, ..record.clone() };
-        put_flags(&mut new, flags, &mut self.names);
-        self.add_cache(&mut new, &frame(&Default::default()))?;
-        let slot = self.records.partition_point(|mine| mine.uid < new.uid);
-        self.records.insert(slot, new);
-        Ok(())
-    }
+    open.commit(store)?;
+    store.host.has_taken_in(mailbox, uids());
+    Ok(())
 }

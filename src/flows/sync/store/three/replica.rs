@@ -64,7 +64,8 @@ pub fn upload(
         return Ok(());
     };
     let mut open = open(store, &selected.mailbox)?;
-    store.host.takes_in(uploads.iter().map(|upload| upload.record.uid));
+    let uids = || uploads.iter().map(|upload| upload.record.uid);
+    store.host.takes_in(&selected.mailbox, uids());
     let known = selected.names.flags.len();
     let mut records = Vec::new();
     for upload in uploads {
@@ -87,6 +88,7 @@ pub fn upload(
             return Err(fail);
         }
     }
+    store.host.has_taken_in(&selected.mailbox, uids());
     *selected = select(store, &selected.mailbox)?;
     Ok(())
 }
