@@ -36,12 +36,24 @@ What a seed stands for is fixed: by default (mix) of 32 seeds 18 are swarm (a ra
 rates; the first eight are among them), 6 pct (priorities with 1 to 3 ordering constraints), 3 single-fault (one fault at
 one of the places where one could have happened), 2 mutation (the beginning of a run that showed something new, searched
 on), and one each of swizzle (nodes are cut off one by one), isolate-one and starve-one. --strategy, or [search]
-strategy in the file, makes all seeds one of these. A mutation starts from what finished generations (four
-of 64 seeds, then of 256) have found, and is a swarm seed where that is nothing; its report names the seeds it goes back
-to, and --seed with --parents is the same run again. Found means: a run was the first to show a feature, which is a value
-taken at a site, an offer of a site, a fault noticed, an event inside a callback, an outcome, a mark, something for an
-invariant to check or a violation, each once, twice, three times, up to 7, 15, 31, 127 or more often. Which of these runs
-a mutation goes back to is drawn by the features, the rare ones first. No strategy turns on what the scenario's [faults] leave out.
+strategy in the file, makes all seeds one of these. No strategy turns on what the scenario's
+[faults] leave out.
+
+A mutation begins as its parent did, with a few deviations left out, and from a drawn step on goes its own way, in its
+operations, too. Parents come from finished generations (four of 64 seeds, then of 256); where there are none it is a
+swarm seed. A run becomes one by being the first to show a feature: a value taken at a site, an offer of a site, a fault
+noticed, an event inside a callback, an outcome, a mark, something for an invariant to check or a violation, each once,
+twice, three times, up to 7, 15, 31, 127 or more often. Features are drawn, the rare ones more often, and the run that
+showed one first is the parent. The report names the parents; --seed with --parents is the same run again.
+
+With --plans, or [search] plans = true, every other mutation goes back to a stored plan instead: one under regressions/
+beside the scenario that was made from it, or has its flow and flow-config; in either case under its contract. Such a run
+has the plan's flow-config, and its parents begin with the plan's path. What the scenario's [faults] do not allow of a plan
+is left out. Nobody gets this unasked, because each plan that is promoted would change what seeds do.
+
+PCT moves deliveries, tasks and callbacks, never timers: a timer that is late would be a broken promise of the clock, on
+which leases and checks of freshness rely. It comes before or after a delivery by how slow the delivery is. Timers due at
+the very same instant keep the order in which they were set; explore --exhaustive tries the others.
 
 A clean sweep says what it leaves open. n clean seeds mean a failure rate below 3/n per seed with 95 % confidence (rule
 of three), and the share of behaviours met exactly once estimates how likely the next seed shows a new one
@@ -57,6 +69,8 @@ Examples:
   seedbed run x.toml --variant correct --set flow-config.servers=5
                                            another variant, another configuration
   seedbed run x.toml --strategy pct        orders of events rather than faults
+  seedbed run x.toml --strategy mutation --plans
+                                           around what has failed before
   seedbed run x.toml --keep-going --for 60s
                                            how often does it fail? Count for a minute
   seedbed run --format json | jq .verdict  one JSON object per scenario";
@@ -261,9 +275,12 @@ pub struct Overlay {
     /// mutation [default: the scenario's, or mix]
     #[arg(long, value_name = "NAME")]
     pub strategy: Option<String>,
-    /// The seeds that a mutation goes back to, as its report names them
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    pub parents: Vec<u64>,
+    /// What a mutation goes back to, as its report names it: seeds, before them perhaps a plan
+    #[arg(long, value_name = "P,…", value_delimiter = ',')]
+    pub parents: Vec<String>,
+    /// Mutations go back to the stored plans beside the scenario, too
+    #[arg(long)]
+    pub plans: bool,
 }
 
 /// Arguments of `replay`.
@@ -521,9 +538,12 @@ impl Overlay {
         all.extend(self.variant.as_deref().map(Override::variant));
         all.extend(self.strategy.as_deref().map(Override::strategy));
         if !self.parents.is_empty() {
-            let parents: Vec<String> = self.parents.iter().map(u64::to_string).collect();
+            let parents: Vec<String> = self.parents.iter().map(|parent| toml_word(parent)).collect();
             let setting = Override::parse(&format!("search.parents=[{}]", parents.join(",")));
             all.extend(setting.ok());
+        }
+        if self.plans {
+            all.extend(Override::parse("search.plans=true").ok());
         }
         all
     }
@@ -531,7 +551,7 @@ impl Overlay {
     /// Whether anything but the variant is laid over.
     #[must_use]
     pub fn changes_more_than_the_variant(&self) -> bool {
-        !self.settings.is_empty() || self.strategy.is_some() || !self.parents.is_empty()
+        !self.settings.is_empty() || self.strategy.is_some() || !self.parents.is_empty() || self.plans
     }
 
     /// The arguments that give this overlay again.
@@ -544,10 +564,21 @@ impl Overlay {
         if let Some(strategy) = &self.strategy {
             arguments.extend(["--strategy".to_owned(), strategy.clone()]);
         }
+        if self.plans {
+            arguments.push("--plans".to_owned());
+        }
         for setting in &self.settings {
             arguments.extend(["--set".to_owned(), format!("{}={}", setting.key, setting.value)]);
         }
         arguments
+    }
+}
+
+/// A seed as it is, a path as a string.
+fn toml_word(parent: &str) -> String {
+    match parent.parse::<u64>() {
+        Ok(seed) => seed.to_string(),
+        Err(_) => toml::Value::String(parent.to_owned()).to_string(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Finding and reading scenario and plan files.
 
+pub(crate) mod stored;
+
 use std::fs;
 use std::path::Path;
 
@@ -138,8 +140,9 @@ pub fn load<'a>(harness: &'a Harness, path: &str, settings: &[Override]) -> Resu
         let flow = harness.flow_named(path, &plan.flow)?;
         return Ok(Loaded::Plan(Box::new(LoadedPlan { flow, path: path.to_owned(), plan })));
     }
-    let scenario = read_scenario(path, &bytes, &catalogue, settings)?;
+    let mut scenario = read_scenario(path, &bytes, &catalogue, settings)?;
     let flow = harness.flow_named(path, &scenario.flow)?;
+    stored::fetch(flow, &mut scenario, |path| read_plan(path, &read(path, harness.folder())?, &catalogue))?;
     Ok(Loaded::Scenario(Box::new(LoadedScenario { flow, scenario })))
 }
 

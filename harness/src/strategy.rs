@@ -1,13 +1,18 @@
 //! What a strategy does before the run of a seed: nothing, a scout that lists where a fault could strike, or the run
 //! of the parent that is mutated.
 //!
-//! A run depends on its scenario, its seed and, for a mutation, the seeds of its parents; never on anything else that a
-//! sweep has seen. So it can be executed again anywhere: `--seed N`, and `--parents P,…` where the report says so.
+//! A run depends on its scenario, its seed and, for a mutation, its parents (seeds, and a plan they may begin with); never
+//! on anything else that a sweep has seen. So it can be executed again anywhere: `--seed N`, and `--parents P,…` where the
+//! report says so.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use seedbed::choice::{Deviation, Forced, Offer, Script, Seed, Strategy, Tactic};
 use seedbed::kernel::Dispatch;
 use seedbed::run::{Guide, RunReport, Source, sites_of};
-use seedbed::scenario::Scenario;
+use seedbed::scenario::{Parent, Scenario, StoredPlan, Workload};
 
 use crate::execute::{Execution, Keep, ToolFailure};
 
@@ -53,12 +58,34 @@ pub fn strategy_of(scenario: &Scenario, seed: u64) -> Strategy {
     }
 }
 
-/// A scenario for a seed that mutates others.
+/// A scenario for a seed that mutates others. What began as a plan has the plan's configuration.
 #[must_use]
-pub fn with_parents(scenario: &Scenario, parents: &[u64]) -> Scenario {
+pub fn with_parents<P: Clone + Into<Parent>>(scenario: &Scenario, parents: &[P]) -> Scenario {
     let mut scenario = scenario.clone();
-    scenario.search.parents = parents.to_vec();
+    scenario.search.parents = parents.iter().cloned().map(Into::into).collect();
+    if let Some(plan) = plan_of(&scenario) {
+        scenario.config = plan.config.clone();
+    }
     scenario
+}
+
+/// The scenario as a seed runs it: where it is told the parents, and they begin with a plan, under its configuration.
+#[must_use]
+pub fn as_run<'a>(scenario: &'a Scenario, seed: u64) -> Cow<'a, Scenario> {
+    match plan_of(scenario) {
+        Some(_) if strategy_of(scenario, seed) == Strategy::Mutation => {
+            Cow::Owned(with_parents(scenario, &scenario.search.parents))
+        }
+        _ => Cow::Borrowed(scenario),
+    }
+}
+
+/// The stored plan that the parents begin with.
+fn plan_of(scenario: &Scenario) -> Option<&Arc<StoredPlan>> {
+    let Some(Parent::Plan(path)) = scenario.search.parents.first() else {
+        return None;
+    };
+    scenario.search.plans.iter().find(|stored| stored.path == *path)
 }
 
 impl Execution<'_> {
@@ -175,32 +202,95 @@ fn single_fault(execution: &Execution<'_>, seed: u64) -> Result<Option<Prepared>
     Ok(Some(Prepared { steps: report.steps, ..Prepared::of(Tactic::Calm(Some(forced))) }))
 }
 
-/// The beginning of the parent's run, with some of its deviations left out; from there on this seed draws.
+/// The beginning of the parent's run, with some of its deviations left out; from there on this seed draws, operations
+/// included.
 fn mutation(execution: &Execution<'_>, seed: u64) -> Result<Prepared, ToolFailure> {
-    let report = parent(execution)?;
+    let (report, steps) = parent(execution)?;
     let word = |n| Seed(seed).derive("mutation", n);
     let until_step = 1 + word(0) % report.steps.max(1);
+    let operations = spliced(execution, seed, &report.operations, until_step, report.steps.max(1));
     let kept = |(n, _): &(u64, Deviation)| !word(*n).is_multiple_of(LEFT_OUT_ONE_IN);
     let script = (1..).zip(report.script.deviations).filter(kept).map(|(_, deviation)| deviation).collect();
-    Ok(Prepared {
-        beginning: Some((script, until_step)),
-        operations: Some(report.operations),
-        steps: report.steps,
-        ..Prepared::default()
-    })
+    Ok(Prepared { beginning: Some((script, until_step)), operations: Some(operations), steps, ..Prepared::default() })
 }
 
-/// Executes the last of the parents, which may have parents itself.
-fn parent(execution: &Execution<'_>) -> Result<RunReport, ToolFailure> {
+/// The operations of a parent up to about where the searching begins, and behind them those of this seed, where it
+/// draws some. Else a sweep would have no more workloads than there are runs worth going back to.
+fn spliced(
+    execution: &Execution<'_>,
+    seed: u64,
+    parents: &[(usize, toml::Value)],
+    until_step: u64,
+    steps: u64,
+) -> Vec<(usize, toml::Value)> {
+    let Workload::Generated(count) = execution.scenario.workload else {
+        return parents.to_vec();
+    };
+    let kept = (parents.len() as u64 * until_step).div_ceil(steps) as usize;
+    let (kept, _) = parents.split_at(kept.min(parents.len()));
+    let next = kept.last().map_or(0, |(index, _)| index + 1);
+    let drawn = execution.flow.draw_operations(&execution.scenario.config, Seed(seed), count);
+    kept.iter().cloned().chain(drawn.into_iter().filter(|(index, _)| *index >= next)).collect()
+}
+
+/// Executes the last of the parents, which may have parents itself; with the steps that took.
+fn parent(execution: &Execution<'_>) -> Result<(RunReport, u64), ToolFailure> {
     let parents = &execution.scenario.search.parents;
     let (last, before) = parents.split_last().expect("a mutation has a parent");
-    let scenario = with_parents(execution.scenario, before);
-    let parent = Execution::of_seed(execution.flow, &scenario, *last);
-    let prepared = prepare(&parent, *last)?.unwrap_or_default();
-    let guide = Guide { keep_script: true, ..prepared.guide() };
-    let operations = prepared.operations.as_deref();
-    let mut report = Execution { source: Source::Guided(&guide), operations, ..parent }
-        .run_as_told(Dispatch::ByTime, Keep::default())?;
-    report.steps = report.steps.max(1);
-    Ok(report)
+    match last {
+        Parent::Plan(_) => stored(execution),
+        Parent::Seed(seed) => {
+            let scenario = with_parents(execution.scenario, before);
+            let parent = Execution::of_seed(execution.flow, &scenario, *seed);
+            let prepared = prepare(&parent, *seed)?.unwrap_or_default();
+            let guide = Guide { keep_script: true, ..prepared.guide() };
+            let operations = prepared.operations.as_deref();
+            let report = Execution { source: Source::Guided(&guide), operations, ..parent }
+                .run_as_told(Dispatch::ByTime, Keep::default())?;
+            let steps = prepared.steps + report.steps;
+            Ok((report, steps))
+        }
+    }
+}
+
+/// Follows a stored plan as far as the scenario's faults go.
+fn stored(execution: &Execution<'_>) -> Result<(RunReport, u64), ToolFailure> {
+    let missing = || ToolFailure {
+        seed: execution.seed.unwrap_or_default(),
+        message: "the plan that a mutation goes back to was not read".to_owned(),
+    };
+    let plan = plan_of(execution.scenario).ok_or_else(missing)?;
+    let script = permitted(execution, &plan.script);
+    let followed = Execution { source: Source::Replay(&script), operations: Some(&plan.operations), ..*execution };
+    let report = followed.run_as_told(Dispatch::ByTime, Keep::default())?;
+    let steps = report.steps;
+    Ok((report, steps))
+}
+
+/// The part of a script that a search of this scenario could have drawn. A plan may come from a scenario that allows
+/// more, and no strategy turns on what is left out.
+fn permitted(execution: &Execution<'_>, script: &Script) -> Script {
+    let faults = &execution.scenario.faults;
+    let mut taken: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut is_permitted = |deviation: &&Deviation| {
+        let site = sites_of(execution.flow.info()).find(|site| site.names().any(|name| name == deviation.site));
+        let Some(site) = site else {
+            return false;
+        };
+        let Some(setting) = faults.of(site) else {
+            return faults.allows(site);
+        };
+        let covered = setting.actors.is_empty() || setting.actors.contains(&deviation.actor);
+        let drawn = match &setting.pin {
+            Some(pin) => *pin == deviation.value,
+            None => faults.allows(site),
+        };
+        if !covered || !drawn {
+            return false;
+        }
+        let taken = taken.entry(site.label).or_default();
+        *taken += 1;
+        setting.max.is_none_or(|max| *taken <= max)
+    };
+    script.iter().filter(|deviation| is_permitted(deviation)).cloned().collect()
 }

@@ -26,6 +26,7 @@ use seedbed::trace::Trace;
 use crate::execute::{Execution, on_large_stack};
 use crate::exit::Exit;
 use crate::files::save;
+use crate::files::stored::fetch;
 use crate::judge::{judge, seeds_needed};
 use crate::minimal::reach;
 use crate::report::{Card, MinimalCard, Paint, card, minimal_card, shell_word};
@@ -57,7 +58,12 @@ pub fn check(flow: Box<dyn AnyFlow>, scenario: &str) {
 fn checked(flow: &dyn AnyFlow, scenario: &str, replay: Option<&str>) -> Result<(), String> {
     let catalogue = Catalogue { flows: vec![flow as &dyn FlowSchema], engine_sites: engine_sites() };
     let (path, text) = source(scenario).map_err(|complaint| complaint.to_string())?;
-    let scenario = read_scenario(&path, &text, &catalogue, &[]).map_err(|complaints| complaints.to_string())?;
+    let mut scenario = read_scenario(&path, &text, &catalogue, &[]).map_err(|complaints| complaints.to_string())?;
+    let read = |path: &str| {
+        let text = fs::read(path).map_err(|error| Complaint::unreadable(path, &error.to_string()))?;
+        read_plan(path, &text, &catalogue)
+    };
+    fetch(flow, &mut scenario, read).map_err(|complaints| complaints.to_string())?;
     let needs_host = flow.info().needs.host && seedbed::host() == "none";
     if needs_host {
         return Err(format!("{path}: the flow needs the madsim host, which is not compiled in"));

@@ -20,8 +20,11 @@ pub enum Strategy {
     Pct,
     /// Priorities with so many ordering constraints (Burckhardt and others 2010, told as delays): every direction of a
     /// link, task and callback has a priority, which decides how slow it is; at depth - 1 instants whoever chooses
-    /// next falls behind all others. A timer is due when it is due: whether a delivery comes before it or after is a
-    /// matter of how slow the delivery is.
+    /// next falls behind all others. Timers have none. Code may
+    /// rely on a timer that is set to be heard in time (a lease, a check of freshness), and a search that delays it finds
+    /// failures of a clock which no scenario has declared broken. Whether a delivery comes before a timer or after it is
+    /// a matter of how slow the delivery is; that leaves out the order of timers due at the very same instant, which is
+    /// the order in which they were set, and only an exhaustive exploration (any timer that is due may be next) changes.
     PctOf(u8),
     /// One fault at one of the places where one could have happened, once or from there on.
     SingleFault,

@@ -43,7 +43,7 @@ mod tables {
         "steps", "virtual", "polls-per-step", "trace-events", "seeds",
     ]);
     pub const SEEDS: Keys = scenario("budget.seeds", "budget.seeds.", &["test", "run", "full"]);
-    pub const SEARCH: Keys = scenario("[search]", "search.", &["strategy", "parents"]);
+    pub const SEARCH: Keys = scenario("[search]", "search.", &["strategy", "plans", "parents"]);
     pub const EXPLORE: Keys = scenario("[explore]", "explore.", &["from", "events", "sites"]);
     pub const EXPECT: Keys = scenario("[expect]", "expect.", &[
         "violates", "holds", "within-seeds", "sometimes", "minimal",

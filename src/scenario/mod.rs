@@ -42,7 +42,7 @@ mod tests;
 pub use catalogue::Catalogue;
 pub use complaint::{Complaint, Complaints, Position};
 pub use duration::{format_duration, parse_duration};
-pub use model::{Budget, CheckMode, Claim, Expect, Explore, Minimal, Scenario, Search, Workload};
+pub use model::{Budget, CheckMode, Claim, Expect, Explore, Minimal, Parent, Scenario, Search, StoredPlan, Workload};
 pub use overrides::Override;
 pub use plan::Plan;
 pub use read::read_scenario;

@@ -1,10 +1,16 @@
 //! A validated scenario: what a scenario file says, with every name resolved and every default filled in.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 pub use crate::check::CheckMode;
-use crate::choice::{self, Strategy};
+use crate::choice::{self, Script, Strategy};
 
 /// A scenario file that passed validation.
 #[derive(Clone, Debug)]
@@ -83,13 +89,76 @@ impl Default for Budget {
 }
 
 /// How seeds are searched.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Search {
     /// The strategy of the seeds.
     pub strategy: Strategy,
-    /// For one seed that stands for a mutation: the seeds it goes back to, the direct parent last. Without them such a
-    /// seed is a swarm seed.
-    pub parents: Vec<u64>,
+    /// For one seed that stands for a mutation: what it goes back to, the direct parent last. Without them such a seed is
+    /// a swarm seed.
+    pub parents: Vec<Parent>,
+    /// Mutations go back to stored plans, too.
+    pub from_plans: bool,
+    /// The stored plans that mutations may go back to. A file only names them; whoever reads it fetches them.
+    pub plans: Vec<Arc<StoredPlan>>,
+}
+
+/// What a mutation goes back to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Parent {
+    /// A stored plan, by its path; only at the beginning of a line of parents, whose runs have the plan's
+    /// configuration.
+    Plan(String),
+    /// A seed of the same sweep.
+    Seed(u64),
+}
+
+/// What mutations take from a stored plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredPlan {
+    /// The path as it was given.
+    pub path: String,
+    /// `[flow-config]`: what its operations are made for.
+    pub config: toml::Table,
+    /// The operations, each with its index.
+    pub operations: Vec<(usize, toml::Value)>,
+    /// The deviations.
+    pub script: Script,
+}
+
+impl From<u64> for Parent {
+    fn from(seed: u64) -> Parent {
+        Parent::Seed(seed)
+    }
+}
+
+impl FromStr for Parent {
+    type Err = Infallible;
+
+    /// A number is a seed; anything else is the path of a plan.
+    fn from_str(text: &str) -> Result<Parent, Infallible> {
+        Ok(text.parse().map_or_else(|_| Parent::Plan(text.to_owned()), Parent::Seed))
+    }
+}
+
+impl fmt::Display for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Parent::Plan(path) => f.write_str(path),
+            Parent::Seed(seed) => write!(f, "{seed}"),
+        }
+    }
+}
+
+impl Serialize for Parent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Parent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Parent, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
 }
 
 /// Bounds of a systematic exploration.

@@ -14,6 +14,7 @@ use crate::execute::{Execution, Keep, ToolFailure, supervised};
 use crate::exit::Exit;
 use crate::files::{Loaded, LoadedPlan, is_plan, load};
 use crate::shrink::Case;
+use crate::strategy::as_run;
 
 /// A run that can be executed again and again.
 pub struct Chosen<'a> {
@@ -52,7 +53,7 @@ fn of_seed<'a>(harness: &'a Harness, path: &str, options: &OneRunOptions) -> Res
             Complaint::command_line("a scenario has many runs; one is needed here").with_help("add --seed N");
         return Err(vec![complaint].into());
     };
-    let (flow, scenario) = (loaded.flow, loaded.scenario);
+    let (flow, scenario) = (loaded.flow, as_run(&loaded.scenario, seed.0).into_owned());
     let name = scenario.name.clone();
     let execution = Execution::of_seed(flow, &scenario, seed.0);
     // Only a run that somebody looks at has its script in the report.

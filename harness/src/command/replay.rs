@@ -22,6 +22,7 @@ use crate::files::{Loaded, is_plan, load};
 use crate::judge::{exit_of, expected, expected_of_plan, judge_plan, variants_of_plan};
 use crate::output::{line, print};
 use crate::report::{Card, Paint, ReplayLine, also, card, deviations, thousands};
+use crate::strategy::as_run;
 use crate::sweep::FailedRun;
 
 pub fn replay(harness: &Harness, arguments: &ReplayArguments) -> Done {
@@ -42,7 +43,7 @@ fn of_seed(harness: &Harness, arguments: &ReplayArguments) -> Done {
         let complaint = Complaint::command_line("a scenario is replayed with a seed").with_help("add --seed N");
         return Err(vec![complaint].into());
     };
-    let scenario = &loaded.scenario;
+    let scenario = &*as_run(&loaded.scenario, seed.0);
     let execution = Execution { until_step: arguments.until, ..Execution::of_seed(loaded.flow, scenario, seed.0) };
     let run = twice(&execution, arguments)?;
     let (verdict, as_expected) = judge_seed(&scenario.expect.claim, &run, arguments.until.is_some());

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use seedbed::check::{Failure, Verdict};
-use seedbed::scenario::{Claim, Override, Scenario};
+use seedbed::scenario::{Claim, Override, Parent, Scenario};
 
 use super::session::{Finished, Session};
 use super::{Done, Stop, interrupt, shrink};
@@ -188,6 +188,9 @@ fn child_command(scenario: &Scenario, options: &RunOptions) -> Result<ChildComma
     let program: PathBuf = std::env::current_exe().map_err(|error| Stop::Tool(format!("who am I? {error}")))?;
     let mut arguments = vec!["worker".to_owned(), scenario.path.clone()];
     arguments.extend(options.overlay.arguments());
+    if !options.overlay.parents.is_empty() {
+        arguments.extend(["--parents".to_owned(), options.overlay.parents.join(",")]);
+    }
     if options.keep_going {
         arguments.push("--keep-going".to_owned());
     }
@@ -195,10 +198,10 @@ fn child_command(scenario: &Scenario, options: &RunOptions) -> Result<ChildComma
     Ok(ChildCommand { program, arguments })
 }
 
-fn replay_line(scenario: &Scenario, options: &RunOptions, seed: u64, parents: &[u64]) -> String {
+fn replay_line(scenario: &Scenario, options: &RunOptions, seed: u64, parents: &[Parent]) -> String {
     let mut arguments = vec!["replay".to_owned(), scenario.path.clone(), "--seed".to_owned(), seed.to_string()];
     if !parents.is_empty() {
-        let parents: Vec<String> = parents.iter().map(u64::to_string).collect();
+        let parents: Vec<String> = parents.iter().map(ToString::to_string).collect();
         arguments.extend(["--parents".to_owned(), parents.join(",")]);
     }
     arguments.extend(["--trace".to_owned(), "full".to_owned()]);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use seedbed::choice::Strategy;
-use seedbed::scenario::Scenario;
+use seedbed::scenario::{Parent, Scenario};
 
 use super::{Cell, Known, Trial};
 use crate::execute::{Execution, ToolFailure, has_failed};
@@ -135,7 +135,7 @@ struct Ran {
 struct Runs(BTreeMap<(Strategy, u64, Option<Ancestry>), Ran>);
 
 /// Where a mutation comes from: the strategy of its sweep, and its parents.
-type Ancestry = (Strategy, Vec<u64>);
+type Ancestry = (Strategy, Vec<Parent>);
 
 impl Runs {
     fn of(

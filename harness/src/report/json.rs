@@ -82,7 +82,7 @@ pub struct FirstFailure<'a> {
     pub seed: Option<String>,
     /// How it was searched; null for a plan.
     pub strategy: Option<&'static str>,
-    /// The seeds it goes back to, the direct parent last; only of a mutation.
+    /// The seeds it goes back to, the direct parent last, and before them the plan; only of a mutation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<String>,
     /// The step after which it was found.
@@ -146,7 +146,7 @@ impl<'a> FirstFailure<'a> {
         FirstFailure {
             seed: seed.map(|seed| seed.to_string()),
             strategy: seed.map(|_| failed.strategy.label()),
-            parents: failed.parents.iter().map(u64::to_string).collect(),
+            parents: failed.parents.iter().map(ToString::to_string).collect(),
             step: failure.map(|failure| failure.step),
             invariant: failure.map(|failure| failure.invariant.as_str()),
             cause: failure.map(|failure| failure.cause.as_str()),

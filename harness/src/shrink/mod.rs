@@ -46,6 +46,7 @@ pub use case::{Case, Size};
 use crate::compare::Second;
 use crate::execute::{Execution, ToolFailure, has_failed};
 use crate::exit::Exit;
+use crate::strategy::as_run;
 use pool::with_pool;
 use search::Search;
 use trial::Bench;
@@ -176,6 +177,7 @@ pub fn shrink_seed(
     seed: u64,
     options: &Options<'_>,
 ) -> Result<Shrunk, ShrinkError> {
+    let scenario = &*as_run(scenario, seed);
     let execution = Execution::of_seed(flow, scenario, seed);
     let report = supervised(options, scenario, || {
         let report = execution.run(false)?;

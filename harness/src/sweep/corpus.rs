@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use seedbed::choice::{Seed, Strategy, generation_start};
-use seedbed::scenario::Scenario;
+use seedbed::scenario::{Parent, Scenario};
 
 use super::shown::{Showing, Shown};
 use crate::strategy::PARENTS_MAX;
@@ -31,8 +31,8 @@ pub struct Corpus {
     met: BTreeMap<u64, Showing>,
     /// What the present one has shown so far.
     pending: Shown,
-    /// The runs that were the first to show something, each with the seeds it goes back to.
-    members: BTreeMap<u64, Vec<u64>>,
+    /// The runs that were the first to show something, each with what it goes back to.
+    members: BTreeMap<u64, Vec<Parent>>,
     /// What can be drawn, by where a generation ends; of the last two.
     draws: BTreeMap<u64, Draw>,
 }
@@ -105,29 +105,36 @@ impl Corpus {
         }
     }
 
-    /// The parents of a seed of the sweep: none unless it stands for a mutation and an earlier generation has found
-    /// something.
+    /// The parents of a seed of the sweep: none unless it stands for a mutation and there is something to go back to. That
+    /// is every other time a stored plan, where there are some, and always as long as no generation has found anything.
     #[must_use]
-    pub fn parents_of(&self, scenario: &Scenario, seed: u64) -> Vec<u64> {
-        if !scenario.search.parents.is_empty() {
-            return scenario.search.parents.clone();
+    pub fn parents_of(&self, scenario: &Scenario, seed: u64) -> Vec<Parent> {
+        let search = &scenario.search;
+        if !search.parents.is_empty() {
+            return search.parents.clone();
         }
-        if scenario.search.strategy.of_seed(Seed(seed)) != Strategy::Mutation {
+        if search.strategy.of_seed(Seed(seed)) != Strategy::Mutation {
             return Vec::new();
         }
+        let word = |n| Seed(seed).derive("parent", n);
         let known = self.draws.get(&generation_start(seed.wrapping_sub(self.first)));
-        let Some(parent) = known.and_then(|draw| draw.pick(Seed(seed).derive("parent", 0))) else {
+        let found = known.and_then(|draw| draw.pick(word(0)));
+        let plans = &search.plans;
+        if !plans.is_empty() && (found.is_none() || word(1).is_multiple_of(2)) {
+            return vec![Parent::Plan(plans[(word(2) % plans.len() as u64) as usize].path.clone())];
+        }
+        let Some(found) = found else {
             return Vec::new();
         };
-        let mut parents = self.members[&parent].clone();
-        parents.push(parent);
+        let mut parents = self.members[&found].clone();
+        parents.push(Parent::Seed(found));
         parents
     }
 }
 
 /// Whether others may go back to a run that goes back to these itself.
 #[must_use]
-pub fn may_be_parent(parents: &[u64]) -> bool {
+pub fn may_be_parent(parents: &[Parent]) -> bool {
     parents.len() < PARENTS_MAX
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use seedbed::choice::generation_start;
+use seedbed::scenario::Parent;
 
 use super::seed::run_seed;
 use super::{Chunk, Corpus, Job, Live, Seeds, Shown, SweepEnd, Swept, Tally};
@@ -168,13 +169,13 @@ impl<'a> Floor<'a> {
         self.corpus.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The seeds that a seed of this sweep goes back to.
-    pub(super) fn parents_of(&self, seed: u64) -> Vec<u64> {
+    /// What a seed of this sweep goes back to.
+    pub(super) fn parents_of(&self, seed: u64) -> Vec<Parent> {
         self.corpus().parents_of(self.job.scenario, seed)
     }
 
     /// Those of a range that go back to others.
-    pub(super) fn parents_in(&self, seeds: Seeds) -> BTreeMap<u64, Vec<u64>> {
+    pub(super) fn parents_in(&self, seeds: Seeds) -> BTreeMap<u64, Vec<Parent>> {
         let all = seeds.iter().map(|seed| (seed, self.parents_of(seed)));
         all.filter(|(_, parents)| !parents.is_empty()).collect()
     }

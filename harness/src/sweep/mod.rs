@@ -33,7 +33,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seedbed::run::AnyFlow;
-use seedbed::scenario::Scenario;
+use seedbed::scenario::{Parent, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::strategy::with_parents;
@@ -51,7 +51,7 @@ pub struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// The scenario of a seed with these parents.
-    fn with_parents(&self, parents: &[u64]) -> Cow<'a, Scenario> {
+    fn with_parents(&self, parents: &[Parent]) -> Cow<'a, Scenario> {
         if parents.is_empty() { Cow::Borrowed(self.scenario) } else { Cow::Owned(with_parents(self.scenario, parents)) }
     }
 }

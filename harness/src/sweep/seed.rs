@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use seedbed::check::{Failure, Verdict};
 use seedbed::choice::{Deviation, Strategy, stable_hash};
 use seedbed::run::RunReport;
-use seedbed::scenario::Scenario;
+use seedbed::scenario::{Parent, Scenario};
 use seedbed::trace::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -38,8 +38,8 @@ pub struct FailedRun {
     pub second: Second,
     /// How it was searched.
     pub strategy: Strategy,
-    /// The seeds it goes back to, the direct parent last; only of a mutation.
-    pub parents: Vec<u64>,
+    /// What it goes back to, the direct parent last; only of a mutation.
+    pub parents: Vec<Parent>,
 }
 
 /// Whether a passing seed belongs to the sample that is executed twice. A function of the seed alone, so
@@ -49,7 +49,7 @@ fn is_sampled(seed: u64) -> bool {
 }
 
 /// Runs a seed, again where that is due, and counts it.
-pub(super) fn run_seed(job: &Job<'_>, seed: u64, parents: &[u64], chunk: &mut Chunk) -> Result<(), ToolFailure> {
+pub(super) fn run_seed(job: &Job<'_>, seed: u64, parents: &[Parent], chunk: &mut Chunk) -> Result<(), ToolFailure> {
     let scenario = job.with_parents(parents);
     let execution = Execution::of_seed(job.flow, &scenario, seed);
     let report = execution.run(false)?;

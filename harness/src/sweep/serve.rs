@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use seedbed::scenario::Parent;
+
 use super::seed::run_seed;
 use super::{Chunk, Job, Seeds};
 use crate::exit::Exit;
@@ -76,7 +78,7 @@ fn answer(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn parse_seeds(line: &str) -> Option<(Seeds, BTreeMap<u64, Vec<u64>>)> {
+fn parse_seeds(line: &str) -> Option<(Seeds, BTreeMap<u64, Vec<Parent>>)> {
     let (first, rest) = line.split_once(' ')?;
     let (count, parents) = rest.split_once(' ').unwrap_or((rest, "{}"));
     let seeds = Seeds { first: first.parse().ok()?, count: count.parse().ok()? };

@@ -11,6 +11,7 @@ mod explorations;
 mod failures;
 mod files;
 mod host;
+mod parents;
 mod post;
 mod program;
 mod results;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         views::TESTS,
         audit::TESTS,
         shrinking::TESTS,
+        parents::TESTS,
     ];
     let trials = tests.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
