@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::session::{Reply, Session};
 use super::{v23, v24};
 use crate::choice::Coin;
-use crate::flows::sync::protocol::{Line, Token, Wire};
+use crate::flows::sync::protocol::{Token, Wire};
 use crate::flows::sync::store::Fail;
 use crate::flows::sync::variants::Layout;
 use crate::flows::sync::{sites, trace};
