@@ -230,7 +230,9 @@ fn spliced(
     let (kept, _) = parents.split_at(kept.min(parents.len()));
     let next = kept.last().map_or(0, |(index, _)| index + 1);
     let drawn = execution.flow.draw_operations(&execution.scenario.config, Seed(seed), count);
-    kept.iter().cloned().chain(drawn.into_iter().filter(|(index, _)| *index >= next)).collect()
+    // A plan was shrunk to few operations, perhaps the last ones: as many as there would have been come behind them.
+    let behind = drawn.into_iter().skip(kept.len()).zip(next..).map(|((_, operation), index)| (index, operation));
+    kept.iter().cloned().chain(behind).collect()
 }
 
 /// Executes the last of the parents, which may have parents itself; with the steps that took.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use seedbed::choice::generation_start;
 use serde::Serialize;
 
 use super::thousands;
@@ -224,6 +225,11 @@ pub fn power_page(cells: &[Cell]) -> String {
         scenarios.len(),
         strategies(cells).len(),
     );
+    if generation_start(seeds.saturating_sub(1)) == 0 && cells.iter().any(|cell| cell.strategy.has_feedback()) {
+        out.push_str(
+            "\nTrials as short as these end within the first generation, so no mutation has parents: it is a swarm seed.\n",
+        );
+    }
     let sections = [
         (
             "By flow",
