@@ -67,6 +67,22 @@ impl Disk {
         Ok(())
     }
 
+    /// Leaves one file of a fork, with nothing in it.
+    ///
+    /// # Errors
+    /// As [`Disk::open`].
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn keep_only(&mut self, path: &str) -> Result<(), DiskError> {
+        let file = self.open(path, OpenMode::Create)?;
+        let emptied = self.set_len(&file, 0);
+        self.close(file);
+        emptied?;
+        for (other, _) in self.files().iter().filter(|(other, _)| other != path) {
+            self.unlink(other)?;
+        }
+        Ok(())
+    }
+
     /// Every file with its path, as everybody sees it, in the order of paths.
     #[must_use]
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {

@@ -4,7 +4,8 @@
 //! stay behind; a transaction that is open on the node is rolled back by SQLite's own recovery, on the fork.
 //! Without a log, the connection is kept from look to look and finds the fork's files changed, as it would
 //! if another process had written them; with one it is opened anew. After a crash, which may have damaged anything, it
-//! is kept only if the schema reads as it did when it was opened, since SQLite does not read it a second time.
+//! is kept only if the schema reads as it did when it was opened, since SQLite does not read it a second time; a file that
+//! is gone, or that has a log, is opened anew.
 //! The next observer on the same thread takes it over under the same condition: opening a database and preparing its
 //! statements costs more than looking at it, and nothing but its schema and its statements is still there from before.
 //!
@@ -87,7 +88,7 @@ impl Observer {
         supers.extend(last.iter().flat_map(|last| last.at.supers.iter().cloned()));
         let names: Vec<&str> = self.files.iter().chain(&supers).map(String::as_str).collect();
         let kept = match last {
-            Some(last) if !has_log(&last.at, &now) && last.database.volume().follow(disk, &names) => {
+            Some(last) if can_follow(&last.at, &now) && last.database.volume().follow(disk, &names) => {
                 // Nothing that was read from the files as they were before may be used again.
                 last.database.release_memory()?;
                 let is_sound = !may_differ || last.schema.is_some() && read_schema(&last.database) == last.schema;
@@ -128,12 +129,15 @@ impl Observer {
 }
 
 impl Drop for Observer {
-    /// Leaves the database to the next.
+    /// Leaves the database to the next, without its content.
     fn drop(&mut self) {
         let Some(last) = self.last.take().filter(|last| last.database.is_at_rest()) else {
             return;
         };
         let path = std::mem::take(&mut self.files[0]);
+        if !last.database.volume().keep_only(&path) || last.database.release_memory().is_err() {
+            return;
+        }
         // A thread that ends drops what is left here anyway.
         let _ = IDLE.try_with(|idle| {
             let mut idle = idle.borrow_mut();
@@ -151,10 +155,13 @@ fn take_over(path: &str) -> Option<Look> {
     })
 }
 
-/// Whether there is a log, or was one, whose index in the memory of a connection would be stale.
-fn has_log(before: &Seen, now: &Seen) -> bool {
+/// Whether an open connection sees what the files have become. Not if there is a log, or was one, whose index in the
+/// memory of the connection would be stale; nor if the database is gone, since what comes by its name later is another
+/// file than the one that is open.
+fn can_follow(before: &Seen, now: &Seen) -> bool {
+    const DATABASE: usize = 0;
     const LOG: usize = 2;
-    before.versions[LOG].is_some() || now.versions[LOG].is_some()
+    now.versions[DATABASE].is_some() && before.versions[LOG].is_none() && now.versions[LOG].is_none()
 }
 
 fn read_schema(database: &Database) -> Schema {

@@ -123,6 +123,12 @@ impl Volume {
         disk.is_some_and(|disk| disk.borrow_mut().follow(source, paths).is_ok())
     }
 
+    /// Leaves one file of a volume that is [`aside`](Self::aside), with nothing in it. Answers whether that was possible.
+    pub(super) fn keep_only(&self, path: &str) -> bool {
+        let disk = self.inner.aside.as_ref();
+        disk.is_some_and(|disk| disk.borrow_mut().keep_only(path).is_ok())
+    }
+
     /// Waits until any connection gives a lock back. To be asked for before the attempt that may be refused.
     #[must_use]
     pub fn released(&self) -> Released {

@@ -126,6 +126,27 @@ fn a_kept_observer_sees_what_a_crash_left() {
     }
 }
 
+/// An observer that takes over what another has left sees its own database, whether or not it was there at the first
+/// look: a file of the same name is not the one that is still open.
+#[test]
+fn an_observer_that_takes_over_sees_its_own_file() {
+    let filled = |rows: i64| {
+        let volume = aside();
+        let database = volume.open("x").unwrap();
+        database.execute_batch("CREATE TABLE t(x)").unwrap();
+        for row in 0..rows {
+            database.execute("INSERT INTO t VALUES(?)", [row]).unwrap();
+        }
+        volume.disk().unwrap()
+    };
+    assert_eq!(read(&mut Observer::new("x"), &filled(3)), Ok(3));
+    assert_eq!(read(&mut Observer::new("x"), &filled(5)), Ok(5), "there at the first look");
+    let mut late = Observer::new("x");
+    assert!(read(&mut late, &Disk::new(DiskSetup::default())).unwrap_err().contains("no such table"));
+    assert_eq!(read(&mut late, &filled(7)), Ok(7), "there at the second look");
+    assert!(read(&mut late, &Disk::new(DiskSetup::default())).unwrap_err().contains("no such table"));
+}
+
 /// A commit over two databases is seen once its super-journal is gone, and not before, although by then every page is
 /// in both files.
 #[test]
