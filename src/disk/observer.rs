@@ -80,6 +80,11 @@ impl Disk {
         for (other, _) in self.files().iter().filter(|(other, _)| other != path) {
             self.unlink(other)?;
         }
+        let used = self.inodes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.inodes.truncate(used);
+        self.inodes.shrink_to_fit();
+        self.free.retain(|id| (*id as usize) < used);
+        self.free.shrink_to_fit();
         Ok(())
     }
 
