@@ -3,7 +3,7 @@
 //! die before any of them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -59,19 +59,19 @@ struct Job {
     messages: Messages,
 }
 
-/// Requests that wait for a worker. The first of the idle ones gets the next, so that those behind it open no connection
-/// until they are needed.
+/// Requests that wait for a worker. Idle ones take turns; each has a connection of its own, so that what one of them has not
+/// done yet meets what others do.
 #[derive(Default)]
 struct Jobs {
     waiting: RefCell<VecDeque<Job>>,
-    idle: RefCell<BTreeMap<u8, Waker>>,
+    idle: RefCell<VecDeque<(u8, Waker)>>,
 }
 
 impl Jobs {
     fn push(&self, job: Job) {
         self.waiting.borrow_mut().push_back(job);
-        let first = self.idle.borrow_mut().pop_first();
-        if let Some((_, waker)) = first {
+        let next = self.idle.borrow_mut().pop_front();
+        if let Some((_, waker)) = next {
             waker.wake();
         }
     }
@@ -81,7 +81,9 @@ impl Jobs {
         poll_fn(|context| match self.waiting.borrow_mut().pop_front() {
             Some(job) => Poll::Ready(job),
             None => {
-                self.idle.borrow_mut().insert(worker, context.waker().clone());
+                let mut idle = self.idle.borrow_mut();
+                idle.retain(|(waiting, _)| *waiting != worker);
+                idle.push_back((worker, context.waker().clone()));
                 Poll::Pending
             }
         })
