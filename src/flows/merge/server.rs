@@ -59,31 +59,25 @@ struct Job {
     messages: Messages,
 }
 
-/// Requests that wait for a worker. Idle ones take turns; each has a connection of its own, so that what one of them has not
-/// done yet meets what others do.
+/// Requests that wait for a worker.
 #[derive(Default)]
 struct Jobs {
     waiting: RefCell<VecDeque<Job>>,
-    idle: RefCell<VecDeque<(u8, Waker)>>,
+    idle: RefCell<Vec<Waker>>,
 }
 
 impl Jobs {
     fn push(&self, job: Job) {
         self.waiting.borrow_mut().push_back(job);
-        let next = self.idle.borrow_mut().pop_front();
-        if let Some((_, waker)) = next {
-            waker.wake();
-        }
+        let idle = std::mem::take(&mut *self.idle.borrow_mut());
+        idle.into_iter().for_each(Waker::wake);
     }
 
-    /// The next request for the worker of this number.
-    async fn next(&self, worker: u8) -> Job {
+    async fn next(&self) -> Job {
         poll_fn(|context| match self.waiting.borrow_mut().pop_front() {
             Some(job) => Poll::Ready(job),
             None => {
-                let mut idle = self.idle.borrow_mut();
-                idle.retain(|(waiting, _)| *waiting != worker);
-                idle.push_back((worker, context.waker().clone()));
+                self.idle.borrow_mut().push(context.waker().clone());
                 Poll::Pending
             }
         })
@@ -103,7 +97,7 @@ pub async fn serve(node: Node, machine: Rc<Machine>) {
         let jobs = Rc::clone(&jobs);
         node.spawn(&format!("worker-{number}"), async move {
             loop {
-                let job = jobs.next(number).await;
+                let job = jobs.next().await;
                 let reply = worker.answer(&job.request).await;
                 // Whoever has hung up does not hear it.
                 let _ = job.messages.send_labelled("reply", &reply.encode());
